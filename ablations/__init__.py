@@ -1,0 +1,1 @@
+"""Designs, statistics and reports of ablation studies; pure, without I/O."""

@@ -1,0 +1,1 @@
+"""The ablation service: API, ledger, Ray driver, worker, command line."""

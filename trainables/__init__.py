@@ -1,0 +1,1 @@
+"""Training code in PyTorch: activations, models, data, loops and measures."""
