@@ -1,0 +1,40 @@
+# `make demo` and `make test` set up everything they need in .venv, from nothing, on a machine with Python 3.11+.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEMO   ?= .demo
+
+.PHONY: demo test lint bench setup clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make demo   set up, then run a real ablation on real digits and print its verdict"
+	@echo "make test   set up, then run the test suite"
+	@echo "make lint   ruff, mypy, import-linter"
+	@echo "make bench  benchmarks; records go to benchmarks-out/"
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml docker/constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -q -c docker/constraints.txt -e '.[dev]'
+	touch $@
+
+demo: $(STAMP)
+	$(BIN)/ablate demo --data-dir $(DEMO)
+
+test: $(STAMP)
+	$(BIN)/python -m pytest -m "not benchmark" $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP)
+	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+
+clean:
+	rm -rf $(VENV) $(DEMO) build *.egg-info
