@@ -1,0 +1,132 @@
+"""What can go wrong when a question is asked, and why.
+
+AblationError
+  Unparsable                    the bytes are no JSON, or no YAML     -> 400
+    NotJson, NotYaml
+  InvalidStudy                  the question cannot be asked          -> 422
+    UnknownFactor, DuplicateArm, NotEstimable, TooFewSeeds
+    NotSupported                a good question, not answered yet
+  IncompleteResults             too few finished trials to estimate   -> 409
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Union
+
+Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  (recursive alias)
+
+
+class AblationError(Exception):
+    """Anything this package refuses to do."""
+
+
+class Unparsable(AblationError):
+    """The text is not in the format it claims to be in."""
+
+
+class NotJson(Unparsable):
+    """The text is not JSON."""
+
+
+class NotYaml(Unparsable):
+    """The text is not YAML 1.2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One thing that is wrong with a study: where, what, and what would be allowed there."""
+
+    path: str
+    detail: str
+    allowed: Json = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The problem as it stands in an answer to a client."""
+        return {"path": self.path, "detail": self.detail, "allowed": self.allowed}
+
+    def __str__(self) -> str:
+        text = f"{self.path}: {self.detail}" if self.path else self.detail
+        return text if self.allowed is None else f"{text} (allowed: {self.allowed})"
+
+
+class InvalidStudy(AblationError):
+    """The question cannot be asked; `problems` says everything that is wrong with it."""
+
+    def __init__(self, problems: str | Problem | Iterable[Problem]) -> None:
+        if isinstance(problems, str):
+            problems = Problem(path="", detail=problems)
+        if isinstance(problems, Problem):
+            problems = (problems,)
+        self.problems: tuple[Problem, ...] = tuple(problems)
+        super().__init__("; ".join(str(problem) for problem in self.problems))
+
+    def __reduce__(self) -> tuple[type["InvalidStudy"], tuple[tuple[Problem, ...]]]:
+        return type(self), (self.problems,)
+
+
+class UnknownFactor(InvalidStudy):
+    """A name that is neither a factor nor a setting."""
+
+
+class DuplicateArm(InvalidStudy):
+    """Two arms that are the same training."""
+
+
+class NotEstimable(InvalidStudy):
+    """A contrast that no arms can answer."""
+
+
+class TooFewSeeds(InvalidStudy):
+    """Fewer seeds than the computation needs."""
+
+
+class NotSupported(InvalidStudy):
+    """A study that is well formed and asks for something that is not built yet."""
+
+
+class IncompleteResults(AblationError):
+    """Too few finished trials to estimate an effect."""
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects everything that is wrong, so that it is all reported at once."""
+
+    found: list[tuple[type[InvalidStudy], Problem]] = field(default_factory=list)
+
+    def add(
+        self, path: str, detail: str, allowed: Json = None, kind: type[InvalidStudy] = InvalidStudy
+    ) -> None:
+        """Note one problem."""
+        self.found.append((kind, Problem(path=path, detail=detail, allowed=allowed)))
+
+    def unsupported(self, path: str, what: str) -> None:
+        """Note something that is not built yet."""
+        self.add(path, f"not supported yet: {what}", kind=NotSupported)
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note what an InvalidStudy raised inside says, and go on behind the block."""
+        try:
+            yield
+        except InvalidStudy as error:
+            self.found.extend((type(error), problem) for problem in error.problems)
+
+    def raise_if_any(self) -> None:
+        """Raise everything noted so far; of the one class where all problems share it.
+
+        Raises: InvalidStudy or the subclass that fits every problem.
+        """
+        if not self.found:
+            return
+        kinds = {kind for kind, _ in self.found}
+        kind = kinds.pop() if len(kinds) == 1 else InvalidStudy
+        different: list[Problem] = []
+        for _, problem in self.found:
+            if problem not in different:
+                different.append(problem)
+        raise kind(different)
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
