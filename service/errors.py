@@ -1,0 +1,171 @@
+"""The service's errors, and how every error is told to a caller."""
+
+
+class ServiceError(Exception):
+    """An error with an HTTP status and a stable name."""
+
+    status = 500
+    kind = "internal-error"
+    title = "Something went wrong on our side"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class StudyNotFound(ServiceError):
+    """No such study in the caller's project."""
+
+    status = 404
+    kind = "study-not-found"
+    title = "No such study"
+
+
+class NotFound(ServiceError):
+    """No such thing, other than a study."""
+
+    status = 404
+    kind = "not-found"
+    title = "Not found"
+
+
+class StudyFinished(ServiceError):
+    """The study has ended, so its state cannot change any more."""
+
+    status = 409
+    kind = "study-finished"
+    title = "The study has already ended"
+
+
+class AttemptLive(ServiceError):
+    """A study has one attempt at a time, or none when it is not to run."""
+
+    status = 409
+    kind = "attempt-refused"
+    title = "The study cannot start another attempt now"
+
+
+class StaleAttempt(ServiceError):
+    """A write of an attempt that is no longer the study's live one."""
+
+    status = 409
+    kind = "stale-attempt"
+    title = "This attempt is over"
+
+
+class KeyReused(ServiceError):
+    """An Idempotency-Key came back with another body."""
+
+    status = 422
+    kind = "idempotency-key-reused"
+    title = "This Idempotency-Key was used for another body"
+
+
+class KeyInFlight(ServiceError):
+    """A request with the same Idempotency-Key is being answered."""
+
+    status = 409
+    kind = "idempotency-key-in-flight"
+    title = "A request with this Idempotency-Key is still being answered"
+
+
+class BadRequest(ServiceError):
+    """The request cannot be read."""
+
+    status = 400
+    kind = "bad-request"
+    title = "The request cannot be read"
+
+
+class InvalidRequest(ServiceError):
+    """The request can be read, but a value in it is wrong."""
+
+    status = 422
+    kind = "invalid-request"
+    title = "The request has a wrong value"
+
+
+class TooLarge(ServiceError):
+    """The body is larger than this endpoint takes."""
+
+    status = 413
+    kind = "too-large"
+    title = "The body is too large"
+
+
+class WrongMediaType(ServiceError):
+    """The body is not application/json."""
+
+    status = 415
+    kind = "wrong-media-type"
+    title = "The body must be application/json"
+
+
+class NotAcceptable(ServiceError):
+    """None of the media types asked for can be given."""
+
+    status = 406
+    kind = "not-acceptable"
+    title = "Not available in this format"
+
+
+class Unauthorized(ServiceError):
+    """No key, or a wrong one."""
+
+    status = 401
+    kind = "unauthorized"
+    title = "A valid API key is needed"
+
+
+class Forbidden(ServiceError):
+    """The caller may not do this."""
+
+    status = 403
+    kind = "forbidden"
+    title = "Not allowed"
+
+
+class ClusterUnavailable(ServiceError):
+    """Ray does not answer."""
+
+    status = 503
+    kind = "cluster-unavailable"
+    title = "The cluster does not answer"
+
+
+class TrackerUnavailable(ServiceError):
+    """MLflow does not answer."""
+
+    status = 503
+    kind = "tracker-unavailable"
+    title = "The tracking server does not answer"
+
+
+class LedgerUnavailable(ServiceError):
+    """The database does not answer, or is locked or full."""
+
+    status = 503
+    kind = "ledger-unavailable"
+    title = "The database does not answer"
+
+
+class WrongSchema(ServiceError):
+    """The database has an older or newer schema than this program."""
+
+    status = 503
+    kind = "wrong-schema"
+    title = "The database schema does not fit this version"
+
+
+class UnsafeBinding(ServiceError):
+    """The API would be reachable by others without keys."""
+
+    kind = "unsafe-binding"
+    title = "Refusing to listen beyond loopback without API keys"
+
+
+class BadSettings(ServiceError):
+    """An ABLATE_* variable cannot be used."""
+
+    kind = "bad-settings"
+    title = "A setting cannot be used"

@@ -1,0 +1,144 @@
+"""Opening the database: one code path over SQLite and PostgreSQL."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
+from sqlalchemy.engine import URL
+
+from service.errors import BadSettings, WrongSchema
+
+Tx = Connection
+SCHEMA = "0001"
+"""The newest migration, which is the only schema this program works on."""
+_BUSY_TIMEOUT_S = 30.0
+# Strict on purpose: NaN would be stored happily and break every reader.
+_to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """A database with two kinds of transaction."""
+
+    _writer: Engine
+    _reader: Engine
+
+    @contextmanager
+    def write(self) -> Iterator[Tx]:
+        """A writing transaction: committed at the end of the block, rolled back by an exception."""
+        with self._writer.begin() as tx:
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Tx]:
+        """A reading transaction over one snapshot."""
+        with self._reader.begin() as tx:
+            yield tx
+
+    @property
+    def dialect(self) -> str:
+        """`sqlite` or `postgresql`."""
+        return self._writer.dialect.name
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._writer.dispose()
+
+
+def open_ledger(url: str) -> Ledger:
+    """The ledger at a database URL; nothing is read or created yet.
+
+    Raises: BadSettings for a URL of another kind.
+    """
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite":
+        engine = create_engine(parsed, json_serializer=_to_json, connect_args={"timeout": _BUSY_TIMEOUT_S})
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+        return Ledger(engine.execution_options(ablate_begin="BEGIN IMMEDIATE"), engine)
+    engine = create_engine(
+        parsed, json_serializer=_to_json, pool_pre_ping=True, pool_size=10, max_overflow=30
+    )
+    reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    return Ledger(engine, reader)
+
+
+def check_schema(url: str) -> None:
+    """Refuse an older or newer schema than this program's.
+
+    Raises: WrongSchema, saying which was found.
+    """
+    ledger = open_ledger(url)
+    try:
+        with ledger.read() as tx:
+            found = _schema(tx)
+    finally:
+        ledger.close()
+    if found != SCHEMA:
+        raise WrongSchema(
+            f"the database has schema {found or 'none'}, this program needs {SCHEMA}: run `ablate migrate`"
+            " with the newest version that uses this database"
+        )
+
+
+def migrate(url: str) -> None:
+    """Bring the schema up to this program's, creating the database file if it is SQLite.
+
+    Raises: WrongSchema when the schema is newer than this program.
+    """
+    # Only here: the API itself never needs Alembic.
+    from alembic import command
+    from alembic.config import Config
+
+    parsed = _parse(url)
+    if parsed.get_backend_name() == "sqlite" and parsed.database:
+        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    ledger = open_ledger(url)
+    try:
+        with ledger.write() as tx:
+            if ledger.dialect == "postgresql":
+                tx.execute(text("SELECT pg_advisory_xact_lock(7236117)"))
+            found = _schema(tx)
+            if found is not None and found > SCHEMA:
+                raise WrongSchema(f"the database has schema {found}, newer than this program's {SCHEMA}")
+            config.attributes["connection"] = tx
+            command.upgrade(config, SCHEMA)
+    finally:
+        ledger.close()
+
+
+def _schema(tx: Tx) -> str | None:
+    if not inspect(tx).has_table("alembic_version"):
+        return None
+    found = tx.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if found is None else str(found)
+
+
+def _parse(url: str) -> URL:
+    parsed = make_url(url)
+    if parsed.get_backend_name() in ("postgresql", "postgres"):
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.drivername != "sqlite" or not parsed.database or parsed.database == ":memory:":
+        raise BadSettings("the database URL must be sqlite:///FILE or postgresql://...")
+    return parsed
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    # The driver's own implicit BEGIN is switched off; _begin_sqlite says how each transaction starts.
+    connection.isolation_level = None
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A reader that turns into a writer fails at once with "locked", so writers say so at the start.
+    connection.exec_driver_sql(connection.get_execution_options().get("ablate_begin", "BEGIN"))

@@ -1,0 +1,101 @@
+"""What MLflow still has to be told, written in the transaction of what it announces."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, insert, or_, select, update
+
+from service.ledger import events
+from service.ledger.database import Tx
+from service.ledger.tables import db_now, outbox, studies
+
+MAX_WAIT_S = 300.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One announcement: `kind` is study (make the experiment), trial (one ended trial) or summary."""
+
+    id: int
+    study_id: str
+    kind: str
+    key: str
+    payload: Mapping[str, object]
+    tries: int
+
+
+def put(tx: Tx, kind: str, study_id: str, key: str, payload: Mapping[str, object]) -> None:
+    """Announce one thing."""
+    put_many(tx, kind, study_id, [(key, payload)])
+
+
+def put_many(tx: Tx, kind: str, study_id: str, entries: Sequence[tuple[str, Mapping[str, object]]]) -> None:
+    """Announce several things of one kind."""
+    if entries:
+        tx.execute(
+            insert(outbox),
+            [
+                {"study_id": study_id, "kind": kind, "key": key, "payload": dict(data)}
+                for key, data in entries
+            ],
+        )
+
+
+def pending(tx: Tx, limit: int = 100) -> list[Message]:
+    """Announcements that are due, oldest first; those that failed wait longer each time."""
+    rows = tx.execute(
+        select(outbox)
+        .where(outbox.c.done_at.is_(None), or_(outbox.c.next_at.is_(None), outbox.c.next_at <= db_now()))
+        .order_by(outbox.c.id)
+        .limit(limit)
+    )
+    return [
+        Message(
+            id=row.id, study_id=row.study_id, kind=row.kind, key=row.key, payload=row.payload, tries=row.tries
+        )
+        for row in rows
+    ]
+
+
+def done(tx: Tx, ids: Sequence[int]) -> None:
+    """Mark announcements as made; a study whose last one is its summary becomes published."""
+    touched = tx.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids), outbox.c.done_at.is_(None))
+        .values(done_at=db_now(), error=None)
+        .returning(outbox.c.study_id)
+    ).scalars()
+    for study_id in sorted(set(touched)):
+        _publish(tx, study_id)
+
+
+def failed(tx: Tx, message_id: int, error: str) -> None:
+    """Note that an announcement could not be made; it is due again after 1, 2, 4 ... 300 s."""
+    tries = tx.execute(select(outbox.c.tries).where(outbox.c.id == message_id)).scalar_one()
+    wait_s = min(2.0 ** min(tries, 20), MAX_WAIT_S)
+    tx.execute(
+        update(outbox)
+        .where(outbox.c.id == message_id, outbox.c.done_at.is_(None))
+        .values(tries=outbox.c.tries + 1, next_at=db_now() + wait_s, error=error[:2000])
+    )
+
+
+def waiting(tx: Tx) -> int:
+    """How many announcements are still to be made."""
+    return int(tx.execute(select(func.count()).where(outbox.c.done_at.is_(None))).scalar_one())
+
+
+def _publish(tx: Tx, study_id: str) -> None:
+    mine = outbox.c.study_id == study_id
+    published = tx.execute(
+        update(studies)
+        .where(
+            studies.c.id == study_id,
+            studies.c.published_at.is_(None),
+            select(outbox.c.id).where(mine, outbox.c.kind == "summary").exists(),
+            ~select(outbox.c.id).where(mine, outbox.c.done_at.is_(None)).exists(),
+        )
+        .values(published_at=db_now())
+    )
+    if published.rowcount:
+        events.append(tx, study_id, "published", {})

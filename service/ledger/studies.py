@@ -1,0 +1,391 @@
+"""Studies in the ledger: accepted, listed, cancelled, completed."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+
+from service.errors import StudyFinished, StudyNotFound
+from service.ledger import events, outbox
+from service.ledger.database import Tx
+from service.ledger.fence import hold
+from service.ledger.tables import (
+    HELD_TRIALS,
+    OPEN_STUDIES,
+    OPEN_TRIALS,
+    attempts,
+    builds,
+    db_now,
+    reports,
+    studies,
+    submissions,
+    tags,
+    trials,
+)
+
+Json = Any
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRow:
+    """A study as the ledger has it. Times are UTC seconds since 1970."""
+
+    id: str
+    project: str
+    name: str
+    state: str
+    seq: int
+    num_trials: int
+    created_at: float
+    started_at: float | None
+    finished_at: float | None
+    published_at: float | None
+    experiment_id: str | None
+    mlflow_view: str | None
+    error: str | None
+    spec: Mapping[str, Json]
+
+    @property
+    def published(self) -> bool:
+        """MLflow has everything."""
+        return self.published_at is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewTrial:
+    """A trial as it is planned. `position` in the study is its place in the sequence given."""
+
+    id: str
+    arm_id: str
+    arm: str
+    levels: Mapping[str, Json]
+    settings: Mapping[str, Json]
+    seed: int
+    phase: str
+    candidate: int | None = None
+    repeat: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """The last effects computed, and up to which event."""
+
+    seq: int
+    interim: bool
+    built_at: float
+    effects: Json
+
+
+def new_id() -> str:
+    """A study id: 24 hex digits that sort by time of making."""
+    return f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(6)}"
+
+
+def create(
+    tx: Tx,
+    *,
+    study_id: str,
+    project: str,
+    name: str,
+    spec: Mapping[str, Json],
+    labels: Mapping[str, str],
+    planned: Sequence[NewTrial],
+) -> StudyRow:
+    """Accept a study with all its trials; durable when the transaction is."""
+    tx.execute(
+        insert(studies).values(
+            id=study_id,
+            project=project,
+            name=name,
+            state="queued",
+            spec=dict(spec),
+            num_trials=len(planned),
+            created_at=db_now(),
+        )
+    )
+    if labels:
+        tx.execute(
+            insert(tags),
+            [{"study_id": study_id, "name": name, "value": value} for name, value in labels.items()],
+        )
+    rows = [_trial_values(study_id, project, position, trial) for position, trial in enumerate(planned)]
+    for start in range(0, len(rows), _CHUNK):
+        tx.execute(insert(trials), rows[start : start + _CHUNK])
+    events.append(tx, study_id, "study", {"state": "queued", "total": len(planned)})
+    outbox.put(tx, "study", study_id, study_id, {})
+    return get(tx, study_id)
+
+
+def get(tx: Tx, study_id: str, project: str | None = None) -> StudyRow:
+    """One study; of that project, if one is given.
+
+    Raises: StudyNotFound.
+    """
+    query = select(studies).where(studies.c.id == study_id)
+    if project is not None:
+        query = query.where(studies.c.project == project)
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise StudyNotFound(f"there is no study {study_id!r}")
+    return _study(row)
+
+
+def page(
+    tx: Tx,
+    *,
+    project: str,
+    limit: int,
+    before: str | None = None,
+    state: str | None = None,
+    labels: Sequence[tuple[str, str | None]] = (),
+) -> list[StudyRow]:
+    """Studies of a project, newest first, from the one before a study id on.
+
+    A label without a value asks only that the tag is there.
+    """
+    query = select(studies).where(studies.c.project == project).order_by(studies.c.id.desc()).limit(limit)
+    if before is not None:
+        query = query.where(studies.c.id < before)
+    if state is not None:
+        query = query.where(studies.c.state == state)
+    for name, value in labels:
+        tag = select(tags.c.study_id).where(tags.c.study_id == studies.c.id, tags.c.name == name)
+        query = query.where((tag if value is None else tag.where(tags.c.value == value)).exists())
+    return [_study(row) for row in tx.execute(query)]
+
+
+def active(tx: Tx) -> list[StudyRow]:
+    """Studies that need a driver or have one: queued, running, or ended with an attempt still live."""
+    live = select(attempts.c.number).where(
+        attempts.c.study_id == studies.c.id, attempts.c.finished_at.is_(None)
+    )
+    query = select(studies).where(studies.c.state.in_(("queued", "running")) | live.exists())
+    return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
+
+
+def unbuilt(tx: Tx) -> list[StudyRow]:
+    """Cancelled studies without their last report."""
+    final = select(builds.c.seq).where(builds.c.study_id == studies.c.id, builds.c.interim.is_(False))
+    query = select(studies).where(studies.c.state == "cancelled", ~final.exists())
+    return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
+
+
+def start(tx: Tx, study_id: str) -> None:
+    """Note that work has begun; nothing changes for a study that is not queued."""
+    begun = tx.execute(
+        update(studies)
+        .where(studies.c.id == study_id, studies.c.state == "queued")
+        .values(state="running", started_at=func.coalesce(studies.c.started_at, db_now()))
+    )
+    if begun.rowcount:
+        events.append(tx, study_id, "study", {"state": "running"})
+
+
+def cancel(tx: Tx, study_id: str) -> StudyRow:
+    """End a study now: whatever has not ended is cancelled with it. Repeating it changes nothing.
+
+    Raises: StudyFinished when the study is done or failed; StudyNotFound.
+    """
+    state = hold(tx, study_id)
+    if state in ("done", "failed"):
+        raise StudyFinished(f"study {study_id} is {state}, so it cannot be cancelled")
+    ended = tx.execute(
+        update(studies)
+        .where(studies.c.id == study_id, studies.c.state.in_(OPEN_STUDIES))
+        .values(state="cancelled", finished_at=db_now())
+    )
+    if ended.rowcount:
+        trials_ended = tx.execute(
+            update(trials)
+            .where(trials.c.study_id == study_id, trials.c.state.in_(OPEN_TRIALS))
+            .values(state="cancelled", reason="study cancelled", finished_at=db_now())
+        )
+        events.append(
+            tx, study_id, "study", {"state": "cancelled", "trials_cancelled": trials_ended.rowcount}
+        )
+    return get(tx, study_id)
+
+
+def complete(
+    tx: Tx,
+    study_id: str,
+    *,
+    state: str,
+    effects: Json,
+    reports: Mapping[str, str],
+    error: str | None = None,
+) -> bool:
+    """Store the final effects and reports and, with them, the study's last state.
+
+    `done` and `failed` are for a study that runs and has no open trial, `cancelled` for one that was
+    cancelled. False, with nothing stored, if the study is in another state by now.
+    """
+    held = hold(tx, study_id)
+    open_trial = select(trials.c.id).where(trials.c.study_id == study_id, trials.c.state.in_(OPEN_TRIALS))
+    was = ("cancelled",) if state == "cancelled" else ("queued", "running")
+    ended = tx.execute(
+        update(studies)
+        .where(studies.c.id == study_id, studies.c.state.in_(was), ~open_trial.exists())
+        .values(state=state, error=error, finished_at=func.coalesce(studies.c.finished_at, db_now()))
+    )
+    if not ended.rowcount:
+        return False
+    if held != state:
+        events.append(tx, study_id, "study", {"state": state, "error": error})
+    _save_build(tx, study_id, events.latest_seq(tx, study_id), False, effects, reports)
+    outbox.put(tx, "summary", study_id, study_id, {"state": state})
+    return True
+
+
+def save_interim(tx: Tx, study_id: str, *, seq: int, effects: Json, reports: Mapping[str, str]) -> bool:
+    """Store effects and reports of a study that still runs, unless a newer or final build is there.
+
+    No event: a build that made one would call for the next build.
+    """
+    if hold(tx, study_id) not in OPEN_STUDIES:
+        return False
+    newer = select(builds.c.seq).where(
+        builds.c.study_id == study_id, builds.c.interim.is_(False) | (builds.c.seq > seq)
+    )
+    if tx.execute(newer).first() is not None:
+        return False
+    _save_build(tx, study_id, seq, True, effects, reports)
+    return True
+
+
+def build(tx: Tx, study_id: str) -> Build | None:
+    """The last effects stored, or none before the first build."""
+    row = tx.execute(select(builds).where(builds.c.study_id == study_id)).one_or_none()
+    if row is None:
+        return None
+    return Build(seq=row.seq, interim=row.interim, built_at=row.built_at, effects=row.effects)
+
+
+def report(tx: Tx, study_id: str, format: str) -> str | None:
+    """The last report stored in a format, or none."""
+    query = select(reports.c.body).where(reports.c.study_id == study_id, reports.c.format == format)
+    return tx.execute(query).scalar_one_or_none()
+
+
+def formats(tx: Tx, study_id: str) -> list[str]:
+    """The formats the last report is stored in."""
+    query = select(reports.c.format).where(reports.c.study_id == study_id).order_by(reports.c.format)
+    return list(tx.execute(query).scalars())
+
+
+def progress(tx: Tx, study_id: str) -> dict[str, int]:
+    """How far a study is, in trials: `done` includes `reused`, `running` those leased."""
+    return progress_of(tx, [study_id])[study_id]
+
+
+def progress_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    """The progress of several studies."""
+    counts = {
+        study_id: dict.fromkeys(
+            ("total", "done", "running", "failed", "diverged", "pruned", "cancelled", "reused"), 0
+        )
+        for study_id in ids
+    }
+    rows = tx.execute(
+        select(trials.c.study_id, trials.c.state, func.count().label("num"), func.count(trials.c.reused_from))
+        .where(trials.c.study_id.in_(ids))
+        .group_by(trials.c.study_id, trials.c.state)
+    )
+    for study_id, state, num, num_reused in rows:
+        count = counts[study_id]
+        count["total"] += num
+        count["reused"] += num_reused
+        if state in HELD_TRIALS:
+            count["running"] += num
+        elif state != "planned":
+            count[state] += num
+    return counts
+
+
+def rate_of(tx: Tx, ids: Sequence[str]) -> dict[str, float]:
+    """Trials a second since each study began, those reused aside; studies that ended none are left out."""
+    elapsed = db_now() - studies.c.started_at
+    rows = tx.execute(
+        select(studies.c.id, elapsed, func.count())
+        .join(trials, trials.c.study_id == studies.c.id)
+        .where(
+            studies.c.id.in_(ids),
+            studies.c.started_at.is_not(None),
+            trials.c.finished_at.is_not(None),
+            trials.c.reused_from.is_(None),
+        )
+        .group_by(studies.c.id, studies.c.started_at)
+    )
+    return {study_id: num / seconds for study_id, seconds, num in rows if seconds > 0}
+
+
+def set_experiment(tx: Tx, study_id: str, experiment_id: str, view: str | None = None) -> None:
+    """Note where MLflow shows the study: its experiment, and the fragment of the prepared view."""
+    known = studies.c.experiment_id == experiment_id
+    same: ColumnElement[bool] = known if view is None else known & (studies.c.mlflow_view == view)
+    changed = tx.execute(
+        update(studies)
+        .where(studies.c.id == study_id, func.coalesce(same, False).is_(False))
+        .values(experiment_id=experiment_id, mlflow_view=view)
+    )
+    if changed.rowcount:
+        events.append(tx, study_id, "experiment", {"experiment_id": experiment_id})
+
+
+def answered(tx: Tx, project: str, key: str) -> tuple[str, Json] | None:
+    """The digest and the answer stored for an Idempotency-Key."""
+    row = tx.execute(
+        select(submissions.c.digest, submissions.c.answer).where(
+            submissions.c.project == project, submissions.c.key == key
+        )
+    ).one_or_none()
+    return None if row is None else (row.digest, row.answer)
+
+
+def remember(tx: Tx, project: str, key: str, digest: str, study_id: str, answer: Json) -> None:
+    """Store the answer for an Idempotency-Key; the database refuses a second one."""
+    tx.execute(
+        insert(submissions).values(
+            project=project, key=key, digest=digest, study_id=study_id, created_at=db_now(), answer=answer
+        )
+    )
+
+
+def _save_build(
+    tx: Tx, study_id: str, seq: int, interim: bool, effects: Json, bodies: Mapping[str, str]
+) -> None:
+    tx.execute(delete(reports).where(reports.c.study_id == study_id))
+    tx.execute(delete(builds).where(builds.c.study_id == study_id))
+    tx.execute(
+        insert(builds).values(study_id=study_id, seq=seq, interim=interim, built_at=db_now(), effects=effects)
+    )
+    if bodies:
+        tx.execute(
+            insert(reports),
+            [{"study_id": study_id, "format": format, "body": body} for format, body in bodies.items()],
+        )
+
+
+def _trial_values(study_id: str, project: str, position: int, trial: NewTrial) -> dict[str, Json]:
+    return {
+        "id": trial.id,
+        "study_id": study_id,
+        "position": position,
+        "project": project,
+        "arm_id": trial.arm_id,
+        "arm": trial.arm,
+        "levels": dict(trial.levels),
+        "settings": dict(trial.settings),
+        "seed": trial.seed,
+        "phase": trial.phase,
+        "candidate": trial.candidate,
+        "repeat": trial.repeat,
+    }
+
+
+def _study(row: Row[Any]) -> StudyRow:
+    return StudyRow(**row._mapping)

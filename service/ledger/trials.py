@@ -1,0 +1,345 @@
+"""Trials in the ledger: planned, leased to an attempt, and ended exactly once."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+from sqlalchemy import Row, select, update
+
+from service.errors import NotFound
+from service.ledger import events, outbox
+from service.ledger.database import Tx
+from service.ledger.fence import check_live, hold, is_live
+from service.ledger.tables import ENDED_TRIALS, HELD_TRIALS, OPEN_TRIALS, db_now, studies, trials
+
+Json = Any
+T = TypeVar("T")
+_CHUNK = 500
+_KEY = ("id", "arm_id", "seed", "phase", "candidate", "repeat")
+_RECORD = (
+    *_KEY,
+    "state",
+    "attempts",
+    "settings",
+    "metrics",
+    "reason",
+    "curve",
+    "scalars",
+    "seconds",
+    "device",
+)
+_WORK = (*_KEY, "arm", "levels", "settings", "state", "attempts", "fingerprint", "metrics")
+_COPIED = ("metrics", "curve", "scalars", "seconds", "device", "pack")
+_OUTCOME = (*_COPIED, "reason", "traceback")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRow:
+    """A trial as it is listed: all but its curve, scalars and traceback."""
+
+    id: str
+    study_id: str
+    position: int
+    arm: str
+    arm_id: str
+    levels: Mapping[str, Json]
+    settings: Mapping[str, Json]
+    fingerprint: str | None
+    phase: str
+    candidate: int | None
+    repeat: int | None
+    seed: int
+    state: str
+    attempts: int
+    metrics: Mapping[str, float | None] | None
+    reason: str | None
+    pack: int | None
+    step: float | None
+    seconds: float | None
+    device: str | None
+    mlflow_run_id: str | None
+    reused_from: str | None
+    leased_at: float | None
+    finished_at: float | None
+
+
+_SHOWN = [trials.c[field.name] for field in fields(TrialRow)]
+
+
+def page(
+    tx: Tx,
+    study_id: str,
+    *,
+    limit: int,
+    after: int = -1,
+    state: str | None = None,
+    phase: str | None = None,
+    arm: str | None = None,
+    seed: int | None = None,
+) -> list[TrialRow]:
+    """A study's trials as planned, from the one after a position on; `arm` is an arm's id or label."""
+    query = select(*_SHOWN).where(trials.c.study_id == study_id, trials.c.position > after)
+    if state is not None:
+        query = query.where(trials.c.state == state)
+    if phase is not None:
+        query = query.where(trials.c.phase == phase)
+    if arm is not None:
+        query = query.where((trials.c.arm_id == arm) | (trials.c.arm == arm))
+    if seed is not None:
+        query = query.where(trials.c.seed == seed)
+    rows = tx.execute(query.order_by(trials.c.position).limit(limit))
+    return [_trial(row) for row in rows]
+
+
+def get(tx: Tx, study_id: str, trial_id: str) -> TrialRow:
+    """One trial of a study.
+
+    Raises: NotFound.
+    """
+    query = select(*_SHOWN).where(trials.c.study_id == study_id, trials.c.id == trial_id)
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"study {study_id} has no trial {trial_id!r}")
+    return _trial(row)
+
+
+def traceback(tx: Tx, study_id: str, trial_id: str) -> str | None:
+    """The traceback recorded with a trial, if it failed with one.
+
+    Raises: NotFound.
+    """
+    query = select(trials.c.traceback).where(trials.c.study_id == study_id, trials.c.id == trial_id)
+    row = tx.execute(query).one_or_none()
+    if row is None:
+        raise NotFound(f"study {study_id} has no trial {trial_id!r}")
+    found: str | None = row.traceback
+    return found
+
+
+def records(tx: Tx, study_id: str, ids: Sequence[str] | None = None) -> list[dict[str, Json]]:
+    """Everything a report needs of a study's trials, as planned; of those ids only, if given."""
+    query = select(*(trials.c[name] for name in _RECORD)).where(trials.c.study_id == study_id)
+    if ids is not None:
+        query = query.where(trials.c.id.in_(ids))
+    rows = tx.execute(query.order_by(trials.c.position)).mappings()
+    return [{**row, "metrics": row["metrics"] or {}, "curve": row["curve"] or {}} for row in rows]
+
+
+def work(tx: Tx, study_id: str) -> list[dict[str, Json]]:
+    """Everything a driver needs of a study's trials, ended ones included, as planned."""
+    query = select(*(trials.c[name] for name in _WORK)).where(trials.c.study_id == study_id)
+    return [dict(row) for row in tx.execute(query.order_by(trials.c.position)).mappings()]
+
+
+def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, Json]]) -> list[str]:
+    """Set resolved settings and fingerprints of planned trials; ids of those found done already.
+
+    An entry is {id, settings, fingerprint} and may name the `metrics` a reused trial must have. A done
+    trial of the same project and phase is reused: its results are copied.
+
+    Raises: StaleAttempt.
+    """
+    hold(tx, study_id)
+    check_live(tx, study_id, attempt)
+    for entry in resolved:
+        tx.execute(
+            update(trials)
+            .where(trials.c.id == entry["id"], trials.c.study_id == study_id, trials.c.state == "planned")
+            .where(is_live(study_id, attempt))
+            .values(settings=dict(entry["settings"]), fingerprint=entry["fingerprint"])
+        )
+    reused: list[str] = []
+    for chunk in _chunks(resolved):
+        reused += _reuse(tx, study_id, attempt, chunk)
+    outbox.put_many(tx, "trial", study_id, [(id, {}) for id in reused])
+    _tell(tx, study_id, reused)
+    return reused
+
+
+def lease(tx: Tx, study_id: str, attempt: int, ids: Sequence[str]) -> list[str]:
+    """Lease planned trials to a live attempt of a running study; ids of those it now holds, in order.
+
+    A trial that the attempt holds already is given again and not counted again, so a lost answer
+    can be asked for once more.
+
+    Raises: StaleAttempt.
+    """
+    hold(tx, study_id)
+    check_live(tx, study_id, attempt)
+    running = select(studies.c.id).where(studies.c.id == study_id, studies.c.state.in_(("queued", "running")))
+    fresh: set[str] = set()
+    held: set[str] = set()
+    for chunk in _chunks(ids):
+        mine = (trials.c.study_id == study_id) & trials.c.id.in_(chunk)
+        held.update(
+            tx.execute(
+                select(trials.c.id).where(mine, trials.c.state.in_(HELD_TRIALS), trials.c.attempt == attempt)
+            ).scalars()
+        )
+        fresh.update(
+            tx.execute(
+                update(trials)
+                .where(mine, trials.c.state == "planned", is_live(study_id, attempt), running.exists())
+                .values(state="leased", attempt=attempt, attempts=trials.c.attempts + 1, leased_at=db_now())
+                .returning(trials.c.id)
+            ).scalars()
+        )
+    _tell(tx, study_id, [id for id in ids if id in fresh])
+    return [id for id in ids if id in fresh or id in held]
+
+
+def note_running(tx: Tx, study_id: str, attempt: int, running: Sequence[Mapping[str, Json]]) -> None:
+    """Note how far held trials are; an entry is {id, step, metrics}."""
+    begun: list[str] = []
+    for entry in running:
+        mine = (trials.c.id == entry["id"]) & (trials.c.study_id == study_id)
+        held = mine & (trials.c.attempt == attempt) & is_live(study_id, attempt)
+        first = tx.execute(update(trials).where(held, trials.c.state == "leased").values(state="running"))
+        begun += [str(entry["id"])] * first.rowcount
+        tx.execute(
+            update(trials)
+            .where(held, trials.c.state == "running")
+            .values(step=entry.get("step"), metrics=entry.get("metrics"))
+        )
+    _tell(tx, study_id, begun)
+
+
+def commit(tx: Tx, study_id: str, attempt: int, outcomes: Sequence[Mapping[str, Json]]) -> list[str]:
+    """End held trials with their outcomes, each once; ids of those that are committed.
+
+    An outcome is {trial_id, state, metrics, curve, scalars, reason, traceback, seconds, device, pack}.
+    Repeating one that this attempt has committed changes nothing and counts as committed; a trial that
+    ended otherwise (the study was cancelled) keeps its end.
+
+    Raises: StaleAttempt.
+    """
+    hold(tx, study_id)
+    check_live(tx, study_id, attempt)
+    fresh: list[str] = []
+    repeated: set[str] = set()
+    for outcome in outcomes:
+        if outcome["state"] not in ENDED_TRIALS:
+            raise ValueError(f"a trial cannot end {outcome['state']!r}, only {', '.join(ENDED_TRIALS)}")
+        mine = (trials.c.id == outcome["trial_id"]) & (trials.c.study_id == study_id)
+        mine &= trials.c.attempt == attempt
+        ended = tx.execute(
+            update(trials)
+            .where(mine, trials.c.state.in_(HELD_TRIALS), is_live(study_id, attempt))
+            .values(
+                state=outcome["state"],
+                finished_at=db_now(),
+                step=None,
+                **{name: outcome.get(name) for name in _OUTCOME},
+            )
+        )
+        if ended.rowcount:
+            fresh.append(outcome["trial_id"])
+        elif tx.execute(select(trials.c.id).where(mine, trials.c.state == outcome["state"])).first():
+            repeated.add(outcome["trial_id"])
+    _announce(tx, study_id, fresh)
+    accepted = repeated.union(fresh)
+    return [outcome["trial_id"] for outcome in outcomes if outcome["trial_id"] in accepted]
+
+
+def requeue(tx: Tx, study_id: str, attempt: int) -> list[str]:
+    """Plan again what an attempt held and did not end; their ids."""
+    ids = list(
+        tx.execute(
+            update(trials)
+            .where(
+                trials.c.study_id == study_id,
+                trials.c.attempt == attempt,
+                trials.c.state.in_(HELD_TRIALS),
+            )
+            .values(state="planned", attempt=None, step=None, metrics=None)
+            .returning(trials.c.id)
+        ).scalars()
+    )
+    _tell(tx, study_id, ids)
+    return ids
+
+
+def abandon(tx: Tx, study_id: str, reason: str) -> list[str]:
+    """Fail every trial that has not ended, with the reason, when no more attempts will be made; their ids."""
+    hold(tx, study_id)
+    ids = list(
+        tx.execute(
+            update(trials)
+            .where(trials.c.study_id == study_id, trials.c.state.in_(OPEN_TRIALS))
+            .values(state="failed", reason=reason, finished_at=db_now(), step=None, metrics=None)
+            .returning(trials.c.id)
+        ).scalars()
+    )
+    _announce(tx, study_id, ids)
+    return ids
+
+
+def set_runs(tx: Tx, runs: Mapping[str, str]) -> None:
+    """Note the MLflow run of each trial."""
+    for trial_id, run_id in runs.items():
+        tx.execute(update(trials).where(trials.c.id == trial_id).values(mlflow_run_id=run_id))
+
+
+def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, Json]]) -> list[str]:
+    """Copy results of done trials with the same fingerprint, project and phase."""
+    by_id = {entry["id"]: entry for entry in resolved}
+    source = trials.alias("source")
+    copied = [source.c[name] for name in _COPIED]
+    candidates = tx.execute(
+        select(trials.c.id, source.c.id.label("source_id"), *copied)
+        .join(
+            source,
+            (source.c.fingerprint == trials.c.fingerprint)
+            & (source.c.project == trials.c.project)
+            & (source.c.phase == trials.c.phase)
+            & (source.c.state == "done")
+            & (source.c.id != trials.c.id),
+        )
+        .where(trials.c.study_id == study_id, trials.c.id.in_(by_id), trials.c.state == "planned")
+        .order_by(trials.c.position, source.c.finished_at, source.c.id)
+    ).mappings()
+    reused: dict[str, None] = {}
+    for found in candidates.all():
+        needed = by_id[found["id"]].get("metrics") or ()
+        if found["id"] in reused or not set(needed) <= set(found["metrics"] or ()):
+            continue
+        tx.execute(
+            update(trials)
+            .where(trials.c.id == found["id"], trials.c.state == "planned", is_live(study_id, attempt))
+            .values(
+                state="done",
+                reused_from=found["source_id"],
+                attempt=attempt,
+                finished_at=db_now(),
+                **{name: found[name] for name in _COPIED},
+            )
+        )
+        reused[found["id"]] = None
+    return list(reused)
+
+
+def _announce(tx: Tx, study_id: str, ids: Sequence[str]) -> None:
+    """Put ended trials into the outbox and tell their end."""
+    outbox.put_many(tx, "trial", study_id, [(id, {}) for id in ids])
+    _tell(tx, study_id, ids)
+
+
+def _tell(tx: Tx, study_id: str, ids: Sequence[str]) -> None:
+    """One event for each trial, with the state it has now."""
+    shown = [trials.c[name] for name in ("id", "arm", "seed", "phase", "state", "attempts", "reason")]
+    entries: dict[str, dict[str, Json]] = {}
+    for chunk in _chunks(ids):
+        rows = tx.execute(select(*shown, trials.c.reused_from).where(trials.c.id.in_(chunk))).mappings()
+        for row in rows:
+            told = {key: value for key, value in row.items() if key not in ("id", "reused_from")}
+            entries[row["id"]] = {"trial": row["id"], **told, "reused": row["reused_from"] is not None}
+    if ids:
+        events.append_many(tx, study_id, [("trial", entries[id]) for id in ids])
+
+
+def _chunks(items: Sequence[T]) -> Iterable[Sequence[T]]:
+    return (items[start : start + _CHUNK] for start in range(0, len(items), _CHUNK))
+
+
+def _trial(row: Row[Any]) -> TrialRow:
+    return TrialRow(**row._mapping)

@@ -1,0 +1,192 @@
+"""Studies in the ledger, over both databases."""
+
+import pytest
+
+from service.errors import StudyFinished, StudyNotFound
+from service.ledger import Ledger, attempts, events, outbox, studies, trials
+from tests.ledger_samples import SPEC, add_study, outcome
+
+EFFECTS = {"interim": False, "contrasts": [], "exploratory": []}
+
+
+def finish_all(ledger: Ledger, study_id: str) -> None:
+    """Run every trial of a study in a new attempt."""
+    with ledger.write() as tx:
+        number = attempts.begin(tx, study_id).number
+        attempts.start(tx, study_id, number)
+        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)])
+        trials.commit(tx, study_id, number, [outcome(id) for id in ids])
+        attempts.finish(tx, study_id, number, "done")
+
+
+def test_a_created_study_is_queued_with_its_trials_planned(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        created = add_study(tx)
+    with ledger.read() as tx:
+        study = studies.get(tx, created.id, "default")
+        assert (study.state, study.spec, study.num_trials, study.published) == ("queued", SPEC, 4, False)
+        assert studies.progress(tx, study.id) == {
+            "total": 4, "done": 0, "running": 0, "failed": 0,
+            "diverged": 0, "pruned": 0, "cancelled": 0, "reused": 0,
+        }  # fmt: skip
+        assert [event.kind for event in events.after(tx, study.id, 0)] == ["study"]
+        assert [message.kind for message in outbox.pending(tx)] == ["study"]
+
+
+def test_an_exception_leaves_nothing_of_a_study(ledger: Ledger) -> None:
+    with pytest.raises(RuntimeError), ledger.write() as tx:
+        study = add_study(tx)
+        raise RuntimeError("crash between")
+    with ledger.read() as tx:
+        assert studies.page(tx, project="default", limit=10) == []
+        assert trials.records(tx, study.id) == []
+        assert outbox.waiting(tx) == 0
+
+
+def test_a_study_of_another_project_is_not_found(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx, project="theirs")
+    with ledger.read() as tx:
+        assert studies.get(tx, study.id).project == "theirs"
+        assert studies.page(tx, project="default", limit=10) == []
+        with pytest.raises(StudyNotFound):
+            studies.get(tx, study.id, "default")
+
+
+def test_pages_go_from_new_to_old_and_filter(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        ids = [
+            add_study(tx, study_id=f"{place:024x}", labels={"n": str(place % 2)}, num_seeds=1).id
+            for place in range(5)
+        ]
+        studies.cancel(tx, ids[0])
+    with ledger.read() as tx:
+        first = studies.page(tx, project="default", limit=3)
+        rest = studies.page(tx, project="default", limit=3, before=first[-1].id)
+        assert [study.id for study in first + rest] == ids[::-1]
+        odd = studies.page(tx, project="default", limit=9, labels=[("n", "1"), ("n", None)])
+        assert [study.id for study in odd] == [ids[3], ids[1]]
+        assert studies.page(tx, project="default", limit=9, labels=[("absent", None)]) == []
+        assert [s.id for s in studies.page(tx, project="default", limit=9, state="cancelled")] == [ids[0]]
+
+
+def test_cancel_shows_at_once_and_may_be_repeated(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        number = attempts.begin(tx, study.id).number
+        attempts.start(tx, study.id, number)
+        leased = trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
+    with ledger.write() as tx:
+        assert studies.cancel(tx, study.id).state == "cancelled"
+    with ledger.write() as tx:
+        again = studies.cancel(tx, study.id)
+        assert studies.progress(tx, study.id)["cancelled"] == 4
+        assert attempts.heartbeat(tx, study.id, number) == "cancel"
+        assert trials.commit(tx, study.id, number, [outcome(id) for id in leased]) == []
+        assert [active.id for active in studies.active(tx)] == [study.id]
+        attempts.finish(tx, study.id, number, "cancelled")
+        assert studies.active(tx) == []
+        assert [row.id for row in studies.unbuilt(tx)] == [study.id]
+        assert studies.complete(tx, study.id, state="cancelled", effects=EFFECTS, reports={})
+        assert studies.unbuilt(tx) == []
+    assert again.state == "cancelled"
+
+
+def test_done_is_set_with_effects_and_reports_once_no_trial_is_open(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        early = studies.complete(tx, study.id, state="done", effects=EFFECTS, reports={"html": "early"})
+        assert not early
+    finish_all(ledger, study.id)
+    with ledger.write() as tx:
+        assert studies.complete(
+            tx, study.id, state="done", effects=EFFECTS, reports={"html": "<p>", "md": "#"}
+        )
+        assert not studies.complete(tx, study.id, state="failed", effects=EFFECTS, reports={})
+    with ledger.write() as tx:
+        row, build = studies.get(tx, study.id), studies.build(tx, study.id)
+        assert row.state == "done" and row.finished_at is not None and build is not None
+        assert (build.interim, build.effects, build.seq) == (False, EFFECTS, row.seq)
+        assert studies.report(tx, study.id, "html") == "<p>"
+        assert studies.formats(tx, study.id) == ["html", "md"]
+        assert studies.report(tx, study.id, "csv") is None
+        with pytest.raises(StudyFinished):
+            studies.cancel(tx, study.id)
+
+
+def test_an_older_or_interim_build_never_replaces_a_newer_or_final_one(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        assert studies.build(tx, study.id) is None
+        assert studies.save_interim(tx, study.id, seq=5, effects={"at": 5}, reports={"md": "5"})
+        assert not studies.save_interim(tx, study.id, seq=4, effects={"at": 4}, reports={"md": "4"})
+        assert studies.save_interim(tx, study.id, seq=6, effects={"at": 6}, reports={"html": "6"})
+        build = studies.build(tx, study.id)
+        assert build is not None and build.interim and build.effects == {"at": 6}
+        assert studies.report(tx, study.id, "md") is None
+    finish_all(ledger, study.id)
+    with ledger.write() as tx:
+        assert studies.complete(tx, study.id, state="done", effects=EFFECTS, reports={})
+        assert not studies.save_interim(tx, study.id, seq=99, effects={"at": 99}, reports={})
+
+
+def test_published_once_everything_is_announced(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+    finish_all(ledger, study.id)
+    with ledger.write() as tx:
+        outbox.done(tx, [message.id for message in outbox.pending(tx)])
+        assert not studies.get(tx, study.id).published
+        studies.complete(tx, study.id, state="done", effects=EFFECTS, reports={})
+    with ledger.write() as tx:
+        (summary,) = outbox.pending(tx)
+        assert summary.kind == "summary"
+        outbox.failed(tx, summary.id, "MLflow is away")
+        assert outbox.pending(tx) == [] and outbox.waiting(tx) == 1
+        assert not studies.get(tx, study.id).published
+        outbox.done(tx, [summary.id])
+        outbox.done(tx, [summary.id])
+        assert studies.get(tx, study.id).published
+        kinds = [event.kind for event in events.after(tx, study.id, 0)]
+        assert kinds.count("published") == 1
+
+
+def test_the_experiment_is_noted_once(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        studies.set_experiment(tx, study.id, "7")
+        seq = events.latest_seq(tx, study.id)
+        studies.set_experiment(tx, study.id, "7")
+        assert events.latest_seq(tx, study.id) == seq
+        studies.set_experiment(tx, study.id, "7", view="/#/experiments/7?view=1")
+        row = studies.get(tx, study.id)
+        assert (row.experiment_id, row.mlflow_view) == ("7", "/#/experiments/7?view=1")
+
+
+def test_events_are_numbered_without_gaps_and_resume(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        other = add_study(tx)
+        last = events.append_many(tx, study.id, [("a", {"x": 1}), ("b", {})])
+        assert last == events.latest_seq(tx, study.id) == 3
+        assert [(event.seq, event.kind) for event in events.after(tx, study.id, 1)] == [(2, "a"), (3, "b")]
+        assert events.after(tx, study.id, 1, limit=1)[0].data == {"x": 1}
+        assert events.latest_seq(tx, other.id) == 1
+
+
+def test_rate_counts_what_was_run_since_the_start(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        assert studies.rate_of(tx, [study.id]) == {}
+    finish_all(ledger, study.id)
+    with ledger.read() as tx:
+        assert studies.rate_of(tx, [study.id])[study.id] > 0
+
+
+def test_an_idempotency_key_is_remembered_within_its_project(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        assert studies.answered(tx, "default", "k") is None
+        studies.remember(tx, "default", "k", "digest", study.id, {"id": study.id})
+        assert studies.answered(tx, "default", "k") == ("digest", {"id": study.id})
+        assert studies.answered(tx, "other", "k") is None
