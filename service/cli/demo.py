@@ -1,0 +1,3 @@
+"""`ablate demo`."""
+
+COMMANDS = ()

@@ -1,0 +1,144 @@
+"""Commands that look: list, show, effects, logs, report, trainables."""
+
+import json as json_
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Url, connect
+from service.cli.errors import BadInput
+
+Id = Annotated[str, typer.Argument(help="Id of the study.")]
+ACCEPTED = {"html": "text/html", "md": "text/markdown", "json": "application/json"}
+
+
+def list_studies(
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    state: Annotated[str | None, typer.Option(help="Only studies in this state.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Only studies with this tag, KEY or KEY=VALUE.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most this many.")] = 50,
+    json: AsJson = False,
+) -> None:
+    """List studies, newest first."""
+    with connect(url, api_key) as client:
+        page = client.get("/v1/studies", limit=limit, state=state, tag=tag)
+    if json:
+        typer.echo(json_.dumps(page, indent=2))
+    else:
+        from service.cli.tables import print_studies
+
+        print_studies(page["items"], more=bool(page.get("next")))
+
+
+def show(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Show a study: its state, progress and links."""
+    with connect(url, api_key) as client:
+        study = client.get(f"/v1/studies/{id}")
+    if json:
+        typer.echo(json_.dumps(study, indent=2))
+    else:
+        from service.cli.tables import print_study
+
+        print_study(study)
+
+
+def effects(
+    id: Id,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    exploratory: Annotated[
+        bool, typer.Option("--exploratory", help="Also the simple effects in every stratum, unadjusted.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Show a study's effects: estimate with interval, adjusted p, seeds, verdict."""
+    with connect(url, api_key) as client:
+        answer = client.get(f"/v1/studies/{id}/effects")
+    if json:
+        typer.echo(json_.dumps(answer, indent=2))
+    else:
+        from service.cli.tables import print_effects
+
+        print_effects(answer, exploratory=exploratory)
+
+
+def logs(
+    id: Id,
+    trial: Annotated[str | None, typer.Option("--trial", help="The traceback of this trial.")] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Print the driver's log, or the traceback of one trial."""
+    with connect(url, api_key) as client:
+        typer.echo(client.text(f"/v1/studies/{id}/logs", trial=trial).rstrip("\n"))
+
+
+def report(
+    id: Id,
+    format: Annotated[
+        str | None,
+        typer.Option("--format", help="html, md or json.  [default: from the file's name, else md]"),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Print a study's report, or write it to a file."""
+    chosen = format or (output.suffix.lstrip(".") if output and output.suffix else "md")
+    if chosen not in ACCEPTED:
+        raise BadInput(f"--format {chosen}: not a format (allowed: {', '.join(ACCEPTED)})")
+    with connect(url, api_key) as client:
+        text = client.text(f"/v1/studies/{id}/report", accept=ACCEPTED[chosen], format=chosen)
+    if output is None:
+        typer.echo(text)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"cannot write {output}: {error}") from None
+    typer.echo(f"wrote {output}", err=True)
+
+
+def trainables(
+    name: Annotated[str | None, typer.Argument(help="Show the settings and metrics of this one.")] = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", envvar="ABLATE_URL", help="Ask this service; by default what is installed here."
+        ),
+    ] = None,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """List what can be trained, or the settings and metrics of one trainable."""
+    path = "/v1/trainables" + (f"/{name}" if name else "")
+    if url:
+        with connect(url, api_key) as client:
+            answer = client.get(path)
+    else:
+        answer = _installed(name)
+    if json:
+        typer.echo(json_.dumps(answer, indent=2))
+        return
+    from service.cli.tables import print_trainable, print_trainables
+
+    if name:
+        print_trainable(answer)
+    else:
+        print_trainables(answer["items"])
+
+
+def _installed(name: str | None) -> dict[str, object]:
+    from trainables.catalogue import load_catalogue
+
+    from service.api.catalogue import describe_trainable
+
+    catalogue = load_catalogue()
+    if name:
+        return dict(describe_trainable(catalogue.manifest(name)))
+    return {"items": [dict(describe_trainable(manifest)) for manifest in catalogue.trainables.values()]}
+
+
+COMMANDS = (show, effects, logs, report, trainables)

@@ -1,0 +1,103 @@
+"""Commands that ask a question: plan, submit, watch, cancel."""
+
+import json as json_
+import uuid
+from typing import Annotated, Any
+
+import typer
+
+from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Url, connect
+from service.cli.errors import StudyFailed
+from service.cli.studyfile import File, Overrides, read_study
+
+Id = Annotated[str, typer.Argument(help="Id of the study.")]
+
+
+def plan(
+    file: File,
+    overrides: Overrides = None,
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url", envvar="ABLATE_URL", help="Ask this service; by default the plan is made here."
+        ),
+    ] = None,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Show what a study will do, without doing it: arms, trials, exclusions, families, cost, power."""
+    study = read_study(file, overrides)
+    if url:
+        with connect(url, api_key) as client:
+            answer = client.post("/v1/studies/plan", study)
+    else:
+        answer = _plan_here(study)
+    if json:
+        typer.echo(json_.dumps(answer, indent=2))
+    else:
+        from service.cli.tables import print_plan
+
+        print_plan(answer, name=str(study.get("name", "")))
+
+
+def submit(
+    file: File,
+    overrides: Overrides = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict and print it.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Submit a study. Prints its id; with --wait follows it to the end and prints the effects."""
+    study = read_study(file, overrides)
+    with connect(url, api_key) as client:
+        created = client.post("/v1/studies", study, headers={"Idempotency-Key": uuid.uuid4().hex})
+        if wait:
+            typer.echo(f"submitted {created['id']}", err=True)
+            _finish(client, created["id"], json=json)
+        elif json:
+            typer.echo(json_.dumps(created, indent=2))
+        else:
+            typer.echo(created["id"])
+            typer.echo(f"follow it with: ablate watch {created['id']}", err=True)
+
+
+def watch(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Follow a study with a live progress bar until it is done; Ctrl-C leaves it running."""
+    with connect(url, api_key) as client:
+        _finish(client, id, json=json)
+
+
+def cancel(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Cancel a study."""
+    with connect(url, api_key) as client:
+        study = client.post(f"/v1/studies/{id}/cancel")
+    typer.echo(json_.dumps(study, indent=2) if json else f"{id} is {study['state']}")
+
+
+def _plan_here(study: dict[str, Any]) -> dict[str, Any]:
+    from ablations.plan import make_plan
+    from ablations.spec import parse_study
+    from trainables.catalogue import load_catalogue
+
+    parsed = parse_study(study)
+    return dict(make_plan(parsed, load_catalogue().manifest(parsed.trainable)).to_json())
+
+
+def _finish(client: Client, study_id: str, *, json: bool) -> None:
+    from service.cli.watching import follow
+
+    study = follow(client, study_id)
+    effects = client.get(f"/v1/studies/{study_id}/effects")
+    if json:
+        typer.echo(json_.dumps(study, indent=2))
+    else:
+        from service.cli.tables import print_effects, print_study
+
+        print_study(study)
+        print_effects(effects)
+    if study["state"] != "done":
+        raise StudyFailed(f"the study is {study['state']}: {study.get('error') or 'see `ablate logs`'}")
+
+
+COMMANDS = (plan, submit, watch, cancel)

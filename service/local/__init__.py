@@ -1,0 +1,1 @@
+"""The embedded system: Ray, MLflow, worker and API on one machine, started and ended together."""

@@ -1,0 +1,173 @@
+"""What the embedded system consists of: five places, four processes, and how each shows that it is ready."""
+
+import hashlib
+import os
+import secrets
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import service
+from service.local.processes import MARK, Child
+
+# Ray puts sockets some 60 characters below its temp dir, and the kernel takes 107.
+LONGEST_TEMP_DIR = 43
+OBJECT_STORE_BYTES = 256 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class System:
+    """One embedded system: its data directory, where its API listens, its other ports, its mark."""
+
+    data_dir: Path
+    host: str
+    port: int
+    ports: Mapping[str, int]
+    mark: str
+
+    @property
+    def api(self) -> str:
+        """The API's address as a client on this machine sees it."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+        return f"http://{host}:{self.port}"
+
+    @property
+    def mlflow(self) -> str:
+        """MLflow's address."""
+        return f"http://127.0.0.1:{self.ports['mlflow']}"
+
+    @property
+    def ray(self) -> str:
+        """The address of Ray's dashboard and Jobs API."""
+        return f"http://127.0.0.1:{self.ports['ray_dashboard']}"
+
+    @property
+    def database_url(self) -> str:
+        """The ledger."""
+        return f"sqlite:///{self.data_dir / 'ledger.db'}"
+
+    @property
+    def token_path(self) -> Path:
+        """The file that holds Ray's token."""
+        return self.data_dir / "ray_token"
+
+    @property
+    def logs(self) -> Path:
+        """Where every process writes its log."""
+        return self.data_dir / "logs"
+
+    @property
+    def ray_temp_dir(self) -> Path:
+        """A short path of this data directory's own for Ray's sockets and session."""
+        name = hashlib.sha256(str(self.data_dir).encode()).hexdigest()[:10]
+        path = Path(tempfile.gettempdir()) / f"ablate-{name}"
+        return path if len(str(path)) <= LONGEST_TEMP_DIR else Path("/tmp") / path.name
+
+    def prepare(self) -> None:
+        """Make the directories and Ray's token."""
+        for directory in (self.logs, self.data_dir / "mlflow"):
+            directory.mkdir(parents=True, exist_ok=True)
+        if not self.token_path.exists():
+            self.token_path.touch(mode=0o600)
+            self.token_path.write_text(secrets.token_hex(32))
+        self.ray_temp_dir.mkdir(mode=0o700, exist_ok=True)
+        if self.ray_temp_dir.stat().st_uid != os.getuid():
+            raise PermissionError(f"{self.ray_temp_dir} belongs to somebody else")
+
+    def children(self) -> tuple[Child, ...]:
+        """The processes, those that take longest to start first."""
+        commands = {
+            "mlflow": self._mlflow_command(),
+            "ray": self._ray_command(),
+            "worker": (sys.executable, "-m", "service.worker"),
+            "api": (sys.executable, "-m", "service.cli", "serve"),
+        }
+        return tuple(
+            Child(
+                name=name,
+                command=command,
+                env={**self._env(), MARK: f"{self.mark}.{name}"},
+                log=self.logs / f"{name}.log",
+            )
+            for name, command in commands.items()
+        )
+
+    def checks(self) -> dict[str, Callable[[], bool]]:
+        """For each process, whether it does its work now."""
+        bearer = {"Authorization": f"Bearer {self.token_path.read_text().strip()}"}
+        agent = f"http://127.0.0.1:{self.ports['ray_agent_http']}/api/local_raylet_healthz"
+        return {
+            "mlflow": lambda: answers(f"{self.mlflow}/health"),
+            "ray": lambda: answers(f"{self.ray}/api/jobs/", bearer) and answers(agent, bearer),
+            "api": lambda: answers(f"{self.api}/healthz"),
+            # Readiness names the ledger, Ray, MLflow and the worker, as seen from the API.
+            "worker": lambda: answers(f"{self.api}/readyz"),
+        }
+
+    def _env(self) -> dict[str, str]:
+        bin_dir = str(Path(sys.executable).parent)
+        root = str(Path(service.__file__).parent.parent)
+        return {
+            "PATH": os.pathsep.join([bin_dir, os.environ.get("PATH", os.defpath)]),
+            "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
+            "PYTHONUNBUFFERED": "1",
+            "ABLATE_DATA_DIR": str(self.data_dir),
+            "ABLATE_DATABASE_URL": self.database_url,
+            "ABLATE_HOST": self.host,
+            "ABLATE_PORT": str(self.port),
+            "ABLATE_PUBLIC_URL": self.api,
+            "ABLATE_INTERNAL_URL": self.api,
+            "ABLATE_MLFLOW_URL": self.mlflow,
+            "ABLATE_RAY_DASHBOARD_URL": self.ray,
+            "ABLATE_RAY_TOKEN_PATH": str(self.token_path),
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.token_path),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+            "DO_NOT_TRACK": "true",
+        }
+
+    def _ray_command(self) -> tuple[str, ...]:
+        ports = self.ports
+        return (
+            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+            "--disable-usage-stats",
+            "--include-log-monitor=false",
+            "--log-color=false",
+            "--node-ip-address=127.0.0.1",
+            "--dashboard-host=127.0.0.1",
+            f"--temp-dir={self.ray_temp_dir}",
+            f"--object-store-memory={OBJECT_STORE_BYTES}",
+            f"--port={ports['ray_gcs']}",
+            f"--dashboard-port={ports['ray_dashboard']}",
+            f"--object-manager-port={ports['ray_object_manager']}",
+            f"--node-manager-port={ports['ray_node_manager']}",
+            f"--ray-client-server-port={ports['ray_client']}",
+            f"--dashboard-agent-listen-port={ports['ray_agent_http']}",
+            f"--dashboard-agent-grpc-port={ports['ray_agent_grpc']}",
+            f"--runtime-env-agent-port={ports['ray_runtime_env']}",
+            f"--metrics-export-port={ports['ray_metrics']}",
+        )
+
+    def _mlflow_command(self) -> tuple[str, ...]:
+        directory = self.data_dir / "mlflow"
+        return (
+            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
+            *("--host", "127.0.0.1", "--port", str(self.ports["mlflow"])),
+            *("--backend-store-uri", f"sqlite:///{directory / 'mlflow.db'}"),
+            *("--artifacts-destination", str(directory / "artifacts")),
+        )
+
+
+def answers(url: str, headers: Mapping[str, str] | None = None) -> bool:
+    """Whether a GET is answered with success."""
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, headers=dict(headers or {})), timeout=3):
+            return True
+    except (OSError, urllib.error.URLError):
+        return False
