@@ -1,4 +1,23 @@
-"""The service's errors, and how every error is told to a caller."""
+"""The service's errors, and how every error is told to a caller.
+
+ServiceError
+  BadRequest, Unauthorized, Forbidden, NotFound, StudyNotFound, NotAcceptable, TooLarge, WrongMediaType
+  InvalidRequest, KeyReused                                          -> 422
+  StudyFinished, StaleAttempt, AttemptLive, KeyInFlight              -> 409
+  ClusterUnavailable, TrackerUnavailable, LedgerUnavailable, WrongSchema   -> 503
+  UnsafeBinding, BadSettings                                         the process does not start
+"""
+
+from collections.abc import Sequence
+
+from ablations.errors import (
+    AblationError,
+    IncompleteResults,
+    InvalidStudy,
+    NotSupported,
+    Problem,
+    Unparsable,
+)
 
 
 class ServiceError(Exception):
@@ -8,9 +27,10 @@ class ServiceError(Exception):
     kind = "internal-error"
     title = "Something went wrong on our side"
 
-    def __init__(self, detail: str) -> None:
+    def __init__(self, detail: str, problems: Sequence[Problem] = ()) -> None:
         super().__init__(detail)
         self.detail = detail
+        self.problems = tuple(problems)
 
 
 class StudyNotFound(ServiceError):
@@ -169,3 +189,41 @@ class BadSettings(ServiceError):
 
     kind = "bad-settings"
     title = "A setting cannot be used"
+
+
+class InvalidQuestion(ServiceError):
+    """A study that cannot be asked."""
+
+    status = 422
+    kind = "invalid-study"
+    title = "The study cannot be asked"
+
+
+class UnsupportedQuestion(InvalidQuestion):
+    """A study that asks for something not built yet."""
+
+    kind = "not-supported"
+    title = "The study asks for something that is not supported yet"
+
+
+class NotReady(ServiceError):
+    """Too few results for an answer."""
+
+    status = 409
+    kind = "incomplete-results"
+    title = "Too few finished trials"
+
+
+def as_service_error(error: AblationError) -> ServiceError:
+    """What a caller is told when the packages below refuse something."""
+    match error:
+        case Unparsable():
+            return BadRequest(str(error))
+        case NotSupported():
+            return UnsupportedQuestion(str(error), error.problems)
+        case InvalidStudy():
+            return InvalidQuestion(str(error), error.problems)
+        case IncompleteResults():
+            return NotReady(str(error))
+        case _:
+            return ServiceError(str(error))

@@ -11,8 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from service.errors import BadSettings, WrongSchema
+from service.errors import BadSettings, LedgerUnavailable, WrongSchema
 
 Tx = Connection
 SCHEMA = "0001"
@@ -24,7 +26,7 @@ _to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A database with two kinds of transaction."""
+    """A database with two kinds of transaction; both raise LedgerUnavailable when it does not answer."""
 
     _writer: Engine
     _reader: Engine
@@ -32,13 +34,13 @@ class Ledger:
     @contextmanager
     def write(self) -> Iterator[Tx]:
         """A writing transaction: committed at the end of the block, rolled back by an exception."""
-        with self._writer.begin() as tx:
+        with _told_as_unavailable(), self._writer.begin() as tx:
             yield tx
 
     @contextmanager
     def read(self) -> Iterator[Tx]:
         """A reading transaction over one snapshot."""
-        with self._reader.begin() as tx:
+        with _told_as_unavailable(), self._reader.begin() as tx:
             yield tx
 
     @property
@@ -49,6 +51,15 @@ class Ledger:
     def close(self) -> None:
         """Close every pooled connection."""
         self._writer.dispose()
+
+
+@contextmanager
+def _told_as_unavailable() -> Iterator[None]:
+    """Locked, full, restarted or unreachable: for a caller all these are one error."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, PoolTimeout) as error:
+        raise LedgerUnavailable(str(error.__cause__ or error).strip()) from error
 
 
 def open_ledger(url: str) -> Ledger:

@@ -306,25 +306,13 @@ def progress_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
     return counts
 
 
-def rate_of(tx: Tx, ids: Sequence[str]) -> dict[str, float]:
-    """Trials a second since each study began, those reused aside; studies that ended none are left out."""
-    elapsed = db_now() - studies.c.started_at
-    rows = tx.execute(
-        select(studies.c.id, elapsed, func.count())
-        .join(trials, trials.c.study_id == studies.c.id)
-        .where(
-            studies.c.id.in_(ids),
-            studies.c.started_at.is_not(None),
-            trials.c.finished_at.is_not(None),
-            trials.c.reused_from.is_(None),
-        )
-        .group_by(studies.c.id, studies.c.started_at)
-    )
-    return {study_id: num / seconds for study_id, seconds, num in rows if seconds > 0}
+def now(tx: Tx) -> float:
+    """The database's clock, UTC seconds since 1970."""
+    return float(tx.execute(select(db_now())).scalar_one())
 
 
 def set_experiment(tx: Tx, study_id: str, experiment_id: str, view: str | None = None) -> None:
-    """Note where MLflow shows the study: its experiment, and the fragment of the prepared view."""
+    """Note the study's MLflow experiment and, as what follows MLflow's URL, its prepared view."""
     known = studies.c.experiment_id == experiment_id
     same: ColumnElement[bool] = known if view is None else known & (studies.c.mlflow_view == view)
     changed = tx.execute(

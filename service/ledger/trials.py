@@ -75,6 +75,7 @@ def page(
     state: str | None = None,
     phase: str | None = None,
     arm: str | None = None,
+    arm_id: str | None = None,
     seed: int | None = None,
 ) -> list[TrialRow]:
     """A study's trials as planned, from the one after a position on; `arm` is an arm's id or label."""
@@ -85,6 +86,8 @@ def page(
         query = query.where(trials.c.phase == phase)
     if arm is not None:
         query = query.where((trials.c.arm_id == arm) | (trials.c.arm == arm))
+    if arm_id is not None:
+        query = query.where(trials.c.arm_id == arm_id)
     if seed is not None:
         query = query.where(trials.c.seed == seed)
     rows = tx.execute(query.order_by(trials.c.position).limit(limit))

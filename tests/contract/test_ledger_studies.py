@@ -1,5 +1,7 @@
 """Studies in the ledger, over both databases."""
 
+import time
+
 import pytest
 
 from service.errors import StudyFinished, StudyNotFound
@@ -174,13 +176,11 @@ def test_events_are_numbered_without_gaps_and_resume(ledger: Ledger) -> None:
         assert events.latest_seq(tx, other.id) == 1
 
 
-def test_rate_counts_what_was_run_since_the_start(ledger: Ledger) -> None:
+def test_times_come_from_the_databases_clock(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
-        assert studies.rate_of(tx, [study.id]) == {}
-    finish_all(ledger, study.id)
-    with ledger.read() as tx:
-        assert studies.rate_of(tx, [study.id])[study.id] > 0
+        assert 0 <= studies.now(tx) - study.created_at < 5
+        assert abs(studies.now(tx) - time.time()) < 5
 
 
 def test_an_idempotency_key_is_remembered_within_its_project(ledger: Ledger) -> None:

@@ -168,7 +168,12 @@ def upgrade() -> None:
         sa.UniqueConstraint("study_id", "position", name=op.f("uq_trials_study_id_position")),
     )
     op.create_index(op.f("ix_trials_fingerprint_project"), "trials", ["fingerprint", "project"], unique=False)
-    op.create_index(op.f("ix_trials_study_id_state"), "trials", ["study_id", "state"], unique=False)
+    op.create_index(
+        op.f("ix_trials_study_id_state_reused_from"),
+        "trials",
+        ["study_id", "state", "reused_from"],
+        unique=False,
+    )
     op.create_table(
         "reports",
         sa.Column("study_id", sa.String(length=40), nullable=False),

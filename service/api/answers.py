@@ -1,0 +1,67 @@
+"""Ledger rows as answers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from service.api.schemas import Links, Progress, Study
+from service.ledger import Tx, studies
+from service.ledger.studies import StudyRow
+from service.settings import Settings
+
+
+def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: str) -> list[Study]:
+    """Studies as they are shown; `base` is the URL of this API."""
+    counts = studies.progress_of(tx, [row.id for row in rows])
+    now = studies.now(tx)
+    return [
+        Study(
+            id=row.id,
+            name=row.name,
+            state=row.state,  # type: ignore[arg-type]
+            progress=Progress(**counts[row.id]),
+            eta_s=_eta_s(row, counts[row.id], now),
+            published=row.published,
+            links=_links(row, settings, base),
+            tags=row.spec.get("tags") or {},
+            created_at=utc(row.created_at),
+            started_at=None if row.started_at is None else utc(row.started_at),
+            finished_at=None if row.finished_at is None else utc(row.finished_at),
+            error=row.error,
+            spec=dict(row.spec),
+        )
+        for row in rows
+    ]
+
+
+def study_shown(tx: Tx, row: StudyRow, settings: Settings, base: str) -> Study:
+    """One study as it is shown."""
+    return studies_shown(tx, [row], settings, base)[0]
+
+
+def experiment_url(row: StudyRow, settings: Settings) -> str | None:
+    """Where MLflow shows the study, once it has its experiment."""
+    root = settings.mlflow_public_url or settings.mlflow_url
+    if row.experiment_id is None or root is None:
+        return None
+    if row.mlflow_view and row.mlflow_view.startswith(("http://", "https://")):
+        return row.mlflow_view
+    return root + (row.mlflow_view or f"/#/experiments/{row.experiment_id}")
+
+
+def utc(seconds: float) -> str:
+    """Seconds since 1970 in ISO 8601, UTC."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _eta_s(row: StudyRow, count: Mapping[str, int], now: float) -> float | None:
+    """How long the rest takes at the speed so far; reused trials took no time and say nothing."""
+    ended = sum(count[state] for state in ("done", "failed", "diverged", "pruned", "cancelled"))
+    run = ended - count["reused"]
+    if row.state != "running" or row.started_at is None or run < 1:
+        return None
+    return round(max(now - row.started_at, 0.0) / run * (count["total"] - ended), 1)
+
+
+def _links(row: StudyRow, settings: Settings, base: str) -> Links:
+    home = f"{base}/v1/studies/{row.id}"
+    return Links(mlflow=experiment_url(row, settings), report=f"{home}/report", events=f"{home}/events")

@@ -1,0 +1,52 @@
+"""What exists: trainables and datasets, with JSON Schemas."""
+
+from fastapi import APIRouter
+
+from ablations.errors import Json, Problem
+from ablations.manifest import Manifest
+from service.api.context import InContext, InProject
+from service.errors import NotFound
+
+router = APIRouter(prefix="/v1", tags=["catalogue"])
+
+
+@router.get("/trainables")
+def list_trainables(context: InContext, _project: InProject) -> dict[str, Json]:
+    """Every trainable, without its settings."""
+    items: list[Json] = [
+        {"name": name, "summary": manifest.summary, "metrics": [metric.name for metric in manifest.metrics]}
+        for name, manifest in sorted(context.catalogue.trainables.items())
+    ]
+    return {"items": items, "next": None}
+
+
+@router.get("/trainables/{name}")
+def show_trainable(context: InContext, _project: InProject, name: str) -> dict[str, Json]:
+    """A trainable: its settings as a JSON Schema, and what it measures (the first metric is primary)."""
+    manifest = context.catalogue.trainables.get(name)
+    if manifest is None:
+        allowed: list[Json] = [*sorted(context.catalogue.trainables)]
+        problem = Problem(path="name", detail=f"there is no trainable {name!r}", allowed=allowed)
+        raise NotFound(f"there is no trainable {name!r}", [problem])
+    return _trainable(manifest)
+
+
+@router.get("/datasets")
+def list_datasets(context: InContext, _project: InProject) -> dict[str, Json]:
+    """Every dataset by the name that studies use."""
+    items: list[Json] = [
+        {"name": name, "summary": manifest.summary}
+        for name, manifest in sorted(context.catalogue.datasets.items())
+    ]
+    return {"items": items, "next": None}
+
+
+def _trainable(manifest: Manifest) -> dict[str, Json]:
+    return {
+        "name": manifest.name,
+        "summary": manifest.summary,
+        "step": manifest.step,
+        "packs": manifest.packs,
+        "settings": manifest.json_schema(),
+        "metrics": [metric.to_json() for metric in manifest.metrics],
+    }

@@ -1,0 +1,117 @@
+"""Effects and reports, as last built."""
+
+from html import escape
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import JSONResponse
+
+from ablations.errors import Json, Problem
+from service.api.context import InContext, InProject, StudyId
+from service.api.paging import Word
+from service.errors import InvalidRequest, NotAcceptable
+from service.ledger import studies
+from service.ledger.studies import StudyRow
+
+router = APIRouter(prefix="/v1/studies", tags=["reports"])
+_MEDIA = {
+    "html": "text/html",
+    "md": "text/markdown",
+    "json": "application/json",
+    "latex": "application/x-latex",
+    "csv": "text/csv",
+}
+# A report is one file that loads nothing; whatever a name in it says, nothing in it may run or call home.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
+
+
+@router.get("/{study_id}/effects")
+def effects(context: InContext, project: InProject, study_id: StudyId) -> dict[str, Json]:
+    """The effects: contrasts with their rows, then exploratory simple effects; interim while running."""
+    with context.ledger.read() as tx:
+        studies.get(tx, study_id, project)
+        build = studies.build(tx, study_id)
+    if build is None:
+        return {"interim": True, "contrasts": [], "exploratory": []}
+    shown: dict[str, Json] = build.effects
+    return shown
+
+
+@router.get(
+    "/{study_id}/report",
+    response_class=Response,
+    responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
+)
+def report(
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    format: Annotated[Word | None, Query(description="html, md or json; otherwise by Accept")] = None,
+    accept: Annotated[str, Header()] = "*/*",
+) -> Response:
+    """The report; interim while the study runs, and labelled so."""
+    with context.ledger.read() as tx:
+        study = studies.get(tx, study_id, project)
+        built = studies.build(tx, study_id)
+        stored = studies.formats(tx, study_id) if built else ["html", "json", "md"]
+        chosen = _choose(format, accept, stored)
+        body = studies.report(tx, study_id, chosen) if built else None
+    if chosen == "json" and body is None:
+        return JSONResponse(
+            {"interim": True, "title": study.name, "sections": []}, headers={"Vary": "Accept"}
+        )
+    headers = {"Vary": "Accept", "Content-Security-Policy": _POLICY}
+    return Response(body or _empty(study, chosen), headers=headers, media_type=_MEDIA[chosen])
+
+
+def _choose(format: str | None, accept: str, stored: list[str]) -> str:
+    """The format asked for, or the first stored one that the caller accepts best."""
+    offered = [name for name in _MEDIA if name in stored]
+    if format is not None:
+        chosen = {"markdown": "md", "tex": "latex"}.get(format, format)
+        if chosen not in offered:
+            problem = Problem(path="format", detail=f"not available as {format!r}", allowed=[*offered])
+            raise InvalidRequest(f"format: not available as {format!r}", [problem])
+        return chosen
+    best = max(offered, key=lambda name: _quality(accept, _MEDIA[name]), default=None)
+    if best is None or _quality(accept, _MEDIA[best]) <= 0:
+        allowed: list[Json] = [_MEDIA[name] for name in offered]
+        problem = Problem(path="Accept", detail=f"none of {accept!r} is available", allowed=allowed)
+        raise NotAcceptable(f"none of {accept!r} is available", [problem])
+    return best
+
+
+def _quality(accept: str, media: str) -> float:
+    """How much an Accept header wants a media type; the most specific range that fits decides."""
+    found = (0, 0.0)
+    kind = media.partition("/")[0]
+    for part in accept.split(","):
+        name, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        precision = {media: 3, f"{kind}/*": 2, "*/*": 1}.get(name, 0)
+        if precision > found[0]:
+            found = (precision, _weight(parameters))
+    return found[1]
+
+
+def _weight(parameters: list[str]) -> float:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        if name.strip() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def _empty(study: StudyRow, format: str) -> str:
+    """What stands in the place of a report before the first is built."""
+    text = f"The study is {study.state}; this interim report has no results yet."
+    if format == "md":
+        name = "".join("\\" + char if char in "\\`*_{}[]<>()#+-.!|" else char for char in study.name)
+        return f"# {name}\n\n{text}\n"
+    name = escape(study.name)
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'
+        f"<h1>{name}</h1><p>{text}</p></html>"
+    )

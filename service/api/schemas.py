@@ -1,0 +1,109 @@
+"""The shapes of answers."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+StudyState = Literal["queued", "running", "paused", "done", "failed", "cancelled"]
+TrialState = Literal["planned", "leased", "running", "done", "failed", "diverged", "pruned", "cancelled"]
+Phase = Literal["tuning", "measuring"]
+
+
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Progress(_Answer):
+    """How many trials are where. `total` counts every trial, tuning included; `done` includes `reused`."""
+
+    total: int
+    done: int
+    running: int
+    failed: int
+    diverged: int
+    pruned: int
+    cancelled: int
+    reused: int
+
+
+class Links(_Answer):
+    """Where else a study can be looked at."""
+
+    mlflow: str | None
+    report: str
+    events: str
+
+
+class Study(_Answer):
+    """A study: what was asked, and how far it is."""
+
+    id: str
+    name: str
+    state: StudyState
+    progress: Progress
+    eta_s: float | None = Field(description="Seconds until its trials have ended, at the speed so far")
+    published: bool = Field(description="MLflow has everything")
+    links: Links
+    tags: dict[str, str]
+    created_at: str
+    started_at: str | None
+    finished_at: str | None
+    error: str | None
+    spec: dict[str, Any] = Field(description="The study as accepted, defaults filled in")
+
+
+class StudyPage(_Answer):
+    """Some studies, newest first."""
+
+    items: list[Study]
+    next: str | None = Field(description="The cursor of the next page")
+
+
+class Trial(_Answer):
+    """One arm with one seed in one phase."""
+
+    id: str
+    arm: str
+    arm_id: str
+    levels: dict[str, Any]
+    settings: dict[str, Any]
+    fingerprint: str | None
+    phase: Phase
+    candidate: int | None
+    repeat: int | None
+    seed: int
+    state: TrialState
+    attempts: int
+    metrics: dict[str, float | None]
+    reason: str | None
+    pack: int | None
+    step: float | None
+    seconds: float | None
+    device: str | None
+    reused_from: str | None
+    mlflow_run_id: str | None
+
+
+class TrialPage(_Answer):
+    """Some trials, as planned."""
+
+    items: list[Trial]
+    next: str | None = Field(description="The cursor of the next page")
+
+
+class ProblemItem(_Answer):
+    """One thing that is wrong: where, what, and what would be allowed there."""
+
+    path: str
+    detail: str
+    allowed: Any = None
+
+
+class ProblemAnswer(_Answer):
+    """An error (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[ProblemItem]

@@ -1,0 +1,161 @@
+"""Studies: submitted, planned, listed, looked at, cancelled."""
+
+import re
+from typing import Annotated
+
+from ablations.spec import loads_json
+from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
+
+from ablations.errors import Json, Problem
+from service.api.answers import studies_shown, study_shown
+from service.api.body import StudyBody
+from service.api.context import Context, InContext, InProject, StudyId
+from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_cursor, link_next
+from service.api.schemas import Study, StudyPage, StudyState
+from service.api.submission import body_digest, read_question, store
+from service.errors import InvalidRequest, KeyReused
+from service.ledger import studies
+
+router = APIRouter(prefix="/v1/studies", tags=["studies"])
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_BODY = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/StudyRequest"}}},
+    }
+}
+
+
+class StudyQuery(PageQuery):
+    """Which studies to list."""
+
+    state: StudyState | None = None
+    tag: list[Word] = []
+
+
+@router.post("", status_code=202, response_model=Study, openapi_extra=_BODY)
+def submit(
+    request: Request,
+    context: InContext,
+    project: InProject,
+    body: StudyBody,
+    idempotency_key: Annotated[str | None, Header()] = None,
+) -> JSONResponse:
+    """Accept a study; what it needs is run as soon as there is room."""
+    if idempotency_key is None:
+        return _accepted(_submit(context, project, body, None, request))
+    if not _KEY.fullmatch(idempotency_key):
+        detail = "1 to 255 visible ASCII characters"
+        problem = Problem(path="Idempotency-Key", detail=detail, allowed=_KEY.pattern)
+        raise InvalidRequest(f"Idempotency-Key: {detail}", [problem])
+    context.in_flight.enter(project, idempotency_key)
+    try:
+        return _accepted(_submit(context, project, body, idempotency_key, request))
+    finally:
+        context.in_flight.leave(project, idempotency_key)
+
+
+@router.post("/plan", openapi_extra=_BODY)
+def plan(context: InContext, _project: InProject, body: StudyBody) -> dict[str, Json]:
+    """What a study will do, computed without doing it."""
+    # Here and not above: it loads scipy, which the API does without until it is asked for a plan.
+    from ablations.plan import make_plan
+
+    question = read_question(loads_json(body), context.catalogue)
+    return make_plan(question.study, question.manifest).to_json()
+
+
+@router.get("")
+def list_studies(
+    request: Request,
+    response: Response,
+    context: InContext,
+    project: InProject,
+    query: Annotated[StudyQuery, Query()],
+) -> StudyPage:
+    """The project's studies, newest first; `tag` is a name or name=value and may be given more than once."""
+    before = decode_cursor(query.cursor)
+    labels = [_label(tag) for tag in query.tag]
+    with context.ledger.read() as tx:
+        rows = studies.page(
+            tx, project=project, limit=query.limit + 1, before=before, state=query.state, labels=labels
+        )
+        items = studies_shown(tx, rows[: query.limit], context.settings, base_url(request, context.settings))
+    cursor = encode_cursor(items[-1].id) if len(rows) > query.limit else None
+    link_next(request, response, context.settings, cursor)
+    return StudyPage(items=items, next=cursor)
+
+
+@router.get("/{study_id}", response_model=Study)
+def show(
+    request: Request,
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    if_none_match: Annotated[str | None, Header()] = None,
+) -> Response:
+    """One study. Its ETag changes with every event of the study."""
+    with context.ledger.read() as tx:
+        row = studies.get(tx, study_id, project)
+        # Weak: the estimate of the time left moves on without an event.
+        tag = f'W/"{row.seq}"'
+        if _matches(if_none_match, tag):
+            return Response(status_code=304, headers={"ETag": tag})
+        study = study_shown(tx, row, context.settings, base_url(request, context.settings))
+    return JSONResponse(study.model_dump(), headers={"ETag": tag, "Cache-Control": "no-cache"})
+
+
+@router.post("/{study_id}/cancel", status_code=202)
+def cancel(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
+    """End a study now. Repeating it changes nothing; a done or failed study cannot be cancelled."""
+    with context.ledger.write() as tx:
+        studies.get(tx, study_id, project)
+        row = studies.cancel(tx, study_id)
+        return study_shown(tx, row, context.settings, base_url(request, context.settings))
+
+
+def _submit(context: Context, project: str, body: bytes, key: str | None, request: Request) -> Json:
+    data = loads_json(body)
+    digest = body_digest(data)
+    if key is not None:
+        with context.ledger.read() as tx:
+            answer = studies.answered(tx, project, key)
+        if answer is not None:
+            return _replayed(answer, digest, key)
+    question = read_question(data, context.catalogue)
+    with context.ledger.write() as tx:
+        # Another process may have answered the same key in between.
+        answer = None if key is None else studies.answered(tx, project, key)
+        if answer is not None and key is not None:
+            return _replayed(answer, digest, key)
+        row = store(tx, question, project)
+        shown: Json = study_shown(tx, row, context.settings, base_url(request, context.settings)).model_dump()
+        if key is not None:
+            studies.remember(tx, project, key, digest, row.id, shown)
+        return shown
+
+
+def _replayed(answer: tuple[str, Json], digest: str, key: str) -> Json:
+    if answer[0] != digest:
+        problem = Problem(path="Idempotency-Key", detail="used before with another body")
+        raise KeyReused(f"Idempotency-Key {key!r} was used for another body", [problem])
+    return answer[1]
+
+
+def _accepted(study: Json) -> JSONResponse:
+    assert isinstance(study, dict)
+    return JSONResponse(study, 202, {"Location": f"/v1/studies/{study['id']}"})
+
+
+def _label(tag: str) -> tuple[str, str | None]:
+    for separator in ("=", ":"):
+        name, found, value = tag.partition(separator)
+        if found:
+            return name, value
+    return tag, None
+
+
+def _matches(header: str | None, tag: str) -> bool:
+    candidates = [part.strip() for part in (header or "").split(",")]
+    return "*" in candidates or any(part.removeprefix("W/") == tag.removeprefix("W/") for part in candidates)

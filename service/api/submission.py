@@ -1,0 +1,81 @@
+"""From the bytes of a study to the study in the ledger."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import cast
+
+from ablations.spec import Study, parse_study
+
+from ablations.design import Design, compile_design, planned_trials
+from ablations.errors import InvalidStudy, Json, Problem
+from ablations.identity import canonical
+from ablations.manifest import Manifest
+from service.api.context import Catalogue
+from service.ledger import Tx, studies
+from service.ledger.studies import NewTrial, StudyRow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A study that can be asked: parsed, compiled, and with every trial it needs."""
+
+    study: Study
+    manifest: Manifest
+    design: Design
+
+
+def read_question(data: Json, catalogue: Catalogue) -> Question:
+    """Check a study as far as it can be checked without running it.
+
+    Raises: InvalidStudy with every problem's path.
+    """
+    study = parse_study(data)
+    manifest = catalogue.trainables.get(study.trainable)
+    if manifest is None:
+        allowed: list[Json] = [*sorted(catalogue.trainables)]
+        detail = f"there is no trainable {study.trainable!r}"
+        raise InvalidStudy(Problem(path="trainable", detail=detail, allowed=allowed))
+    return Question(study=study, manifest=manifest, design=compile_design(study, manifest))
+
+
+def store(tx: Tx, question: Question, project: str) -> StudyRow:
+    """Accept a study with its trials."""
+    study_id = studies.new_id()
+    return studies.create(
+        tx,
+        study_id=study_id,
+        project=project,
+        name=question.study.name,
+        spec=cast("dict[str, Json]", question.study.to_json()),
+        labels=question.study.tags,
+        planned=new_trials(study_id, question.design),
+    )
+
+
+def new_trials(study_id: str, design: Design) -> list[NewTrial]:
+    """The trials of a design, with ids that follow from what they are."""
+    return [
+        NewTrial(
+            id=_trial_id(
+                study_id, planned.arm.id, planned.phase, planned.repeat, planned.candidate, planned.seed
+            ),
+            arm_id=planned.arm.id,
+            arm=planned.arm.label,
+            levels=planned.arm.levels,
+            settings=planned.arm.settings,
+            seed=planned.seed,
+            phase=planned.phase,
+            candidate=planned.candidate,
+            repeat=planned.repeat,
+        )
+        for planned in planned_trials(design)
+    ]
+
+
+def body_digest(data: Json) -> str:
+    """What tells two bodies apart under one Idempotency-Key: their content, not their spacing."""
+    return hashlib.sha256(canonical(data).encode()).hexdigest()
+
+
+def _trial_id(study_id: str, *key: str | int | None) -> str:
+    return hashlib.sha256("\n".join([study_id, *map(str, key)]).encode()).hexdigest()[:24]

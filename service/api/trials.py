@@ -1,0 +1,125 @@
+"""Trials, and the logs of what ran them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
+
+from ablations.reading import Reading, read_readings
+from ablations.spec import parse_study
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import PlainTextResponse
+from pydantic import Field
+
+from ablations.errors import Problems
+from service.api.context import Catalogue, InContext, InProject, StudyId
+from service.api.paging import PageQuery, Word, bad_cursor, decode_cursor, encode_cursor, link_next
+from service.api.schemas import Phase, Trial, TrialPage, TrialState
+from service.errors import NotFound
+from service.ledger import attempts, studies, trials
+from service.ledger.trials import TrialRow
+
+router = APIRouter(prefix="/v1/studies", tags=["trials"])
+MAX_SEED = 2**63 - 1
+
+
+class TrialQuery(PageQuery):
+    """Which trials to list."""
+
+    state: TrialState | None = None
+    phase: Phase | None = None
+    arm: Word | None = None
+    arm_id: Word | None = None
+    seed: int | None = Field(None, ge=0, le=MAX_SEED)
+
+
+@router.get("/{study_id}/trials")
+def list_trials(
+    request: Request,
+    response: Response,
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    query: Annotated[TrialQuery, Query()],
+) -> TrialPage:
+    """A study's trials as planned. `arm` is an arm's label or id."""
+    after = _position(query.cursor)
+    with context.ledger.read() as tx:
+        study = studies.get(tx, study_id, project)
+        rows = trials.page(
+            tx,
+            study_id,
+            limit=query.limit + 1,
+            after=after,
+            state=query.state,
+            phase=query.phase,
+            arm=query.arm,
+            arm_id=query.arm_id,
+            seed=query.seed,
+        )
+    rates = _rates_of(study.spec, context.catalogue)
+    shown = rows[: query.limit]
+    cursor = encode_cursor(str(shown[-1].position)) if len(rows) > query.limit else None
+    link_next(request, response, context.settings, cursor)
+    return TrialPage(items=[_shown(row, rates) for row in shown], next=cursor)
+
+
+@router.get("/{study_id}/logs", response_class=PlainTextResponse)
+def logs(
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    trial: Annotated[Word | None, Query(description="A trial's id: its traceback instead")] = None,
+    attempt: Annotated[int | None, Query(ge=1, le=10**6, description="The latest, if not given")] = None,
+) -> str:
+    """The log of the study's driver, or the traceback of a trial that failed; empty before there is one."""
+    with context.ledger.read() as tx:
+        studies.get(tx, study_id, project)
+        if trial is not None:
+            row = trials.get(tx, study_id, trial)
+            return trials.traceback(tx, study_id, trial) or row.reason or ""
+        made = attempts.all_of(tx, study_id)
+    if attempt is not None:
+        made = [one for one in made if one.number == attempt]
+        if not made:
+            raise NotFound(f"study {study_id} has no attempt {attempt}")
+    if not made:
+        return ""
+    return context.job_logs(context.settings, made[-1].submission_id)
+
+
+def _shown(row: TrialRow, rates: Sequence[Reading]) -> Trial:
+    metrics = dict(row.metrics or {})
+    for rate in rates:
+        value = _rate(row, rate)
+        if value is not None:
+            metrics[rate.name] = value
+    names = set(Trial.model_fields) - {"metrics"}
+    return Trial(metrics=metrics, **{name: getattr(row, name) for name in names})
+
+
+def _rate(row: TrialRow, rate: Reading) -> float | None:
+    """1 where the trial is beyond the rate's threshold, else 0; a diverged trial is on the bad side."""
+    if row.state == "diverged":
+        return rate.worst
+    value = (row.metrics or {}).get(rate.of or rate.metric)
+    if row.state != "done" or value is None:
+        return None
+    beyond = value < rate.below if rate.below is not None else value > (rate.above or 0.0)
+    return float(beyond)
+
+
+def _rates_of(spec: Mapping[str, Any], catalogue: Catalogue) -> list[Reading]:
+    """The rates a study declares; none where its trainable is not installed any more."""
+    study = parse_study(dict(spec))
+    manifest = catalogue.trainables.get(study.trainable)
+    if manifest is None:
+        return []
+    return [reading for reading in read_readings(study, manifest, Problems()) if reading.kind == "rate"]
+
+
+def _position(cursor: str | None) -> int:
+    key = decode_cursor(cursor)
+    if key is None:
+        return -1
+    if not key.isdecimal() or len(key) > 9:
+        raise bad_cursor()
+    return int(key)

@@ -1,0 +1,77 @@
+"""The API as an ASGI application. It starts without torch, ray, mlflow or scipy."""
+
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+from trainables.catalogue import load_catalogue
+
+from service.api import (
+    catalogue,
+    events,
+    health,
+    internal,
+    metrics,
+    openapi,
+    problems,
+    reports,
+    studies,
+    trials,
+)
+from service.api.context import Catalogue, Context
+from service.api.guard import Guard
+from service.auth import check_binding
+from service.cluster import job_logs
+from service.ledger import check_schema, open_ledger
+from service.settings import Settings
+from service.web import pages
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(
+    settings: Settings | None = None,
+    *,
+    trainables: Catalogue | None = None,
+    read_job_logs: Callable[[Settings, str], str] = job_logs,
+) -> FastAPI:
+    """The application; without arguments, as `uvicorn --factory service.app:create_app` makes it.
+
+    Raises: UnsafeBinding, WrongSchema, BadSettings, LedgerUnavailable.
+    """
+    settings = settings or Settings.from_env()
+    check_binding(settings)
+    check_schema(settings.database_url)
+    ledger = open_ledger(settings.database_url)
+    registry = metrics.make_registry(ledger)
+    context = Context(
+        settings=settings,
+        ledger=ledger,
+        catalogue=trainables or load_catalogue(settings.datasets_dir),
+        job_logs=read_job_logs,
+        probes=health.make_probes(settings, ledger),
+        registry=registry,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        ledger.close()
+
+    app = FastAPI(
+        title="ablate",
+        summary="Declare a question, get a verdict with error bars.",
+        version="1",
+        lifespan=lifespan,
+        redoc_url=None,
+        responses=openapi.PROBLEM_RESPONSES,
+    )
+    app.state.context = context
+    for part in (studies, trials, reports, events, catalogue, health, metrics, internal, pages):
+        app.include_router(part.router)
+    problems.install(app)
+    openapi.install(app)
+    app.add_middleware(Guard)
+    app.add_middleware(metrics.RequestMetrics, registry=registry)
+    return app

@@ -1,0 +1,90 @@
+"""Who may call: API keys, hashed and scoped to a project, and tokens of attempts."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import ipaddress
+from collections.abc import Mapping
+
+from service.errors import Unauthorized, UnsafeBinding
+from service.settings import DEFAULT_PROJECT, Settings
+
+
+def check_binding(settings: Settings) -> None:
+    """Refuse to serve beyond loopback without API keys.
+
+    Raises: UnsafeBinding.
+    """
+    if not settings.api_keys and not _is_loopback(settings.host):
+        raise UnsafeBinding(
+            f"refusing to listen on {settings.host} without keys: set ABLATE_API_KEYS to a comma-separated"
+            " list of [project=]sha256 of each key, or listen on 127.0.0.1"
+        )
+
+
+def project_of(settings: Settings, authorization: str | None, server: str | None) -> str:
+    """The project that a caller's key opens; `server` is the address the request came in on.
+
+    Raises: Unauthorized.
+    """
+    if not settings.api_keys:
+        # A server started by other means than `ablate serve` may listen anywhere.
+        if server is not None and _is_address(server) and not _is_loopback(server):
+            raise Unauthorized("this server has no API keys, so it answers on loopback only")
+        return DEFAULT_PROJECT
+    key = _key(authorization)
+    if key is None:
+        raise Unauthorized("send an API key: `Authorization: Bearer KEY`")
+    project = _lookup(settings.api_keys, hashlib.sha256(key.encode()).hexdigest())
+    if project is None:
+        raise Unauthorized("this API key is not known")
+    return project
+
+
+def attempt_token(secret: str, study_id: str, number: int) -> str:
+    """The token with which the driver of one attempt speaks to /internal."""
+    return hmac.new(secret.encode(), f"{study_id}:{number}".encode(), hashlib.sha256).hexdigest()
+
+
+def check_attempt_token(settings: Settings, authorization: str | None, study_id: str, number: int) -> None:
+    """Raises: Unauthorized when the token is not this attempt's."""
+    scheme, _, token = (authorization or "").partition(" ")
+    expected = attempt_token(settings.secret, study_id, number)
+    if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected.encode()):
+        raise Unauthorized("the token of this attempt is needed")
+
+
+def _key(authorization: str | None) -> str | None:
+    """The key of a Bearer header, or the password of a Basic one, which browsers send."""
+    scheme, _, value = (authorization or "").partition(" ")
+    value = value.strip()
+    if scheme.lower() == "bearer" and value:
+        return value
+    if scheme.lower() == "basic":
+        try:
+            return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+    return None
+
+
+def _lookup(keys: Mapping[str, str], digest: str) -> str | None:
+    found = None
+    # Every key is compared, each in constant time.
+    for known, project in keys.items():
+        if hmac.compare_digest(known, digest):
+            found = project
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback)
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
