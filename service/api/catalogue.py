@@ -22,13 +22,13 @@ def list_trainables(context: InContext, _project: InProject) -> dict[str, Json]:
 
 @router.get("/trainables/{name}")
 def show_trainable(context: InContext, _project: InProject, name: str) -> dict[str, Json]:
-    """A trainable: its settings as a JSON Schema, and what it measures (the first metric is primary)."""
+    """One trainable."""
     manifest = context.catalogue.trainables.get(name)
     if manifest is None:
         allowed: list[Json] = [*sorted(context.catalogue.trainables)]
         problem = Problem(path="name", detail=f"there is no trainable {name!r}", allowed=allowed)
         raise NotFound(f"there is no trainable {name!r}", [problem])
-    return _trainable(manifest)
+    return trainable_shown(manifest)
 
 
 @router.get("/datasets")
@@ -41,7 +41,8 @@ def list_datasets(context: InContext, _project: InProject) -> dict[str, Json]:
     return {"items": items, "next": None}
 
 
-def _trainable(manifest: Manifest) -> dict[str, Json]:
+def trainable_shown(manifest: Manifest) -> dict[str, Json]:
+    """A trainable: its settings as a JSON Schema, and what it measures (the first metric is primary)."""
     return {
         "name": manifest.name,
         "summary": manifest.summary,

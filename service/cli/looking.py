@@ -133,12 +133,12 @@ def trainables(
 def _installed(name: str | None) -> dict[str, object]:
     from trainables.catalogue import load_catalogue
 
-    from service.api.catalogue import describe_trainable
+    from service.api.catalogue import trainable_shown
 
     catalogue = load_catalogue()
     if name:
-        return dict(describe_trainable(catalogue.manifest(name)))
-    return {"items": [dict(describe_trainable(manifest)) for manifest in catalogue.trainables.values()]}
+        return dict(trainable_shown(catalogue.manifest(name)))
+    return {"items": [dict(trainable_shown(manifest)) for manifest in catalogue.trainables.values()]}
 
 
 COMMANDS = (show, effects, logs, report, trainables)

@@ -115,16 +115,15 @@ def print_trainable(trainable: Mapping[str, Any]) -> None:
     console = _console()
     console.print(f"[bold]{trainable['name']}[/bold]: {escape(str(trainable.get('summary', '')))}")
     table = _table("Settings")
-    for column in ("name", "kind", "default", "allowed", "applies where", "what"):
+    for column in ("name", "type", "default", "allowed", "what"):
         table.add_column(column)
-    for setting in trainable.get("settings") or ():
+    for name, setting in trainable["settings"]["properties"].items():
         table.add_row(
-            setting["name"],
-            str(setting.get("kind", "")),
+            name,
+            str(setting.get("type", "")),
             _number(setting.get("default")),
             escape(_allowed(setting)),
-            escape(_levels(setting.get("when") or {})),
-            escape(str(setting.get("help") or "")),
+            escape(str(setting.get("description") or "")),
         )
     console.print(table)
     table = _table("Metrics")
@@ -210,9 +209,10 @@ def _levels(levels: Mapping[str, Any]) -> str:
 
 
 def _allowed(setting: Mapping[str, Any]) -> str:
-    if setting.get("choices"):
-        return ", ".join(map(str, setting["choices"]))
-    low, high = setting.get("low"), setting.get("high")
+    if setting.get("enum"):
+        return ", ".join(map(str, setting["enum"]))
+    low = setting.get("minimum", setting.get("exclusiveMinimum"))
+    high = setting.get("maximum", setting.get("exclusiveMaximum"))
     if low is None and high is None:
         return ""
     return f"{'' if low is None else _number(low)} .. {'' if high is None else _number(high)}"

@@ -94,6 +94,12 @@ def page(
     return [_trial(row) for row in rows]
 
 
+def rows(tx: Tx, study_id: str, ids: Sequence[str]) -> list[TrialRow]:
+    """These trials of a study, as planned."""
+    query = select(*_SHOWN).where(trials.c.study_id == study_id, trials.c.id.in_(ids))
+    return [_trial(row) for row in tx.execute(query.order_by(trials.c.position))]
+
+
 def get(tx: Tx, study_id: str, trial_id: str) -> TrialRow:
     """One trial of a study.
 

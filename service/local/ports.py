@@ -3,7 +3,7 @@
 import json
 import random
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 # Below the range the kernel hands out by itself, so that nobody lands on a kept port by chance.
@@ -39,12 +39,25 @@ def keep_ports(path: Path) -> tuple[dict[str, int], dict[str, int]]:
 
     Returns all ports, and of these the ones that had to move: name to the old port.
     """
-    kept: Mapping[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    kept = _read(path)
     candidates = _candidates(set(kept.values()))
     moved = {name: port for name, port in kept.items() if name in NAMES and not is_free(port)}
     ports = {name: next(candidates) if name in moved or name not in kept else kept[name] for name in NAMES}
-    path.write_text(json.dumps(ports, indent=1))
+    path.write_text(json.dumps({**kept, **ports}, indent=1))
     return ports, moved
+
+
+def keep_api_port(path: Path, preferred: int) -> int:
+    """A free port for an API that nobody asked to be anywhere: the kept one, the preferred one, or any."""
+    kept = _read(path)
+    wanted = (kept.get("api", preferred), preferred)
+    port = next((port for port in wanted if is_free(port)), None) or next(_candidates(set(kept.values())))
+    path.write_text(json.dumps({**kept, "api": port}, indent=1))
+    return port
+
+
+def _read(path: Path) -> dict[str, int]:
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def _candidates(taken: set[int]) -> Iterator[int]:

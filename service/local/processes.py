@@ -13,6 +13,7 @@ import psutil
 # Every process started here inherits this variable: the id of one `up`, a dot, the child's name.
 MARK = "ABLATE_UP_ID"
 POLL_S = 0.1
+LAST_WORDS_S = 1.0
 # What somebody's shell may hold and would lead a child to a system that is not this one.
 FOREIGN = ("RAY_ADDRESS", "RAY_AUTH_TOKEN", "MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_RUN_ID")
 
@@ -78,12 +79,16 @@ def family(roots: Collection[int], mark: str, *, spare: Collection[int] = ()) ->
 
 
 def end(roots: Collection[int], mark: str, *, grace_s: float = 5.0, spare: Collection[int] = ()) -> int:
-    """End the family: asked first, killed after the grace. Returns how many had to be killed."""
+    """End the family; returns how many had to be killed.
+
+    The roots are asked and given the grace, since each ends its own; who outlives them is killed.
+    """
     known = family(roots, mark, spare=spare)
     for process in known:
         if process.pid in roots:
             _signal(process, signal.SIGTERM)
-    _wait(known, grace_s)
+    _wait({p for p in known if p.pid in roots}, grace_s)
+    _wait(known, LAST_WORDS_S)
     killed = 0
     # A dying parent may have started one more; look until a look finds nobody.
     for _ in range(50):

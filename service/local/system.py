@@ -115,10 +115,8 @@ class System:
             "PATH": os.pathsep.join([bin_dir, os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
             "PYTHONUNBUFFERED": "1",
-            "ABLATE_DATA_DIR": str(self.data_dir),
+            **address(self.host, self.port, self.data_dir),
             "ABLATE_DATABASE_URL": self.database_url,
-            "ABLATE_HOST": self.host,
-            "ABLATE_PORT": str(self.port),
             "ABLATE_PUBLIC_URL": self.api,
             "ABLATE_INTERNAL_URL": self.api,
             "ABLATE_MLFLOW_URL": self.mlflow,
@@ -162,6 +160,11 @@ class System:
             *("--backend-store-uri", f"sqlite:///{directory / 'mlflow.db'}"),
             *("--artifacts-destination", str(directory / "artifacts")),
         )
+
+
+def address(host: str, port: int, data_dir: Path) -> dict[str, str]:
+    """The variables that say where the API listens and where its data is."""
+    return {"ABLATE_DATA_DIR": str(data_dir), "ABLATE_HOST": host, "ABLATE_PORT": str(port)}
 
 
 def answers(url: str, headers: Mapping[str, str] | None = None) -> bool:

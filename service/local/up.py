@@ -11,13 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from service.auth import check_binding
 from service.errors import ServiceError
 from service.ledger import migrate
 from service.local import processes
 from service.local.ports import is_free, keep_ports
 from service.local.record import end_leftovers, read_record, ready_line, say
 from service.local.supervisor import LOOK_S, Supervisor
-from service.local.system import System
+from service.local.system import System, address
+from service.settings import Settings
 
 
 class CannotStart(ServiceError):
@@ -35,6 +37,7 @@ def up(data_dir: Path, host: str, port: int) -> None:
         end_leftovers(data_dir)
         if not is_free(port, host):
             raise CannotStart(f"port {port} on {host} is taken; choose another with --port")
+        check_binding(Settings.from_env({**os.environ, **address(host, port, data_dir)}))
         ports, moved = keep_ports(data_dir / "ports.json")
         for name, old in moved.items():
             say(f"port {old} of {name} is taken by somebody else; it moved to {ports[name]}")
