@@ -1,29 +1,54 @@
-"""Designs: the arms of a study, compiled from its factors."""
+"""Designs: a study and a manifest, compiled to arms and trials."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from ablations.errors import Json
-from ablations.manifest import Scalar
+from ablations.arm import Arm, Exclusion, build_arms, read_rules
+from ablations.contrast import compile_contrasts
+from ablations.errors import NotEstimable, Problem, Problems
+from ablations.factor import Factor, read_factors
+from ablations.layout import Layout, check_baseline, lay_out, listed, read_layout
+from ablations.manifest import Manifest
+from ablations.question import Question, read_questions
+from ablations.reading import Reading, read_readings
+from ablations.resolution import Resolver, read_settings
+from ablations.search import check_tuning
+from ablations.spec import FIRST_TUNING_SEED, Study
+from ablations.support import refuse_unbuilt
+
+__all__ = ["Arm", "Design", "Exclusion", "PlannedTrial", "compile_design", "num_trials", "planned_trials"]
+
+MAX_TRIALS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Arm:
-    """One level for every factor that applies, and the settings that follow from them."""
+class Design:
+    """A study compiled against the manifest of its trainable."""
 
-    id: str
-    label: str
-    levels: Mapping[str, Scalar]
-    settings: Mapping[str, Json]
+    study: Study
+    manifest: Manifest
+    layout: Layout
+    arms: tuple[Arm, ...]
+    excluded: tuple[Exclusion, ...]
+    collapsed: int
+    seeds: tuple[int, ...]
+    readings: tuple[Reading, ...]
+    questions: tuple[Question, ...]
 
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """Its factors, the judged ones first."""
+        return self.layout.factors
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Exclusion:
-    """A combination of levels that is left out, and the rule that caused it."""
+    def arm(self, arm_id: str) -> Arm:
+        """The arm of this id.
 
-    levels: Mapping[str, Scalar]
-    reason: str
+        Raises: KeyError.
+        """
+        for arm in self.arms:
+            if arm.id == arm_id:
+                return arm
+        raise KeyError(arm_id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,3 +60,86 @@ class PlannedTrial:
     phase: Literal["tuning", "measuring"]
     candidate: int | None = None
     repeat: int | None = None
+
+
+def compile_design(study: Study, manifest: Manifest) -> Design:
+    """The arms, readings and questions of a study.
+
+    Raises: InvalidStudy with everything that is wrong, by path.
+    """
+    problems = Problems()
+    refuse_unbuilt(study, problems)
+    factors = read_factors(study, manifest, problems)
+    layout = read_layout(study, manifest, factors, problems)
+    fixed = read_settings(study.fixed, manifest, "fixed", problems)
+    rules = read_rules(study, layout.factors, problems)
+    readings = read_readings(study, manifest, problems)
+    questions = read_questions(study, layout, problems)
+    check_tuning(study, manifest, layout.factors, problems)
+    _check_resources(study, manifest, readings, problems)
+    resolver = Resolver(manifest, layout.factors, fixed)
+    assignments = lay_out(study, layout, problems)
+    if study.design == "listed":
+        assignments = iter(listed(study, layout, resolver, problems))
+    problems.raise_if_any()
+    table = build_arms(assignments, resolver, rules, problems)
+    if not table.arms:
+        raise NotEstimable(Problem(path="exclude", detail="the rules exclude every arm"))
+    check_baseline(study, layout, [arm.levels for arm in table.arms], problems)
+    _check_size(study, len(table.arms), problems)
+    problems.raise_if_any()
+    design = Design(
+        study=study,
+        manifest=manifest,
+        layout=layout,
+        arms=table.arms,
+        excluded=table.excluded,
+        collapsed=table.collapsed,
+        seeds=study.seed_list(),
+        readings=readings,
+        questions=questions,
+    )
+    compile_contrasts(design)
+    return design
+
+
+def _check_resources(
+    study: Study, manifest: Manifest, readings: tuple[Reading, ...], problems: Problems
+) -> None:
+    costly = {metric.name for metric in manifest.metrics if metric.costly}
+    for reading in readings:
+        if reading.metric in costly and isinstance(study.resources.pack, int) and study.resources.pack > 1:
+            problems.add("resources.pack", f"{reading.metric} measures time or memory: pack must be 1", 1)
+
+
+def _check_size(study: Study, num_arms: int, problems: Problems) -> None:
+    size = _num_trials(study, num_arms)
+    if size > MAX_TRIALS:
+        problems.add("seeds", f"{size} trials; at most {MAX_TRIALS} are planned", MAX_TRIALS)
+
+
+def _num_trials(study: Study, num_arms: int) -> int:
+    tuning = study.tuning.candidates * study.tuning.seeds if study.tuning is not None else 0
+    return num_arms * (tuning + (study.seeds if isinstance(study.seeds, int) else len(study.seeds)))
+
+
+def num_trials(design: Design) -> int:
+    """How many trials the design plans, without listing them."""
+    return _num_trials(design.study, len(design.arms))
+
+
+def planned_trials(design: Design) -> list[PlannedTrial]:
+    """Every trial: tuning first, then measuring; each time one seed of every arm first."""
+    trials: list[PlannedTrial] = []
+    tuning = design.study.tuning
+    if tuning is not None:
+        trials.extend(
+            PlannedTrial(arm=arm, seed=FIRST_TUNING_SEED + seed, phase="tuning", candidate=candidate)
+            for candidate in range(tuning.candidates)
+            for seed in range(tuning.seeds)
+            for arm in design.arms
+        )
+    trials.extend(
+        PlannedTrial(arm=arm, seed=seed, phase="measuring") for seed in design.seeds for arm in design.arms
+    )
+    return trials
