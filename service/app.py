@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from trainables.catalogue import load_catalogue
 
 from service.api import (
     catalogue,
@@ -26,6 +25,7 @@ from service.cluster import job_logs
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
 from service.web import pages
+from trainables.catalogue import load_catalogue
 
 _log = logging.getLogger(__name__)
 

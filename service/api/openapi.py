@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from ablations.spec import Study
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from ablations.spec import Study
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas import ProblemAnswer
 

@@ -3,11 +3,11 @@
 import re
 from typing import Annotated
 
-from ablations.spec import loads_json
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from ablations.errors import Json, Problem
+from ablations.spec import loads_json
 from service.api.answers import studies_shown, study_shown
 from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId

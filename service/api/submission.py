@@ -4,12 +4,11 @@ import hashlib
 from dataclasses import dataclass
 from typing import cast
 
-from ablations.spec import Study, parse_study
-
 from ablations.design import Design, compile_design, planned_trials
 from ablations.errors import InvalidStudy, Json, Problem
 from ablations.identity import canonical
 from ablations.manifest import Manifest
+from ablations.spec import Study, parse_study
 from service.api.context import Catalogue
 from service.ledger import Tx, studies
 from service.ledger.studies import NewTrial, StudyRow

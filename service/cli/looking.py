@@ -131,9 +131,8 @@ def trainables(
 
 
 def _installed(name: str | None) -> dict[str, object]:
-    from trainables.catalogue import load_catalogue
-
     from service.api.catalogue import trainable_shown
+    from trainables.catalogue import load_catalogue
 
     catalogue = load_catalogue()
     if name:

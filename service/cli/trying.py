@@ -35,10 +35,9 @@ def try_trial(
     json: AsJson = False,
 ) -> None:
     """Run one trial of a study in this process: the first arm that fits, its first seed."""
+    from ablations.design import compile_design
     from ablations.spec import parse_study
     from trainables.catalogue import load_catalogue
-
-    from ablations.design import compile_design
 
     datasets_dir = home(data_dir) / "datasets"
     catalogue = load_catalogue(datasets_dir)

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from trainables.catalogue import Catalogue, load_catalogue
-
 from service.errors import TrackerUnavailable
 from service.ledger import Ledger, outbox, studies, trials
 from service.ledger.outbox import Message
@@ -19,6 +17,7 @@ from service.worker import views
 from service.worker.runs import KIND, STUDY, TRIAL, Run, run_of
 from service.worker.summary import Summary, note_of, summary_of
 from service.worker.tracker import MlflowTracker, Refused, Tracker
+from trainables.catalogue import Catalogue, load_catalogue
 
 BATCH = 64
 THREADS = 4

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablations.manifest import Manifest
 from ablations.plan import make_plan
 from ablations.spec import parse_study
-
-from ablations.manifest import Manifest
 from service.ledger.studies import StudyRow
 from service.worker.tracker import as_json
 
