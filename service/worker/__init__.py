@@ -1,0 +1,1 @@
+"""The worker: loops that keep studies moving."""

@@ -1,0 +1,1 @@
+"""The driver: one study attempt on the cluster."""

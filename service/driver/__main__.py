@@ -1,0 +1,167 @@
+"""`python -m service.driver STUDY_ID ATTEMPT`: one attempt at one study, as a Ray job."""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+from ablations.spec import Study, parse_study
+from trainables.catalogue import load_catalogue
+
+from service.driver import dispenser
+from service.driver.client import Stale, connect
+from service.driver.dispenser import Board
+from service.driver.feed import Feed, Step
+from service.driver.preparation import Preparation, place
+from service.driver.slots import SWITCHES, Resources, run_slots
+from service.driver.watchdog import Watchdog, exit_now
+
+logger = logging.getLogger("ablate.driver")
+
+DISPENSER = "dispenser"
+QUANTUM_S = 60.0
+FINISH_S = 10.0
+
+
+class Driver:
+    """One attempt: gets the work, feeds the dispenser, runs slots, and ends the attempt once."""
+
+    def __init__(self, board: Board, work: Mapping[str, Any], datasets_dir: Path) -> None:
+        self._board = board
+        self._study: Study = parse_study(work["study"]["spec"])
+        catalogue = load_catalogue(datasets_dir)
+        self._datasets_dir = datasets_dir
+        self._rows = {row["id"]: row for row in work["trials"]}
+        self._feed = Feed(self._study, catalogue.manifest(self._study.trainable), work["trials"])
+        self._preparation = Preparation(
+            catalogue,
+            self._study.trainable,
+            datasets_dir=datasets_dir,
+            place=place(threads=self._study.resources.cpus),
+        )
+        self._num_ended = 0
+
+    def begin(self) -> None:
+        """Hand the first trials to the dispenser."""
+        self._do(self._feed.start())
+
+    def take(self, results: Sequence[Mapping[str, Any]]) -> None:
+        """Tell results, one line each, and hand out what they make possible."""
+        for result in results:
+            self._num_ended += 1
+            logger.info("%s", self._line(result))
+        self._do(self._feed.take(results))
+
+    def run(self, namespace: str, storage: Path) -> None:
+        """Run slots until all trials have ended. Blocks."""
+        resources = self._study.resources
+        config = {
+            "dispenser": DISPENSER,
+            "namespace": namespace,
+            "trainable": self._study.trainable,
+            "device": "cuda" if resources.gpus else "cpu",
+            "threads": resources.cpus,
+            "datasets_dir": str(self._datasets_dir),
+            "pack": 1 if resources.pack == "auto" else resources.pack,
+            "quantum_s": float(os.environ.get("ABLATE_QUANTUM_S", QUANTUM_S)),
+        }
+        slot = Resources(cpus=resources.cpus, gpus=resources.gpus)
+        run_slots(self._board, slot, config=config, storage=storage)
+
+    def _do(self, step: Step) -> None:
+        tasks = [
+            {
+                "id": t.trial_id,
+                "lease": self._preparation.lease(t.trial_id, t.settings, self._rows[t.trial_id]["seed"]),
+            }
+            for t in step.ready
+        ]
+        if tasks:
+            self._board.add(tasks, recall=self._study.tuning is not None)
+        if step.hopeless:
+            self._board.fail(step.hopeless)
+        if self._feed.exhausted:
+            self._board.close()
+
+    def _line(self, result: Mapping[str, Any]) -> str:
+        row = self._rows[result["trial_id"]]
+        candidate = "" if row["candidate"] is None else f" candidate={row['candidate']}"
+        seconds = "" if result["seconds"] is None else f" {result['seconds']:.1f} s"
+        metrics = "".join(
+            f" {name}={value:.4g}"
+            for name, value in (result["metrics"] or {}).items()
+            if isinstance(value, int | float)
+        )
+        reason = f" ({result['reason']})" if result["reason"] else ""
+        how = "reused" if result["reused"] else result["state"]
+        name = f"{row['phase']} {row['arm']}{candidate} seed={row['seed']}"
+        return f"{how} [{self._num_ended}] {name}{seconds}{metrics}{reason}"
+
+
+class Exit:
+    """The one way out: tells the service how the attempt ended, then ends the process."""
+
+    def __init__(self, board: Board, storage: Path) -> None:
+        self._board = board
+        self._storage = storage
+        self._lock = threading.Lock()
+
+    def __call__(self, state: str, error: str | None) -> None:
+        """Does not return. Whoever calls second waits for the first to end the process."""
+        self._lock.acquire()
+        if state == "over":
+            logger.warning("this attempt is over: %s", error)
+        elif not self._board.finish(state, error, timeout_s=FINISH_S):
+            logger.warning("the service did not hear that this attempt ended")
+        logger.info("driver ends: %s%s", state, f" ({error})" if error else "")
+        shutil.rmtree(self._storage, ignore_errors=True)
+        exit_now(1 if state == "failed" else 0)
+
+
+def main() -> None:
+    """Run the attempt named on the command line."""
+    study_id, attempt = sys.argv[1], int(sys.argv[2])
+    logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    os.environ.update(SWITCHES)
+    namespace = f"ablate-{study_id}-a{attempt}"
+    ray.init(namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)
+    url, token = os.environ["ABLATE_INTERNAL_URL"], os.environ["ABLATE_ATTEMPT_TOKEN"]
+    board = dispenser.start(partial(connect, url, token, study_id, attempt), DISPENSER)
+    storage = Path(tempfile.mkdtemp(prefix="ablate-"))
+    leave = Exit(board, storage)
+    try:
+        drive(board, leave, namespace, storage)
+    except Exception as error:
+        stale = isinstance(getattr(error, "cause", error), Stale)
+        if not stale:
+            logger.exception("the driver failed")
+        leave("over" if stale else "failed", f"{type(error).__name__}: {error}")
+
+
+def drive(board: Board, leave: Exit, namespace: str, storage: Path) -> None:
+    """Everything between being connected and leaving."""
+    work = board.open()
+    logger.info("study %s (%s): %d trials", work["study"]["id"], work["study"]["name"], len(work["trials"]))
+    driver = Driver(board, work, Path(os.environ["ABLATE_DATASETS_DIR"]))
+    watchdog = Watchdog(board, take=driver.take, leave=leave)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: watchdog.signalled.set())
+    driver.begin()
+    watchdog.start()
+    driver.run(namespace, storage)
+    watchdog.ended.set()
+    watchdog.join()
+    leave(*(watchdog.look() or ("done", None)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""Carries leases, results and heartbeats to the service in order, and keeps them while it is away."""
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from service.driver.client import Away, Internal, Refused, Stale
+
+logger = logging.getLogger(__name__)
+
+BATCH = 200
+ROUND_S = 0.25
+BEAT_S = 1.0
+LONGEST_WAIT_S = 5.0
+
+T = TypeVar("T")
+
+
+class Courier:
+    """One attempt's outgoing mail. Everything is sent once and in order; a lost answer is asked again.
+
+    Leases are announced after they were given out: training does not wait for the service, and a
+    trial that turns out not to be ours is stopped at its next report.
+    """
+
+    def __init__(self, internal: Internal, *, beat_s: float = BEAT_S) -> None:
+        self._internal = internal
+        self._beat_s = beat_s
+        self._lock = threading.Lock()
+        self._round = threading.Lock()
+        self._leases: list[str] = []
+        self._outcomes: list[Mapping[str, Any]] = []
+        self._progress: dict[str, Mapping[str, Any]] = {}
+        self._next_beat = 0.0
+        self.desired = "run"
+        self.over: str | None = None
+        """Why this attempt may not write any more."""
+        self.unwanted: set[str] = set()
+        """Trials the service refused to lease: they have ended or were cancelled."""
+
+    def leased(self, trial_ids: Sequence[str]) -> None:
+        """Trials were given to a slot."""
+        with self._lock:
+            self._leases += trial_ids
+
+    def ended(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        """Results came in."""
+        with self._lock:
+            self._outcomes += outcomes
+            for outcome in outcomes:
+                self._progress.pop(outcome["trial_id"], None)
+
+    def progressed(self, reports: Sequence[Mapping[str, Any]]) -> None:
+        """Trials reported a step; only the newest report of each is sent."""
+        with self._lock:
+            for report in reports:
+                self._progress[report["trial_id"]] = report
+
+    @property
+    def num_waiting(self) -> int:
+        """Leases and results not yet delivered."""
+        with self._lock:
+            return len(self._leases) + len(self._outcomes)
+
+    def deliver(self) -> bool:
+        """One round: everything that waits, then a heartbeat if it is time. False when away or over."""
+        with self._round:
+            if self.over is not None:
+                return False
+            try:
+                self._deliver_leases_and_outcomes()
+                if time.monotonic() >= self._next_beat:
+                    self._beat()
+            except Away as error:
+                logger.warning("the service is away: %s", error)
+                return False
+            except Stale as error:
+                self.over = str(error)
+                return False
+            except Refused as error:
+                self.over = f"the service refuses this driver: {error}"
+                return False
+            return True
+
+    def run(self, stopped: threading.Event) -> None:
+        """Deliver until told to stop, more slowly while the service is away."""
+        wait_s = ROUND_S
+        while not stopped.wait(wait_s) and self.over is None:
+            wait_s = ROUND_S if self.deliver() else min(2 * wait_s, LONGEST_WAIT_S)
+
+    def flush(self, timeout_s: float) -> bool:
+        """Deliver everything; False if that did not succeed in time."""
+        deadline = time.monotonic() + timeout_s
+        while self.num_waiting and self.over is None and time.monotonic() < deadline:
+            if not self.deliver():
+                time.sleep(ROUND_S)
+        return not self.num_waiting
+
+    def _deliver_leases_and_outcomes(self) -> None:
+        # Read together: a result never overtakes its own lease.
+        with self._lock:
+            leases, outcomes = list(self._leases), list(self._outcomes)
+        for ids in _batches(leases):
+            granted = set(self._internal.lease(ids))
+            with self._lock:
+                del self._leases[: len(ids)]
+                self.unwanted |= set(ids) - granted
+        for batch in _batches(outcomes):
+            self._commit(batch)
+            with self._lock:
+                del self._outcomes[: len(batch)]
+
+    def _commit(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        try:
+            self._internal.commit(outcomes)
+        except Refused as error:
+            if len(outcomes) > 1:
+                for outcome in outcomes:
+                    self._commit([outcome])
+            else:
+                self._internal.commit([as_failed(outcomes[0], f"result refused: {error}")])
+
+    def _beat(self) -> None:
+        with self._lock:
+            running, self._progress = list(self._progress.values()), {}
+        beat = [{"id": r["trial_id"], "step": r["step"], "metrics": r["metrics"]} for r in running]
+        self.desired = self._internal.heartbeat(beat)
+        self._next_beat = time.monotonic() + self._beat_s
+
+
+def as_failed(outcome: Mapping[str, Any], reason: str) -> dict[str, Any]:
+    """The same trial's result as a failure without numbers."""
+    return {
+        **outcome,
+        "state": "failed",
+        "reason": reason,
+        "metrics": {},
+        "curve": {},
+        "scalars": None,
+        "traceback": None,
+    }
+
+
+def persist(ask: Callable[[], T], *, timeout_s: float = math.inf) -> T:
+    """Ask until the service answers. Raises: Stale, Refused; Away after the timeout."""
+    deadline = time.monotonic() + timeout_s
+    wait_s = ROUND_S
+    while True:
+        try:
+            return ask()
+        except Away as error:
+            logger.warning("the service is away: %s", error)
+            if time.monotonic() + wait_s > deadline:
+                raise
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, LONGEST_WAIT_S)
+
+
+def _batches(items: Sequence[T]) -> list[Sequence[T]]:
+    return [items[start : start + BATCH] for start in range(0, len(items), BATCH)]

@@ -1,0 +1,270 @@
+"""The dispenser: the study's one actor that hands out trials and speaks with the service."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import ray
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from service.driver.client import Internal, InternalError
+from service.driver.courier import Courier, as_failed, persist
+from service.driver.queue import Queue, Task
+
+SETTINGS_BATCH = 500
+NUM_THREADS = 16
+MAX_BARREN_DEATHS = 5
+RESULT = ("trial_id", "state", "metrics", "reason", "seconds")
+
+
+class Dispenser:
+    """Hands out trials to slots, collects what they report, and delivers it to the service.
+
+    Runs as an actor with a few threads: slots, the driver and the delivery loop call at once.
+    Payloads are JSON, so slots and driver share no classes with it.
+    """
+
+    def __init__(self, connect: Callable[[], Internal]) -> None:
+        self._internal = connect()
+        self._num_slots = 1
+        self._lock = threading.RLock()
+        self._queue = Queue()
+        self._courier = Courier(self._internal)
+        self._results: list[dict[str, Any]] = []
+        self._closed = False
+        self._drew: set[str] = set()
+        self._slots: dict[str, Any] = {}
+        self._heard: dict[str, float] = {}
+        self._barren_deaths = 0
+        self._broken: str | None = None
+        self._stopped = threading.Event()
+        self._delivery = threading.Thread(target=self._courier.run, args=(self._stopped,), daemon=True)
+
+    # The driver's side.
+
+    def open(self) -> dict[str, Any]:
+        """The study and its trials; from here on heartbeats are sent. Waits for the service."""
+        work = persist(self._internal.work)
+        self._delivery.start()
+        return work
+
+    def add(self, tasks: Sequence[Mapping[str, Any]], recall: bool = False) -> int:
+        """Fix the trials' settings with the service and queue them; how many it knew the result of.
+
+        Those are not queued but are results at once; `recall` asks for their metrics too.
+        """
+        reused: set[str] = set()
+        for start in range(0, len(tasks), SETTINGS_BATCH):
+            batch = tasks[start : start + SETTINGS_BATCH]
+            rows = [
+                {"id": t["id"], "settings": t["lease"]["settings"], "fingerprint": t["lease"]["fingerprint"]}
+                for t in batch
+            ]
+            found = set(persist(lambda rows=rows: self._internal.settings(rows)))  # type: ignore[misc]
+            reused |= found
+            with self._lock:
+                self._queue.add(
+                    Task(trial_id=t["id"], lease=t["lease"]) for t in batch if t["id"] not in found
+                )
+        rows = persist(self._internal.work)["trials"] if reused and recall else []
+        metrics = {row["id"]: row["metrics"] for row in rows}
+        empty = {"state": "done", "reason": None, "seconds": None, "reused": True}
+        with self._lock:
+            self._results += [{**empty, "trial_id": i, "metrics": metrics.get(i)} for i in sorted(reused)]
+        return len(reused)
+
+    def resize(self, num_slots: int) -> None:
+        """Among how many slots the work is shared."""
+        with self._lock:
+            self._num_slots = num_slots
+
+    def close(self) -> None:
+        """No more trials will be added."""
+        with self._lock:
+            self._closed = True
+
+    def fail(self, trials: Sequence[Mapping[str, str]]) -> None:
+        """Record trials that cannot be run, each with its reason."""
+        with self._lock:
+            # The ledger takes results of leased trials only.
+            self._courier.leased([trial["id"] for trial in trials])
+            self._end([_failed(trial["id"], trial["reason"]) for trial in trials])
+
+    def news(self, since: int) -> dict[str, Any]:
+        """Results from number `since` on, and how things stand."""
+        with self._lock:
+            silence = {slot_id: time.monotonic() - at for slot_id, at in self._heard.items()}
+            return {**self.standing(), "results": self._results[since:], "silence": silence}
+
+    def standing(self) -> dict[str, Any]:
+        """How much work there is, and whether this attempt goes on."""
+        with self._lock:
+            self._queue.drop(self._courier.unwanted)
+            idle = not self._queue.num_waiting and not self._queue.num_held
+            return {
+                "waiting": self._queue.num_waiting,
+                "running": self._queue.num_held,
+                "drew": sorted(self._drew),
+                "finished": self._closed and idle,
+                "desired": self._courier.desired,
+                "over": self._courier.over,
+                "broken": self._broken,
+            }
+
+    def finish(self, state: str, error: str | None, timeout_s: float) -> bool:
+        """Deliver what is left and end the attempt; False if the service did not answer in time."""
+        delivered = self._courier.flush(timeout_s)
+        self._stopped.set()
+        if self._courier.over is not None or not delivered:
+            return False
+        try:
+            persist(lambda: self._internal.finish(state, error), timeout_s=timeout_s)
+        except InternalError:
+            return False
+        return True
+
+    def kill(self, slot_id: str) -> None:
+        """End a slot's process; its trials return to the queue when the driver hears of it."""
+        slot = self._slots.get(slot_id)
+        if slot is not None:
+            ray.kill(slot)
+
+    def lost(self, slot_id: str, reason: str) -> dict[str, Any]:
+        """A slot died: its trials are tried again, or given up after too many deaths."""
+        with self._lock:
+            released = self._queue.release(slot_id)
+            barren = slot_id not in self._drew
+            self._forget(slot_id)
+            self._barren_deaths = self._barren_deaths + 1 if barren else 0
+            if self._barren_deaths >= MAX_BARREN_DEATHS:
+                self._broken = f"{MAX_BARREN_DEATHS} workers in a row died before their first trial: {reason}"
+            self._end([_failed(i, f"the worker died every time; last: {reason}") for i in released.given_up])
+            return {"retried": list(released.retried), "given_up": list(released.given_up)}
+
+    # The slots' side.
+
+    def join(self, slot_id: str, slot: Any) -> None:
+        """A slot's process is up."""
+        with self._lock:
+            self._slots[slot_id] = slot
+            self._heard[slot_id] = time.monotonic()
+
+    def draw(self, slot_id: str, room: int) -> dict[str, Any]:
+        """Up to `room` leases, and whether more may come."""
+        with self._lock:
+            self._hear(slot_id)
+            if self._stopping or self._broken is not None:
+                return {"leases": [], "more": False}
+            tasks = self._queue.draw(slot_id, room, num_slots=self._num_slots)
+            if tasks:
+                self._drew.add(slot_id)
+                self._barren_deaths = 0
+                self._courier.leased([task.trial_id for task in tasks])
+            return {"leases": [dict(task.lease) for task in tasks], "more": not self._closed}
+
+    def report(self, slot_id: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+        """How far trials are; the answer names those that must stop."""
+        with self._lock:
+            self._hear(slot_id)
+            self._courier.progressed(reports)
+            ids = [report["trial_id"] for report in reports]
+            if self._stopping:
+                return dict.fromkeys(ids, "cancelled")
+            return {i: "cancelled" for i in ids if i in self._courier.unwanted}
+
+    def commit(self, slot_id: str, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        """Take results; those of trials this slot does not hold any more are left out."""
+        with self._lock:
+            self._hear(slot_id)
+            mine = set(self._queue.end(slot_id, [outcome["trial_id"] for outcome in outcomes]))
+            self._end([outcome for outcome in outcomes if outcome["trial_id"] in mine])
+
+    def leave(self, slot_id: str) -> None:
+        """A slot ends in good order; what it still holds counts as lost."""
+        with self._lock:
+            if self._queue.held(slot_id):
+                self.lost(slot_id, "its worker ended without a result")
+            self._forget(slot_id)
+
+    @property
+    def _stopping(self) -> bool:
+        return self._courier.desired != "run" or self._courier.over is not None
+
+    def _end(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        self._courier.ended(outcomes)
+        self._results += [
+            {name: outcome[name] for name in RESULT} | {"reused": False} for outcome in outcomes
+        ]
+
+    def _hear(self, slot_id: str) -> None:
+        self._heard[slot_id] = time.monotonic()
+
+    def _forget(self, slot_id: str) -> None:
+        self._drew.discard(slot_id)
+        self._slots.pop(slot_id, None)
+        self._heard.pop(slot_id, None)
+
+
+def _failed(trial_id: str, reason: str) -> dict[str, Any]:
+    empty = {"trial_id": trial_id, "seconds": None, "device": None, "pack": None}
+    return as_failed(empty, reason)
+
+
+class Board:
+    """The dispenser as the driver calls it, wherever it runs."""
+
+    def __init__(self, actor: Any) -> None:
+        self._actor = actor
+
+    def open(self) -> dict[str, Any]:
+        """The study and its trials."""
+        return dict(self._call("open"))
+
+    def add(self, tasks: Sequence[Mapping[str, Any]], *, recall: bool) -> int:
+        """Queue trials; how many of them are known already and became results at once."""
+        return int(self._call("add", list(tasks), recall))
+
+    def close(self) -> None:
+        """No more trials will be added."""
+        self._call("close")
+
+    def fail(self, reasons: Mapping[str, str]) -> None:
+        """Record trials that cannot be run."""
+        self._call("fail", [{"id": trial_id, "reason": reason} for trial_id, reason in reasons.items()])
+
+    def resize(self, num_slots: int) -> None:
+        """Among how many slots the work is shared."""
+        self._call("resize", num_slots)
+
+    def standing(self) -> dict[str, Any]:
+        """How much work there is, and whether this attempt goes on."""
+        return dict(self._call("standing"))
+
+    def news(self, since: int) -> dict[str, Any]:
+        """Results from number `since` on, and how things stand."""
+        return dict(self._call("news", since))
+
+    def kill(self, slot_id: str) -> None:
+        """End a slot's process."""
+        self._call("kill", slot_id)
+
+    def lost(self, slot_id: str, reason: str) -> dict[str, Any]:
+        """A slot died; which of its trials are tried again and which are given up."""
+        return dict(self._call("lost", slot_id, reason))
+
+    def finish(self, state: str, error: str | None, *, timeout_s: float) -> bool:
+        """Deliver what is left and end the attempt."""
+        return bool(self._call("finish", state, error, timeout_s))
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        return ray.get(getattr(self._actor, method).remote(*arguments))
+
+
+def start(connect: Callable[[], Internal], name: str) -> Board:
+    """The study's dispenser, on this node and under this name in the driver's namespace; it takes no CPU."""
+    here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
+    actor = ray.remote(Dispenser).options(
+        name=name, num_cpus=0, max_concurrency=NUM_THREADS, scheduling_strategy=here
+    )
+    return Board(actor.remote(connect))

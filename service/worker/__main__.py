@@ -1,0 +1,86 @@
+"""`python -m service.worker`: the reconciler, the report builder and the publisher in one process."""
+
+import importlib.util
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable
+
+import httpx
+from trainables.catalogue import load_catalogue
+
+from service.cluster import Cluster, connect
+from service.ledger import check_schema, open_ledger
+from service.settings import Settings
+from service.worker.loop import Loop, run_all
+from service.worker.reconciler import Reconciler
+from service.worker.reports import ReportBuilder
+
+logger = logging.getLogger("ablate.worker")
+
+RECONCILE_S = 0.5
+REPORT_S = 0.5
+PUBLISH_S = 0.5
+PATIENCE_S = 8.0
+PING_TIMEOUT_S = 2.0
+
+
+def main() -> None:
+    """Run the loops until SIGTERM or SIGINT."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stopped = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopped.set())
+    settings = Settings.from_env()
+    check_schema(settings.database_url)
+    ledger = open_ledger(settings.database_url)
+    catalogue = load_catalogue(settings.datasets_dir)
+    reconciler = Reconciler(settings, ledger, _cluster(settings), api_answers=lambda: _answers(settings))
+    builder = ReportBuilder(ledger, catalogue.manifest)
+    loops = [
+        Loop(name="reconciler", work=_always(reconciler.reconcile), pause_s=RECONCILE_S),
+        Loop(name="reports", work=lambda: bool(builder.build_due()), pause_s=REPORT_S),
+    ]
+    if importlib.util.find_spec("service.worker.publisher") is not None:
+        from service.worker.publisher import Publisher
+
+        publisher = Publisher(settings, ledger)
+        loops.append(Loop(name="publisher", work=lambda: publisher.drain() > 0, pause_s=PUBLISH_S))
+    logger.info("worker runs: %s", ", ".join(loop.name for loop in loops))
+    run_all(loops, stopped, patience_s=PATIENCE_S)
+    ledger.close()
+    logger.info("worker ends")
+
+
+def _always(work: Callable[[], None]) -> Callable[[], bool]:
+    def step() -> bool:
+        work()
+        return False
+
+    return step
+
+
+def _cluster(settings: Settings) -> Callable[[], Cluster]:
+    """The cluster, connected on first use: its token may be written after this process starts."""
+    known: list[Cluster] = []
+
+    def get() -> Cluster:
+        if not known:
+            known.append(connect(settings))
+        return known[0]
+
+    return get
+
+
+def _answers(settings: Settings) -> bool:
+    try:
+        url = f"{settings.internal_url}/healthz"
+        return httpx.get(url, timeout=PING_TIMEOUT_S, trust_env=False).is_success
+    except httpx.TransportError:
+        return False
+
+
+if __name__ == "__main__":
+    main()
