@@ -120,7 +120,6 @@ def _run(
 ) -> Any:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     from trainables.data.vision import prepare
-
     from trainables.training.lease import Lease
     from trainables.training.trainer import run_trainer
 

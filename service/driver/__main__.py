@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ablations.spec import Study, parse_study
-from trainables.catalogue import load_catalogue
 
+from ablations.spec import Study, parse_study
 from service.driver import dispenser
 from service.driver.client import Stale, connect
 from service.driver.dispenser import Board
@@ -23,6 +22,7 @@ from service.driver.feed import Feed, Step
 from service.driver.preparation import Preparation, place
 from service.driver.slots import SWITCHES, Resources, run_slots
 from service.driver.watchdog import Watchdog, exit_now
+from trainables.catalogue import load_catalogue
 
 logger = logging.getLogger("ablate.driver")
 

@@ -5,11 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ablations.spec import Study, Tuning
-
 from ablations.errors import Json
 from ablations.identity import digest
 from ablations.manifest import Manifest, applies, coerce
+from ablations.spec import Study, Tuning
 from service.driver.tuning import ArmSearch, Candidate, distributions, mean_score, tuning_metric
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")

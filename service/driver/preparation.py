@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from trainables.catalogue import Catalogue
-from trainables.data.vision import prepare
-from trainables.training.numerics import environment
-
 from ablations.errors import Json
 from ablations.identity import fingerprint
+from trainables.catalogue import Catalogue
+from trainables.data.vision import prepare
 from trainables.training.lease import Lease
+from trainables.training.numerics import environment
 
 DATASET = "dataset"
 

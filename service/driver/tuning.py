@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import optuna
-from ablations.spec import Range, Tuning
 from optuna.distributions import (
     BaseDistribution,
     CategoricalDistribution,
@@ -15,6 +14,7 @@ from optuna.distributions import (
 
 from ablations.errors import Json
 from ablations.manifest import Manifest, Metric
+from ablations.spec import Range, Tuning
 
 STARTUP = 10
 BATCH = 4

@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 
 import httpx
-from trainables.catalogue import load_catalogue
 
 from service.cluster import Cluster, connect
 from service.ledger import check_schema, open_ledger
@@ -16,6 +15,7 @@ from service.settings import Settings
 from service.worker.loop import Loop, run_all
 from service.worker.reconciler import Reconciler
 from service.worker.reports import ReportBuilder
+from trainables.catalogue import load_catalogue
 
 logger = logging.getLogger("ablate.worker")
 

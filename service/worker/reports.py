@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 
+from ablations.contrast import compile_contrasts
+from ablations.design import compile_design
 from ablations.effects import judge
+from ablations.errors import Json
+from ablations.manifest import Manifest
 from ablations.report import html, markdown
 from ablations.report.build import build_report
 from ablations.results import Results, TrialRecord
 from ablations.spec import parse_study
-
-from ablations.contrast import compile_contrasts
-from ablations.design import compile_design
-from ablations.errors import Json
-from ablations.manifest import Manifest
 from service.ledger import Ledger, attempts, counts, studies, trials
 from service.ledger.attempts import Attempt
 from service.ledger.studies import StudyRow
