@@ -1,0 +1,172 @@
+"""Everything that can be named in a study: trainables and their parts, our own and those of plugins.
+
+Loading it imports the manifests of plugins, which are free of torch, and never the code they name.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import TypeVar
+
+from ablations.errors import Json
+from ablations.manifest import Manifest, Setting
+from trainables import builtin
+from trainables.components import Component
+from trainables.digests import code_digest
+from trainables.errors import UnknownTrainable
+
+GROUPS: Mapping[str, str] = {
+    "activation": "ablations.activations",
+    "model": "ablations.models",
+    "dataset": "ablations.datasets",
+    "measure": "ablations.measures",
+}
+TRAINABLES_GROUP = "ablations.trainables"
+# The setting of a packaged trainable by which an arm names a part.
+NAMED_BY: Mapping[str, str] = {"activation": "base", "model": "model", "dataset": "dataset"}
+
+_Declared = TypeVar("_Declared", Manifest, Component)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Broken:
+    """An entry point that could not be used, and why."""
+
+    group: str
+    name: str
+    reason: str
+
+    def to_json(self) -> dict[str, Json]:
+        """The complaint as the catalogue shows it."""
+        return {"group": self.group, "name": self.name, "reason": self.reason}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Trainables and parts by name, and the plugins that could not be loaded."""
+
+    trainables: Mapping[str, Manifest]
+    activations: Mapping[str, Component]
+    models: Mapping[str, Component]
+    datasets: Mapping[str, Component]
+    measures: Mapping[str, Component]
+    broken: tuple[Broken, ...] = ()
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of a trainable.
+
+        Raises: UnknownTrainable.
+        """
+        if name not in self.trainables:
+            raise UnknownTrainable(f"no trainable {name!r}; there are {', '.join(sorted(self.trainables))}")
+        return self.trainables[name]
+
+    def component(self, kind: str, name: str) -> Component | None:
+        """The part of this kind and name, if there is one."""
+        parts = {
+            "activation": self.activations,
+            "model": self.models,
+            "dataset": self.datasets,
+            "measure": self.measures,
+        }
+        return parts[kind].get(name)
+
+    def code_digests(self, name: str, settings: Mapping[str, Json]) -> dict[str, str]:
+        """Digests of the code behind a trial: its trainable's, and that of every plugin its settings name.
+
+        Raises: UnknownTrainable, PluginMissing.
+        """
+        digests = {"trainable": code_digest(self.manifest(name).code)}
+        for kind, setting in NAMED_BY.items():
+            value = settings.get(setting)
+            part = self.component(kind, value) if isinstance(value, str) else None
+            if part is not None and part.code:
+                digests[f"{kind}:{part.name}"] = code_digest(part.code)
+        for part in self.measures.values():
+            if part.code and settings.get(part.name) is True:
+                digests[f"measure:{part.name}"] = code_digest(part.code)
+        return digests
+
+
+def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
+    """The catalogue of this environment; `datasets_dir` adds the users' own NAME.npz files."""
+    broken: list[Broken] = []
+    parts = {
+        "activation": _by_name(builtin.ACTIVATIONS),
+        "model": _by_name(builtin.MODELS),
+        "dataset": _by_name(builtin.DATASETS),
+        "measure": _by_name(builtin.MEASURES),
+    }
+    for path in sorted(datasets_dir.glob("*.npz")) if datasets_dir is not None else ():
+        parts["dataset"].setdefault(
+            path.stem, Component(kind="dataset", name=path.stem, summary="a local file")
+        )
+    for kind, group in GROUPS.items():
+        for component in _declared(group, Component, broken):
+            if component.kind == kind:
+                _add(parts[kind], component, group, broken)
+            else:
+                broken.append(Broken(group=group, name=component.name, reason=f"declares a {component.kind}"))
+    trainables = _by_name(_with_measures(builtin.trainables(parts), parts["measure"].values(), broken))
+    for manifest in _declared(TRAINABLES_GROUP, Manifest, broken):
+        _add(trainables, manifest, TRAINABLES_GROUP, broken)
+    return Catalogue(
+        trainables=trainables,
+        activations=parts["activation"],
+        models=parts["model"],
+        datasets=parts["dataset"],
+        measures=parts["measure"],
+        broken=tuple(broken),
+    )
+
+
+def _by_name(items: Iterable[_Declared]) -> dict[str, _Declared]:
+    return {item.name: item for item in items}
+
+
+def _add(into: dict[str, _Declared], item: _Declared, group: str, broken: list[Broken]) -> None:
+    if item.name in into:
+        broken.append(Broken(group=group, name=item.name, reason="the name is taken"))
+    else:
+        into[item.name] = item
+
+
+def _declared(group: str, kind: type[_Declared], broken: list[Broken]) -> list[_Declared]:
+    """What the entry points of a group yield; what does not load is put down as broken."""
+    found: list[_Declared] = []
+    for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
+        try:
+            found += _yielded(entry, kind)
+        except Exception as error:  # a plugin may fail in any way, and must not take the service along
+            broken.append(Broken(group=group, name=entry.name, reason=f"{type(error).__name__}: {error}"))
+    return found
+
+
+def _yielded(entry: EntryPoint, kind: type[_Declared]) -> list[_Declared]:
+    loaded = entry.load()
+    if callable(loaded):
+        loaded = loaded()
+    items = list(loaded) if isinstance(loaded, list | tuple) else [loaded]
+    for item in items:
+        if not isinstance(item, kind):
+            raise TypeError(f"{entry.value} yields {type(item).__name__}, not {kind.__name__}")
+    return items
+
+
+def _with_measures(
+    manifests: Iterable[Manifest], measures: Iterable[Component], broken: list[Broken]
+) -> list[Manifest]:
+    """Packaged trainables with a switch for every measure, and the measure's own settings and metrics."""
+    grown = list(manifests)
+    for measure in measures:
+        switch = Setting(name=measure.name, kind="bool", default=False, off=False, help=measure.summary)
+        own = tuple(replace(s, when={**s.when, measure.name: (True,)}) for s in measure.settings)
+        try:
+            grown = [
+                replace(m, settings=(*m.settings, switch, *own), metrics=(*m.metrics, *measure.metrics))
+                for m in grown
+            ]
+        except ValueError as error:
+            broken.append(Broken(group=GROUPS["measure"], name=measure.name, reason=str(error)))
+    return grown

