@@ -127,7 +127,12 @@ class Courier:
         with self._lock:
             running, self._progress = list(self._progress.values()), {}
         beat = [{"id": r["trial_id"], "step": r["step"], "metrics": r["metrics"]} for r in running]
-        self.desired = self._internal.heartbeat(beat)
+        try:
+            self.desired = self._internal.heartbeat(beat)
+        except Away:
+            with self._lock:
+                self._progress = {report["trial_id"]: report for report in running} | self._progress
+            raise
         self._next_beat = time.monotonic() + self._beat_s
 
 

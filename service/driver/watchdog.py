@@ -61,7 +61,7 @@ class Watchdog(threading.Thread):
         try:
             while not self.ended.wait(ROUND_S):
                 verdict = self.look()
-                if verdict is not None and self._patience_is_over(verdict):
+                if verdict is not None and self.patience_is_over(verdict):
                     self._leave(*verdict)
         except Exception as error:
             logger.exception("the watchdog failed")
@@ -79,7 +79,8 @@ class Watchdog(threading.Thread):
                 self._board.kill(slot_id)
         return self._verdict(news)
 
-    def _patience_is_over(self, verdict: tuple[str, str | None]) -> bool:
+    def patience_is_over(self, verdict: tuple[str, str | None]) -> bool:
+        """Whether the slots have had their moment to end by themselves."""
         if self._leaving_since is None:
             self._leaving_since = self._clock()
             logger.warning("leaving: %s", verdict[1])

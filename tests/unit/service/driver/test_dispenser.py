@@ -1,0 +1,160 @@
+"""The dispenser as slots, Tune and the driver call it, over a service in memory."""
+
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from service.driver import dispenser as module
+from service.driver.dispenser import Dispenser
+from tests.unit.service.driver.fakes import FakeInternal, outcome, task
+
+
+def until(true: Callable[[], bool], timeout_s: float = 5.0) -> None:
+    """Wait for the delivery thread."""
+    deadline = time.monotonic() + timeout_s
+    while not true():
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.02)
+
+
+class Running:
+    """A dispenser with its delivery running."""
+
+    def __init__(self, *ids: str, known: dict[str, dict[str, float]] | None = None) -> None:
+        self.internal = FakeInternal(ids, known=known)
+        self.dispenser = Dispenser(lambda: self.internal)
+        self.dispenser.open()
+
+    def add(self, *ids: str, recall: bool = False) -> int:
+        return self.dispenser.add([task(i) for i in ids], recall)
+
+    def states(self) -> set[str]:
+        return set(self.internal.states.values())
+
+
+@pytest.fixture
+def two() -> Iterator[Running]:
+    running = Running("a", "b")
+    running.add("a", "b")
+    running.dispenser.close()
+    yield running
+    running.dispenser.finish("done", None, 1.0)
+
+
+def test_what_is_drawn_and_committed_reaches_the_service(two: Running) -> None:
+    two.dispenser.join("s1", None)
+    answer = two.dispenser.draw("s1", 2)
+    assert [lease["trial_id"] for lease in answer["leases"]] == ["a", "b"]
+    assert not answer["more"]
+    two.dispenser.commit("s1", [outcome("a"), outcome("b", "diverged")])
+    assert two.dispenser.standing()["finished"]
+    until(lambda: two.internal.states == {"a": "done", "b": "diverged"})
+
+
+def test_training_goes_on_while_the_service_is_away(two: Running) -> None:
+    two.internal.away = True
+    assert len(two.dispenser.draw("s1", 2)["leases"]) == 2
+    assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {}
+    two.dispenser.commit("s1", [outcome("a"), outcome("b")])
+    two.internal.away = False
+    until(lambda: two.states() == {"done"})
+
+
+def test_finish_delivers_what_is_left_and_ends_the_attempt(two: Running) -> None:
+    two.dispenser.draw("s1", 2)
+    two.dispenser.commit("s1", [outcome("a"), outcome("b")])
+    assert two.dispenser.finish("done", None, 5.0)
+    assert two.states() == {"done"}
+    assert two.internal.finished == ("done", None)
+
+
+def test_a_dead_slot_gives_back_what_it_had_not_finished(two: Running) -> None:
+    two.dispenser.draw("s1", 2)
+    two.dispenser.commit("s1", [outcome("a")])
+    assert two.dispenser.lost("s1", "killed")["retried"] == ["b"]
+    two.dispenser.commit("s1", [outcome("b", metrics={"from": 1.0})])
+    assert not two.dispenser.standing()["finished"]
+    assert len(two.dispenser.draw("s2", 1)["leases"]) == 1
+    two.dispenser.commit("s2", [outcome("b", metrics={"from": 2.0})])
+    until(lambda: two.states() == {"done"})
+    assert two.internal.metrics["b"] == {"from": 2.0}
+
+
+def test_a_trial_whose_worker_dies_three_times_fails_with_the_reason() -> None:
+    running = Running("a")
+    running.add("a")
+    running.dispenser.close()
+    for slot in ("s1", "s2", "s3"):
+        running.dispenser.draw(slot, 1)
+        running.dispenser.lost(slot, "killed by the kernel")
+    until(lambda: running.states() == {"failed"})
+    (result,) = running.dispenser.news(0)["results"]
+    assert "killed by the kernel" in result["reason"]
+    assert running.dispenser.standing()["finished"]
+
+
+def test_a_slot_that_leaves_with_trials_in_hand_gives_them_back(two: Running) -> None:
+    two.dispenser.draw("s1", 1)
+    two.dispenser.leave("s1")
+    assert two.dispenser.standing()["waiting"] == 2
+
+
+def test_workers_that_never_come_up_break_the_run(two: Running) -> None:
+    for n in range(module.MAX_BARREN_DEATHS):
+        assert two.dispenser.standing()["broken"] is None
+        two.dispenser.lost(f"s{n}", "ImportError: no torch")
+    assert "no torch" in two.dispenser.standing()["broken"]
+    assert two.dispenser.draw("s9", 1)["leases"] == []
+
+
+def test_a_cancelled_study_stops_its_trials_and_hands_out_no_more(two: Running) -> None:
+    two.dispenser.draw("s1", 1)
+    two.internal.desired = "cancel"
+    until(lambda: two.dispenser.standing()["desired"] == "cancel")
+    assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {"a": "cancelled"}
+    assert two.dispenser.draw("s2", 1) == {"leases": [], "more": False}
+
+
+def test_an_attempt_that_is_over_stops_its_trials_and_writes_nothing(two: Running) -> None:
+    two.dispenser.draw("s1", 1)
+    until(lambda: two.internal.states["a"] == "leased")
+    two.internal.stale = True
+    until(lambda: two.dispenser.standing()["over"] is not None)
+    assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {"a": "cancelled"}
+    two.dispenser.commit("s1", [outcome("a", "cancelled")])
+    assert not two.dispenser.finish("done", None, 1.0)
+    assert two.internal.states["a"] == "leased"
+
+
+def test_a_trial_that_ended_meanwhile_is_stopped_or_not_handed_out() -> None:
+    running = Running("a", "b")
+    running.add("a", "b")
+    running.dispenser.close()
+    running.internal.states["a"] = "cancelled"
+    running.dispenser.draw("s1", 1)
+    report = [{"trial_id": "a", "step": 1, "metrics": {}}]
+    until(lambda: running.dispenser.report("s1", report) == {"a": "cancelled"})
+
+
+def test_known_results_are_not_run_again_and_come_as_news() -> None:
+    running = Running("a", "b", known={b"a".hex(): {"accuracy": 0.9}})
+    assert running.add("a", "b", recall=True) == 1
+    running.dispenser.close()
+    assert [lease["trial_id"] for lease in running.dispenser.draw("s1", 9)["leases"]] == ["b"]
+    (result,) = running.dispenser.news(0)["results"]
+    assert (result["trial_id"], result["reused"], result["metrics"]) == ("a", True, {"accuracy": 0.9})
+
+
+def test_hopeless_trials_are_recorded_with_their_reason() -> None:
+    running = Running("a")
+    running.dispenser.fail([{"id": "a", "reason": "no candidate finished"}])
+    running.dispenser.close()
+    until(lambda: running.states() == {"failed"})
+    assert running.dispenser.standing()["finished"]
+
+
+def test_while_more_may_come_the_run_is_not_finished() -> None:
+    running = Running("a")
+    assert running.dispenser.draw("s1", 1) == {"leases": [], "more": True}
+    assert not running.dispenser.standing()["finished"]
