@@ -9,7 +9,8 @@ from service.driver.client import Away, Refused, Stale
 def outcome(trial_id: str, state: str = "done", **fields: Any) -> dict[str, Any]:
     """A result as slots hand it in."""
     empty = {"metrics": {}, "curve": {}, "scalars": None, "reason": None, "traceback": None}
-    return {"trial_id": trial_id, "state": state, **empty, "seconds": 1.0, "device": "cpu", "pack": 1, **fields}
+    where = {"seconds": 1.0, "device": "cpu", "pack": 1}
+    return {"trial_id": trial_id, "state": state, **empty, **where, **fields}
 
 
 def task(trial_id: str, **settings: Any) -> dict[str, Any]:
@@ -21,7 +22,7 @@ def task(trial_id: str, **settings: Any) -> dict[str, Any]:
 class FakeInternal:
     """Keeps trials the way the ledger does: planned, leased, ended once; repeats change nothing."""
 
-    def __init__(self, trial_ids: Sequence[str] = (), *, known: Mapping[str, Mapping[str, float]] | None = None):
+    def __init__(self, trial_ids: Sequence[str] = (), *, known: Mapping[str, Any] | None = None) -> None:
         self.states: dict[str, str] = dict.fromkeys(trial_ids, "planned")
         self.metrics: dict[str, Mapping[str, Any]] = {}
         self.known = dict(known or {})

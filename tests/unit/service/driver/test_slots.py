@@ -14,7 +14,9 @@ class Looking:
     def __init__(self, **view: object) -> None:
         self.set(**view)
 
-    def set(self, *, capacity: int = 2, waiting: int = 0, drew: tuple[str, ...] = (), ended: bool = False) -> None:
+    def set(
+        self, *, capacity: int = 2, waiting: int = 0, drew: tuple[str, ...] = (), ended: bool = False
+    ) -> None:
         self.view = View(capacity=capacity, waiting=waiting, drew=frozenset(drew), ended=ended)
 
     def __call__(self) -> View:
