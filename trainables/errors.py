@@ -5,6 +5,7 @@ TrainableError
   PluginMissing        code named by a manifest cannot be imported here: the trial fails
   DataUnavailable      a dataset is neither here nor to be had: the trial fails
   BadCheckpoint        a saved state that does not fit: the trial fails
+  SwapError            a network whose activations cannot be replaced as asked: the trial fails
 """
 
 
@@ -26,3 +27,7 @@ class DataUnavailable(TrainableError):
 
 class BadCheckpoint(TrainableError):
     """A saved state that does not fit the run it is restored into."""
+
+
+class SwapError(TrainableError):
+    """A network whose activations cannot be replaced as asked."""
