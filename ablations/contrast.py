@@ -359,8 +359,8 @@ def _simple_effects(
                 rows.append(row)
     if not rows:
         return None
-    within = tuple(sorted({name for row in rows for name in row.within}))
-    return Answerable(question=question, within=within, over=(), rows=tuple(rows))
+    named = tuple(sorted({name for row in rows for name in row.within}))
+    return Answerable(question=question, within=named, over=(), rows=tuple(rows))
 
 
 def _interactions(design: Asking) -> Iterable[Answerable]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ablations.arm import Arm, Exclusion, build_arms, read_rules
 from ablations.contrast import compile_contrasts
-from ablations.errors import NotEstimable, Problem, Problems
+from ablations.errors import NotEstimable, Problem, Problems, TooFewSeeds
 from ablations.factor import Factor, read_factors
 from ablations.layout import Layout, check_baseline, lay_out, listed, read_layout
 from ablations.manifest import Manifest
@@ -19,6 +19,7 @@ from ablations.support import refuse_unbuilt
 __all__ = ["Arm", "Design", "Exclusion", "PlannedTrial", "compile_design", "num_trials", "planned_trials"]
 
 MAX_TRIALS = 1_000_000
+MIN_SEEDS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
     questions = read_questions(study, layout, problems)
     check_tuning(study, manifest, layout.factors, problems)
     _check_resources(study, manifest, readings, problems)
+    if questions and len(study.seed_list()) < MIN_SEEDS:
+        problems.add("seeds", f"an interval needs {MIN_SEEDS} seeds", MIN_SEEDS, TooFewSeeds)
     resolver = Resolver(manifest, layout.factors, fixed)
     assignments = lay_out(study, layout, problems)
     if study.design == "listed":

@@ -17,6 +17,8 @@ Fields beyond the example of the README:
   off-level is its level in `baseline`, or else the one that the trainable declares; its other level is on.
 - a contrast with `trend: linear | log | order` asks for the slope over the levels of `vary`; one with
   `interaction: depth` how the effect of `vary` changes between the levels of `depth`.
+- `analysis.spread: {test_accuracy: 0.01}`: the standard deviation of paired differences that the plan
+  assumes, where no earlier study has measured it.
 - `analysis.looks: [5, 10]`: numbers of seeds at which verdicts may be given, each at its share of alpha.
 """
 
@@ -187,6 +189,7 @@ class Analysis(Model):
     test: Literal["paired_t", "sign_flip", "wilcoxon"] = "paired_t"
     correction: Literal["holm", "bh", "none"] = "holm"
     margin: dict[Name, Annotated[float, Field(gt=0)]] = {}
+    spread: dict[Name, Annotated[float, Field(gt=0)]] = {}
     looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=MAX_LOOKS)] = []
 
 
