@@ -1,6 +1,7 @@
 """Answers of the service as tables for a terminal."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+PIPE_WIDTH = 140
 VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
@@ -194,7 +196,8 @@ def _table(title: str | None) -> Table:
 
 
 def _console() -> Console:
-    return Console(highlight=False)
+    # A pipe has no width; a table cut to 80 columns would lose words for nothing.
+    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
 
 
 def _arm_label(arm: Mapping[str, Any]) -> str:
@@ -240,4 +243,4 @@ def _number(value: Any, *, signed: bool = False) -> str:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return str(value)
-    return f"{value:+.4g}" if signed else f"{value:.4g}"
+    return f"{value:+.4g}" if signed else f"{value:.6g}"

@@ -74,6 +74,7 @@ class System:
         if not self.token_path.exists():
             self.token_path.touch(mode=0o600)
             self.token_path.write_text(secrets.token_hex(32))
+        self._ready("worker").unlink(missing_ok=True)
         self.ray_temp_dir.mkdir(mode=0o700, exist_ok=True)
         if self.ray_temp_dir.stat().st_uid != os.getuid():
             raise PermissionError(f"{self.ray_temp_dir} belongs to somebody else")
@@ -90,7 +91,7 @@ class System:
             Child(
                 name=name,
                 command=command,
-                env={**self._env(), MARK: f"{self.mark}.{name}"},
+                env={**self._env(), MARK: f"{self.mark}.{name}", "ABLATE_READY_FILE": str(self._ready(name))},
                 log=self.logs / f"{name}.log",
             )
             for name, command in commands.items()
@@ -103,10 +104,14 @@ class System:
         return {
             "mlflow": lambda: answers(f"{self.mlflow}/health"),
             "ray": lambda: answers(f"{self.ray}/api/jobs/", bearer) and answers(agent, bearer),
-            "api": lambda: answers(f"{self.api}/healthz"),
-            # Readiness names the ledger, Ray, MLflow and the worker, as seen from the API.
-            "worker": lambda: answers(f"{self.api}/readyz"),
+            "worker": self._ready("worker").exists,
+            # Readiness is the ledger, Ray and MLflow as the API sees them.
+            "api": lambda: answers(f"{self.api}/readyz"),
         }
+
+    def _ready(self, name: str) -> Path:
+        """The file by which a process without a port shows that it is ready."""
+        return self.data_dir / f".{name}.ready"
 
     def _env(self) -> dict[str, str]:
         bin_dir = str(Path(sys.executable).parent)

@@ -1,11 +1,12 @@
 """`python -m service.worker`: the reconciler, the report builder and the publisher in one process."""
 
-import importlib.util
 import logging
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import httpx
 
@@ -13,6 +14,7 @@ from service.cluster import Cluster, connect
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
 from service.worker.loop import Loop, run_all
+from service.worker.publisher import Publisher
 from service.worker.reconciler import Reconciler
 from service.worker.reports import ReportBuilder
 from trainables.catalogue import load_catalogue
@@ -43,12 +45,12 @@ def main() -> None:
         Loop(name="reconciler", work=_always(reconciler.reconcile), pause_s=RECONCILE_S),
         Loop(name="reports", work=lambda: bool(builder.build_due()), pause_s=REPORT_S),
     ]
-    if importlib.util.find_spec("service.worker.publisher") is not None:
-        from service.worker.publisher import Publisher
-
+    if settings.mlflow_url is not None:
         publisher = Publisher(settings, ledger)
         loops.append(Loop(name="publisher", work=lambda: publisher.drain() > 0, pause_s=PUBLISH_S))
     logger.info("worker runs: %s", ", ".join(loop.name for loop in loops))
+    if (told := os.environ.get("ABLATE_READY_FILE")) is not None:
+        Path(told).touch()
     run_all(loops, stopped, patience_s=PATIENCE_S)
     ledger.close()
     logger.info("worker ends")

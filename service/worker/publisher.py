@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol
 
-from service.errors import TrackerUnavailable
+from ablations.manifest import Manifest
+from service.errors import BadSettings, TrackerUnavailable
 from service.ledger import Ledger, outbox, studies, trials
 from service.ledger.outbox import Message
 from service.ledger.studies import StudyRow
@@ -17,13 +18,20 @@ from service.worker import views
 from service.worker.runs import KIND, STUDY, TRIAL, Run, run_of
 from service.worker.summary import Summary, note_of, summary_of
 from service.worker.tracker import MlflowTracker, Refused, Tracker
-from trainables.catalogue import Catalogue, load_catalogue
+from trainables.catalogue import load_catalogue
 
 BATCH = 64
 THREADS = 4
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 30.0
 
 log = logging.getLogger(__name__)
+
+
+class Manifests(Protocol):
+    """What the trainables of studies declare."""
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of a trainable."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +43,12 @@ class Experiment:
     setting_names: tuple[str, ...]
 
 
+def _connect(settings: Settings) -> MlflowTracker:
+    if settings.mlflow_url is None:
+        raise BadSettings("no tracking server is configured: ABLATE_MLFLOW_URL is not set")
+    return MlflowTracker(settings.mlflow_url)
+
+
 class Publisher:
     """Drains the outbox into MLflow. Whatever it does can be done again: it looks before it creates."""
 
@@ -44,12 +58,12 @@ class Publisher:
         ledger: Ledger,
         *,
         tracker: Tracker | None = None,
-        catalogue: Catalogue | None = None,
+        manifests: Manifests | None = None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
-        self._tracker: Tracker = tracker or MlflowTracker(settings.mlflow_url or "http://127.0.0.1:5000")
-        self._catalogue = catalogue or load_catalogue(settings.datasets_dir)
+        self._tracker: Tracker = tracker or _connect(settings)
+        self._manifests: Manifests = manifests or load_catalogue(settings.datasets_dir)
         self._experiments: dict[str, Experiment] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="publish")
         self._wait_s = FIRST_WAIT_S
@@ -76,6 +90,10 @@ class Publisher:
             except Refused as error:
                 self._park(messages, error)
         return num_done
+
+    def resume(self) -> None:
+        """Try again now, however long MLflow was away."""
+        self._wait_s, self._not_before = FIRST_WAIT_S, 0.0
 
     def close(self) -> None:
         """End the threads."""
@@ -116,10 +134,14 @@ class Publisher:
         with self._ledger.write() as tx:
             trials.set_runs(tx, sent)
         self._finish([by_trial[trial_id].id for trial_id in sent])
+        lost = any(isinstance(problem, TrackerUnavailable) for problem in problems.values())
+        if lost and not self._tracker.healthy():
+            raise next(p for p in problems.values() if isinstance(p, TrackerUnavailable))
         for trial_id, problem in problems.items():
-            if isinstance(problem, TrackerUnavailable):
-                raise problem
             self._park([by_trial[trial_id]], problem)
+        if lost:
+            # A run may have been made whose id never arrived: look before making it again.
+            self._experiments.pop(study.id, None)
         return len(sent)
 
     def _send(self, experiment: Experiment, run: Run) -> str | Exception:
@@ -161,7 +183,7 @@ class Publisher:
             study,
             effects=build.effects if build else {"interim": True, "contrasts": [], "exploratory": []},
             reports={format: body for format, body in bodies.items() if body is not None},
-            manifest=self._catalogue.manifest(study.spec["trainable"]),
+            manifest=self._manifests.manifest(study.spec["trainable"]),
             report_url=self._report_url(study.id),
         )
 
@@ -169,7 +191,7 @@ class Publisher:
         known = self._experiments.get(study.id)
         if known is not None:
             return known
-        manifest = self._catalogue.manifest(study.spec["trainable"])
+        manifest = self._manifests.manifest(study.spec["trainable"])
         found = self._tracker.find_experiment(STUDY, study.id)
         fresh = found is None
         if found is None:
@@ -187,7 +209,7 @@ class Publisher:
         self._experiments[study.id] = experiment
         return experiment
 
-    def _tags(self, study: StudyRow, manifest: Any) -> dict[str, str]:
+    def _tags(self, study: StudyRow, manifest: Manifest) -> dict[str, str]:
         metrics = study.spec.get("metrics") or [{"name": manifest.metrics[0].name}]
         prepared = views.prepared_views(
             factors=list(study.spec.get("factors") or {}),

@@ -62,9 +62,6 @@ class Tracker(Protocol):
     def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
         """Add metrics and params."""
 
-    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-
     def finish(self, run_id: str, status: str, end_ms: int) -> None:
         """End a run as FINISHED, FAILED or KILLED."""
 
@@ -92,9 +89,10 @@ class MlflowTracker:
 
     def find_experiment(self, tag: str, value: str) -> str | None:
         """The experiment with this tag."""
-        found = self._post(
-            "experiments/search", {"filter": f"tags.`{tag}` = '{_quoted(value)}'", "max_results": 2}
-        )
+        # MLflow's filters know no escape, but two quotes.
+        mark = '"' if "'" in value else "'"
+        wanted = f"tags.`{tag}` = {mark}{value}{mark}"
+        found = self._post("experiments/search", {"filter": wanted, "max_results": 2})
         experiments = found.get("experiments") or []
         return str(experiments[0]["experiment_id"]) if experiments else None
 
@@ -152,10 +150,6 @@ class MlflowTracker:
             batch, values = values[:room], values[room:]
             self._post("runs/log-batch", {"run_id": run_id, "metrics": batch, "params": batch_params})
 
-    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
-        """Set tags."""
-        self._post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags, MAX_TAG)})
-
     def finish(self, run_id: str, status: str, end_ms: int) -> None:
         """End a run as FINISHED, FAILED or KILLED."""
         self._post("runs/update", {"run_id": run_id, "status": status, "end_time": end_ms})
@@ -197,7 +191,3 @@ def as_json(value: object) -> bytes:
 
 def _pairs(values: Mapping[str, str], longest: int | None) -> list[dict[str, str]]:
     return [{"key": key, "value": value[:longest]} for key, value in values.items()]
-
-
-def _quoted(value: str) -> str:
-    return value.replace("'", "''")

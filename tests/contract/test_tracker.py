@@ -1,0 +1,149 @@
+"""The publisher's tracking server: the fake behaves like MLflow."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from service.errors import TrackerUnavailable
+from service.worker.tracker import Metric, MlflowTracker, Refused, Tracker
+from tests.contract.fake_tracker import FakeTracker
+
+STARTS_WITHIN_S = 120
+
+
+@pytest.fixture(scope="session")
+def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real MLflow server on a free loopback port."""
+    home: Path = tmp_path_factory.mktemp("mlflow")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = (
+        *(
+            sys.executable,
+            "-m",
+            "mlflow",
+            "server",
+            "--workers",
+            "1",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ),
+        *(
+            "--backend-store-uri",
+            f"sqlite:///{home / 'mlflow.db'}",
+            "--artifacts-destination",
+            str(home / "a"),
+        ),
+    )
+    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (
+        (home / "log").open("wb") as log,
+        subprocess.Popen(command, env=env, stdout=log, stderr=log) as process,
+    ):
+        url = f"http://127.0.0.1:{port}"
+        deadline = time.monotonic() + STARTS_WITHIN_S
+        while True:
+            try:
+                if httpx.get(f"{url}/health").is_success:
+                    break
+            except httpx.TransportError:
+                pass
+            assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()
+            time.sleep(0.2)
+        yield url
+        process.terminate()
+
+
+@pytest.fixture(params=["fake", pytest.param("mlflow", marks=pytest.mark.integration)])
+def tracker(request: pytest.FixtureRequest) -> Iterator[Tracker]:
+    if request.param == "fake":
+        yield FakeTracker()
+        return
+    real = MlflowTracker(request.getfixturevalue("mlflow_url"))
+    yield real
+    real.close()
+
+
+@pytest.fixture
+def name() -> str:
+    return f"it's a `study` {uuid4().hex}"
+
+
+def test_an_experiment_is_found_by_its_tag(tracker: Tracker, name: str) -> None:
+    assert tracker.healthy()
+    assert tracker.find_experiment("ablate.study_id", name) is None
+    made = tracker.create_experiment(name, {"ablate.study_id": name, "mlflow.note.content": "x" * 4000})
+    assert tracker.find_experiment("ablate.study_id", name) == made
+    assert tracker.create_experiment(name, {}) == made
+    tracker.tag_experiment(made, {"ablate.study_id": f"{name}!"})
+    assert tracker.find_experiment("ablate.study_id", name) is None
+    assert tracker.find_experiment("ablate.study_id", f"{name}!") == made
+
+
+def test_runs_are_found_by_their_tag(tracker: Tracker, name: str) -> None:
+    experiment = tracker.create_experiment(name, {})
+    other = tracker.create_experiment(f"{name} other", {})
+    made = {
+        value: tracker.create_run(experiment, f"run {value}", 1000, {"ablate.trial_id": value})
+        for value in ("a", "b")
+    }
+    tracker.create_run(experiment, "untagged", 1000, {})
+    tracker.create_run(other, "elsewhere", 1000, {"ablate.trial_id": "c"})
+    assert tracker.tagged_runs(experiment, "ablate.trial_id") == made
+
+
+def test_sending_a_run_again_changes_nothing(tracker: Tracker, name: str) -> None:
+    experiment = tracker.create_experiment(name, {})
+    run = tracker.create_run(experiment, "r", 1000, {"t": "1"})
+    metrics = [Metric(key="val_accuracy", value=0.5, step=k, timestamp_ms=1000 + k) for k in range(5)]
+    for _ in range(2):
+        tracker.log(run, metrics, {"lr": "0.1", "arm": "base=relu depth=5"})
+        tracker.put(experiment, run, "figures/a b.json", b"{}")
+        tracker.finish(run, "FINISHED", 5000)
+    with pytest.raises(Refused):
+        tracker.log(run, [], {"lr": "0.2"})
+
+
+@pytest.mark.integration
+def test_mlflow_keeps_what_it_was_sent(mlflow_url: str, name: str) -> None:
+    tracker = MlflowTracker(mlflow_url)
+    experiment = tracker.create_experiment(name, {})
+    run = tracker.create_run(experiment, "r", 1000, {"t": "1"})
+    metrics = [
+        Metric(key="test_accuracy/5", value=float(k), step=k, timestamp_ms=1000 + k) for k in range(1500)
+    ]
+    for _ in range(2):
+        tracker.log(run, metrics, {f"p{k}": str(k) for k in range(130)})
+    tracker.put(experiment, run, "scalars.json", b'{"alpha": 1}')
+    tracker.finish(run, "FAILED", 5000)
+    with httpx.Client(base_url=mlflow_url) as http:
+        stored = http.get("/api/2.0/mlflow/runs/get", params={"run_id": run}).json()["run"]
+        query = {"run_id": run, "metric_key": "test_accuracy/5", "max_results": 5000}
+        history = http.get("/api/2.0/mlflow/metrics/get-history", params=query).json()["metrics"]
+        kept = http.get("/get-artifact", params={"run_id": run, "path": "scalars.json"}).json()
+    assert stored["info"]["status"] == "FAILED" and int(stored["info"]["end_time"]) == 5000
+    assert {p["key"]: p["value"] for p in stored["data"]["params"]} == {f"p{k}": str(k) for k in range(130)}
+    assert sorted(m["value"] for m in history) == [float(k) for k in range(1500)]
+    assert kept == {"alpha": 1}
+    tracker.close()
+
+
+def test_nobody_there() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        tracker = MlflowTracker(f"http://127.0.0.1:{probe.getsockname()[1]}")
+    assert not tracker.healthy()
+    with pytest.raises(TrackerUnavailable):
+        tracker.find_experiment("a", "b")
+    tracker.close()
