@@ -1,8 +1,8 @@
 """An application over a real SQLite ledger, with a small catalogue and no cluster."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from service.app import create_app
 from service.auth import attempt_token
 from service.ledger import Ledger, migrate
 from service.settings import Settings
+from trainables.catalogue import Catalogue
+from trainables.components import Component
 
 KEYS = {"alpha": "alpha-key", "beta": "beta-key"}
 STUDY: dict[str, Any] = {
@@ -46,16 +48,15 @@ TOY = Manifest(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SmallCatalogue:
-    """One trainable and two datasets."""
-
-    trainables: Mapping[str, Manifest] = field(default_factory=lambda: {"toy": TOY})
-    datasets: Mapping[str, Manifest] = field(
-        default_factory=lambda: {
-            name: Manifest(name=name, summary="digits") for name in ("mnist", "digits-5k")
-        }
-    )
+SMALL = Catalogue(
+    trainables={"toy": TOY},
+    activations={},
+    models={},
+    datasets={
+        name: Component(kind="dataset", name=name, summary="digits") for name in ("mnist", "digits-5k")
+    },
+    measures={},
+)
 
 
 def fake_logs(_settings: Settings, submission_id: str) -> str:
@@ -87,7 +88,7 @@ def keyed(settings: Settings) -> Settings:
 
 def make_app(settings: Settings) -> FastAPI:
     """An application with the small catalogue."""
-    return create_app(settings, trainables=SmallCatalogue(), read_job_logs=fake_logs)
+    return create_app(settings, catalogue=SMALL, read_job_logs=fake_logs)
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from service.app import create_app
 from service.auth import check_binding, project_of
 from service.errors import Unauthorized, UnsafeBinding, WrongSchema
 from service.settings import Settings
-from tests.unit.service.api.conftest import KEYS, STUDY, SmallCatalogue, make_app
+from tests.unit.service.api.conftest import KEYS, SMALL, STUDY, make_app
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_a_browser_may_send_the_key_as_a_password(guarded: TestClient) -> None:
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
 def test_no_server_beyond_loopback_without_keys(settings: Settings, keyed: Settings, host: str) -> None:
     with pytest.raises(UnsafeBinding, match="ABLATE_API_KEYS"):
-        create_app(replace(settings, host=host), trainables=SmallCatalogue())
+        create_app(replace(settings, host=host), catalogue=SMALL)
     check_binding(replace(keyed, host=host))
 
 
@@ -98,5 +98,5 @@ def test_an_unmigrated_ledger_is_refused_at_the_start(settings: Settings) -> Non
     with pytest.raises(WrongSchema):
         create_app(
             replace(settings, database_url=f"sqlite:///{settings.data_dir / 'other.db'}"),
-            trainables=SmallCatalogue(),
+            catalogue=SMALL,
         )
