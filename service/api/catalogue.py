@@ -1,7 +1,5 @@
 """What exists: trainables and datasets, with JSON Schemas."""
 
-from typing import Any
-
 from fastapi import APIRouter
 
 from ablations.errors import Json, Problem
@@ -13,7 +11,7 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 @router.get("/trainables")
-def list_trainables(context: InContext, _project: InProject) -> dict[str, Any]:
+def list_trainables(context: InContext, _project: InProject) -> dict[str, Json]:
     """Every trainable, without its settings."""
     items: list[Json] = [
         {"name": name, "summary": manifest.summary, "metrics": [metric.name for metric in manifest.metrics]}
@@ -23,7 +21,7 @@ def list_trainables(context: InContext, _project: InProject) -> dict[str, Any]:
 
 
 @router.get("/trainables/{name}")
-def show_trainable(context: InContext, _project: InProject, name: str) -> dict[str, Any]:
+def show_trainable(context: InContext, _project: InProject, name: str) -> dict[str, Json]:
     """One trainable."""
     manifest = context.catalogue.trainables.get(name)
     if manifest is None:
@@ -34,7 +32,7 @@ def show_trainable(context: InContext, _project: InProject, name: str) -> dict[s
 
 
 @router.get("/datasets")
-def list_datasets(context: InContext, _project: InProject) -> dict[str, Any]:
+def list_datasets(context: InContext, _project: InProject) -> dict[str, Json]:
     """Every dataset by the name that studies use."""
     items: list[Json] = [
         {"name": name, "summary": manifest.summary}
@@ -43,7 +41,7 @@ def list_datasets(context: InContext, _project: InProject) -> dict[str, Any]:
     return {"items": items, "next": None}
 
 
-def trainable_shown(manifest: Manifest) -> dict[str, Any]:
+def trainable_shown(manifest: Manifest) -> dict[str, Json]:
     """A trainable: its settings as a JSON Schema, and what it measures (the first metric is primary)."""
     return {
         "name": manifest.name,

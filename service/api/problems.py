@@ -31,8 +31,7 @@ def problem(error: ServiceError, headers: Mapping[str, str] | None = None, **mor
     }
     extra = {"Retry-After": "2"} if error.status == 503 else {}
     if error.status == 401:
-        # A browser asks for a password, which may be the key.
-        extra["WWW-Authenticate"] = 'Bearer realm="ablate", Basic realm="ablate"'
+        extra["WWW-Authenticate"] = 'Bearer realm="ablate"'
     return JSONResponse(body, error.status, {**extra, **(headers or {})}, MEDIA_TYPE)
 
 

@@ -1,0 +1,1 @@
+"""Reports of studies: sections as data, rendered to HTML, Markdown, LaTeX and JSON."""

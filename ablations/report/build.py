@@ -1,0 +1,71 @@
+"""A report put together from what was planned, measured and judged."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from ablations.design import Design
+from ablations.effects import Effects
+from ablations.errors import Json
+from ablations.report import arms, comparisons, curves, methods, question
+from ablations.report.document import Block, Callout, Report, Section
+from ablations.report.evidence import Evidence
+from ablations.report.provenance import provenance as provenance_section
+from ablations.results import Results, TrialRecord
+
+Builder = Callable[[Evidence], list[Block]]
+
+SECTIONS: tuple[tuple[str, str, Builder], ...] = (
+    ("answer", "Answer", question.answer),
+    ("effects", "Effects", comparisons.primary),
+    ("other-contrasts", "Other contrasts", comparisons.others),
+    ("against", "Across levels", curves.against_factor),
+    ("curves", "Learning curves", curves.learning_curves),
+    ("arms", "Every arm", arms.arms),
+    ("failures", "Failures", arms.failures),
+    ("exploratory", "Exploratory effects", comparisons.exploratory),
+    ("methods", "Methods", methods.methods),
+)
+
+
+def build_report(
+    *,
+    study_id: str,
+    design: Design,
+    effects: Effects,
+    results: Results,
+    records: Sequence[TrialRecord],
+    provenance: Mapping[str, Json],
+) -> Report:
+    """The report of a study, finished or not; a section that fails is an error card in its place.
+
+    Everything that may differ between two runs of one study (id, times, machine) is in the provenance alone.
+    """
+    evidence = Evidence(design=design, effects=effects, results=results, records=records)
+    return Report(
+        title=design.study.name,
+        summary=_one_line(evidence),
+        interim=effects.interim,
+        sections=tuple(_sections(evidence)),
+        provenance=provenance_section(study_id, design, provenance),
+    )
+
+
+def _sections(evidence: Evidence) -> Iterator[Section]:
+    for name, title, build in SECTIONS:
+        blocks = _built(build, evidence)
+        if blocks:
+            yield Section(id=name, title=title, blocks=tuple(blocks))
+
+
+def _built(build: Builder, evidence: Evidence) -> list[Block]:
+    try:
+        return build(evidence)
+    except Exception as error:  # one broken section must not cost the others
+        text = f"{type(error).__name__}: {error}"
+        return [Callout(tone="error", title="This section could not be built", text=text)]
+
+
+def _one_line(evidence: Evidence) -> str:
+    try:
+        return question.question(evidence)
+    except Exception:  # the title page stands even if the question cannot be put into words
+        return ""

@@ -1,0 +1,120 @@
+"""Figures drawn with matplotlib: one SVG a panel for the page, one file a figure for paper."""
+
+import io
+import math
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from html import escape
+from typing import Literal
+
+import matplotlib.style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure as Canvas
+
+from ablations.report import axes, svg
+from ablations.report.palette import PAGE, PAPER, Theme, with_variables
+from ablations.report.plots import Figure, Forest, Lines, Plot
+
+POINTS = 72.0
+PAPER_WIDTH = 6.75  # inches: the text width of the usual two-column styles
+PAGE_TYPE, PAPER_TYPE = 10.5, 8.0
+
+
+def page_panels(figure: Figure) -> list[str]:
+    """The figure as inline SVGs, one for each panel, coloured by CSS variables."""
+    label = escape(figure.caption, quote=True)
+    drawn = []
+    for index in range(_num_panels(figure.plot)):
+        prefix = f"{figure.name}-{index}"
+        with _settings(PAGE_TYPE, prefix):
+            canvas = _canvas(*(points / POINTS for points in _page_size(figure.plot, index)))
+            _draw(canvas.subplots(), figure.plot, index, PAGE)
+            text = _save(canvas, "svg").decode()
+        drawn.append(svg.inline(with_variables(text), prefix=prefix, label=label))
+    return drawn
+
+
+def paper(figure: Figure, file_format: Literal["svg", "pdf"]) -> bytes:
+    """The whole figure, panels and legend, on white, as a file ready for a paper."""
+    with _settings(PAPER_TYPE, figure.name):
+        return _save(_paper_canvas(figure.plot), file_format)
+
+
+@contextmanager
+def _settings(size: float, salt: str) -> Iterator[None]:
+    """Text as text, names never read as formulas, ids that depend on the figure alone."""
+    style = {
+        "svg.fonttype": "none",
+        "svg.hashsalt": salt,
+        "pdf.fonttype": 42,
+        "text.parse_math": False,
+        "font.size": size,
+        "axes.titlesize": size,
+        "axes.labelsize": size,
+        "xtick.labelsize": size - 0.5,
+        "ytick.labelsize": size - 0.5,
+    }
+    with matplotlib.style.context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing")
+        yield
+
+
+def _num_panels(plot: Plot) -> int:
+    return 1 if isinstance(plot, Forest) else len(plot.panels)
+
+
+def _draw(ax: Axes, plot: Plot, index: int, theme: Theme) -> None:
+    if isinstance(plot, Forest):
+        axes.forest(ax, plot, theme)
+    elif isinstance(plot, Lines):
+        axes.lines(ax, plot, plot.panels[index], theme)
+    else:
+        axes.heat(ax, plot, plot.panels[index], theme)
+
+
+def _page_size(plot: Plot, index: int) -> tuple[float, float]:
+    if isinstance(plot, Forest):
+        return 720, 58 + 27 * axes.forest_slots(plot)
+    if isinstance(plot, Lines):
+        return (640, 300) if len(plot.panels) == 1 else (328, 226)
+    panel = plot.panels[index]
+    num_columns, num_rows = len(panel.x_names), len(panel.y_names)
+    width = min(640, max(340, 90 + 62 * num_columns)) if plot.annotate else 340
+    return width, 64 + 26 * num_rows if num_rows <= 12 else 260
+
+
+def _paper_canvas(plot: Plot) -> Canvas:
+    if isinstance(plot, Forest):
+        canvas = _canvas(PAPER_WIDTH, 0.7 + 0.22 * axes.forest_slots(plot))
+        axes.forest(canvas.subplots(), plot, PAPER)
+        return canvas
+    num_panels = len(plot.panels)
+    wished = plot.columns if isinstance(plot, Lines) else 0
+    num_columns = min(num_panels, wished or (3 if num_panels != 4 else 2))
+    num_rows = math.ceil(num_panels / num_columns)
+    canvas = _canvas(PAPER_WIDTH if num_columns > 1 else PAPER_WIDTH / 2, 2.0 * num_rows + 0.4)
+    flat = list(canvas.subplots(num_rows, num_columns, squeeze=False).flat)
+    for index, ax in enumerate(flat):
+        if index < num_panels:
+            _draw(ax, plot, index, PAPER)
+        else:
+            ax.set_visible(False)
+    if isinstance(plot, Lines):
+        axes.legend(canvas, plot, PAPER)
+    else:
+        axes.colour_bar(canvas, flat[:num_panels], plot)
+    return canvas
+
+
+def _canvas(width: float, height: float) -> Canvas:
+    return Canvas(figsize=(width, height), layout="constrained")
+
+
+def _save(canvas: Canvas, file_format: str) -> bytes:
+    target = io.BytesIO()
+    nothing = {"Creator": None, "Producer": None, "CreationDate": None}
+    if file_format == "svg":
+        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    canvas.savefig(target, format=file_format, transparent=file_format == "svg", metadata=nothing)
+    return target.getvalue()

@@ -1,0 +1,126 @@
+"""How the numbers were made, in words somebody can paste into a paper."""
+
+from ablations.report.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
+from ablations.report.evidence import Evidence, Measure, levels_text
+from ablations.report.numbers import compact, count, listing
+
+TESTS = {
+    "paired_t": "the paired t test",
+    "sign_flip": "the exact sign-flip test",
+    "wilcoxon": "the Wilcoxon signed-rank test",
+}
+CORRECTIONS = {
+    "holm": "Holm's step-down method",
+    "bh": "the Benjamini-Hochberg method",
+    "none": "nothing (p-values stand as they are)",
+}
+MAX_EXCLUDED = 200
+
+
+def methods(evidence: Evidence) -> list[Block]:
+    """Design, pairing, tests, outcomes."""
+    paragraphs = [_design(evidence), _pairing(evidence)]
+    if evidence.effects.contrasts:
+        paragraphs.append(_inference(evidence))
+    paragraphs.append(_outcomes(evidence))
+    if evidence.design.study.tuning is not None:
+        paragraphs.append(_tuning(evidence))
+    blocks: list[Block] = [Paragraph(phrases=(text,)) for text in paragraphs]
+    blocks.append(Bullets(items=tuple((_measure(evidence, m),) for m in evidence.measures)))
+    return [*blocks, *_excluded(evidence)]
+
+
+def _design(evidence: Evidence) -> str:
+    design = evidence.design
+    factors = listing([f"{f.name} ({', '.join(compact(n) for n in f.names)})" for f in design.factors])
+    text = (
+        f"{design.study.design.replace('_', ' ').capitalize()} design of the trainable {design.manifest.name}"
+    )
+    text += f" over {factors}" if design.factors else " without factors"
+    text += f": {count(len(design.arms), 'arm')}, {count(len(design.seeds), 'seed')} each."
+    if design.collapsed:
+        text += (
+            f" {count(design.collapsed, 'combination')} of levels came to the same training, where a factor"
+            " does not apply, and count once."
+        )
+    return text
+
+
+def _pairing(evidence: Evidence) -> str:
+    return (
+        "Seeds are blocks: a seed means the same initial weights where shapes allow, the same order of data"
+        " and the same random streams in every arm. Every spread and interval in this report is over seeds"
+        f" and nothing else. Seeds: {_seed_list(evidence.design.seeds)}."
+    )
+
+
+def _seed_list(seeds: tuple[int, ...]) -> str:
+    if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(str(s) for s in seeds)
+
+
+def _inference(evidence: Evidence) -> str:
+    judged = evidence.primary or evidence.effects.contrasts[0]
+    level = compact(100 * (1 - judged.alpha))
+    return (
+        "Two arms match when they differ in the judged factor and agree on every other factor that applies"
+        " to both. An effect is the difference within a seed, averaged over the matched arms to one score a"
+        f" seed, summarised over seeds with a t interval of {level} %. Verdicts rest on"
+        f" {TESTS[judged.test]}; p-values within one contrast are adjusted by"
+        f" {CORRECTIONS[judged.correction]} and compared with {compact(judged.alpha)}. Only the primary"
+        " contrast carries verdicts: better or worse by the goal of the metric, inconclusive where the data"
+        " do not decide. Everything else is exploratory."
+    )
+
+
+def _outcomes(evidence: Evidence) -> str:
+    worst = [f"{m.name} = {compact(m.worst)}" for m in evidence.measures if m.worst is not None]
+    counted = f" ({', '.join(worst)})" if worst else ""
+    return (
+        f"A diverged trial counts as the declared worst value of the metric{counted}. Failed and cancelled"
+        " trials are holes, and a seed with a hole on either side of a difference is left out of it. Test"
+        " data is scored once for each declared reading and never used for a choice; learning curves show"
+        " validation data."
+    )
+
+
+def _tuning(evidence: Evidence) -> str:
+    tuning = evidence.design.study.tuning
+    assert tuning is not None
+    per = (
+        "every arm"
+        if tuning.per is None
+        else f"every combination of {listing(tuning.per)}"
+        if tuning.per
+        else "all arms together"
+    )
+    conditional = (
+        " With one search per arm the results are conditional on these tuned settings."
+        if tuning.repeats == 1
+        else ""
+    )
+    return (
+        f"Before it was measured, {per} got the same budget of {count(tuning.candidates, 'candidate')} from"
+        f" the {tuning.sampler} sampler over {listing(list(tuning.space))}, selected on validation data with"
+        f" seeds that are not reported.{conditional}"
+    )
+
+
+def _measure(evidence: Evidence, measure: Measure) -> str:
+    aim = "higher is better" if measure.goal == "maximize" else "lower is better"
+    meaning = f" ({measure.meaning.rstrip('.')})" if measure.meaning else ""
+    if measure.rate:
+        return f"{measure.name}{meaning}: {aim}."
+    points = {"end": "the end", "best_validation": "the best validation score"}
+    point = points.get(measure.at, f"{evidence.design.manifest.step} {measure.at}")
+    return f"{measure.name}{meaning}: read at {point}, {aim}."
+
+
+def _excluded(evidence: Evidence) -> list[Block]:
+    excluded = evidence.design.excluded
+    if not excluded:
+        return []
+    rows = tuple((levels_text(e.levels), e.reason) for e in excluded[:MAX_EXCLUDED])
+    table = Table(columns=(Column(name="levels", kind=Kind.NAME), Column(name="reason")), rows=rows)
+    return [Fold(title=f"{count(len(excluded), 'excluded combination')}", blocks=(table,))]
