@@ -70,12 +70,14 @@ def _check_json(value: Any) -> Json:
     return _check_scalar(value)
 
 
+# Read both ways: data on the way in, the models made of it on the way out.
 def _shape(value: Any) -> str:
-    return LIST if isinstance(value, list) else MAPPING if isinstance(value, dict) else VALUE
+    return LIST if isinstance(value, list) else MAPPING if isinstance(value, dict | Model) else VALUE
 
 
 def _metric_shape(value: Any) -> str:
-    return "\x00rate" if isinstance(value, dict) and {"of", "below", "above"} & set(value) else "\x00reading"
+    is_rate = isinstance(value, Rate) or (isinstance(value, dict) and {"of", "below", "above"} & set(value))
+    return "\x00rate" if is_rate else "\x00reading"
 
 
 Level = Annotated[

@@ -1,39 +1,26 @@
 """The API as an ASGI application. It starts without torch, ray, mlflow or scipy."""
 
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from service.api import (
-    catalogue,
-    events,
-    health,
-    internal,
-    metrics,
-    openapi,
-    problems,
-    reports,
-    studies,
-    trials,
-)
-from service.api.context import Catalogue, Context
+from service.api import catalogue as catalogue_routes
+from service.api import events, health, internal, metrics, openapi, problems, reports, studies, trials
+from service.api.context import Context
 from service.api.guard import Guard
 from service.auth import check_binding
 from service.cluster import job_logs
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
 from service.web import pages
-from trainables.catalogue import load_catalogue
-
-_log = logging.getLogger(__name__)
+from trainables.catalogue import Catalogue, load_catalogue
 
 
 def create_app(
     settings: Settings | None = None,
     *,
-    trainables: Catalogue | None = None,
+    catalogue: Catalogue | None = None,
     read_job_logs: Callable[[Settings, str], str] = job_logs,
 ) -> FastAPI:
     """The application; without arguments, as `uvicorn --factory service.app:create_app` makes it.
@@ -48,7 +35,7 @@ def create_app(
     context = Context(
         settings=settings,
         ledger=ledger,
-        catalogue=trainables or load_catalogue(settings.datasets_dir),
+        catalogue=catalogue or load_catalogue(settings.datasets_dir),
         job_logs=read_job_logs,
         probes=health.make_probes(settings, ledger),
         registry=registry,
@@ -68,7 +55,7 @@ def create_app(
         responses=openapi.PROBLEM_RESPONSES,
     )
     app.state.context = context
-    for part in (studies, trials, reports, events, catalogue, health, metrics, internal, pages):
+    for part in (studies, trials, reports, events, catalogue_routes, health, metrics, internal, pages):
         app.include_router(part.router)
     problems.install(app)
     openapi.install(app)

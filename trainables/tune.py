@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import ray
 from ray import tune
 
-from trainables.training.lease import Lease, Outcome, Report
+from trainables.training.lease import Lease, Outcome, Report, Source
 
 IDLE_POLL_S = 0.1
 IDLE_LIMIT_S = 5.0
@@ -63,26 +63,29 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
     """One Tune trial: a worker for one lease quantum. Its single step trains everything it draws."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Find the dispenser. Torch is imported here, on the worker; the driver only names this class."""
+        """Find the dispenser and say that this process is up."""
         self._dispenser = ray.get_actor(config["dispenser"], namespace=config["namespace"])
         self._call("join", self.trial_id, ray.get_runtime_context().current_actor)
 
     def step(self) -> dict[str, Any]:
         """Draw, train and commit until nothing is left or the quantum is over."""
-        from trainables.training.trainer import run_trainer
-
-        config = self.config
-        source = DispenserSource(self._call, self.trial_id, quantum_s=config["quantum_s"])
-        run_trainer(
-            source,
-            trainable=config["trainable"],
-            device=config["device"],
-            threads=config["threads"],
-            datasets_dir=Path(config["datasets_dir"]),
-            pack=config["pack"],
-        )
+        source = DispenserSource(self._call, self.trial_id, quantum_s=self.config["quantum_s"])
+        self.train_from(source)
         self._call("leave", self.trial_id)
         return {"done": True, "num_trials": source.num_committed}
+
+    def train_from(self, source: Source) -> None:
+        """Train all that the source gives. Torch is imported here, on the worker."""
+        from trainables.training.trainer import run_trainer
+
+        run_trainer(
+            source,
+            trainable=self.config["trainable"],
+            device=self.config["device"],
+            threads=self.config["threads"],
+            datasets_dir=Path(self.config["datasets_dir"]),
+            pack=self.config["pack"],
+        )
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the state of a study is the ledger's."""

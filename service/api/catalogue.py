@@ -1,5 +1,7 @@
 """What exists: trainables and datasets, with JSON Schemas."""
 
+from typing import Any
+
 from fastapi import APIRouter
 
 from ablations.errors import Json, Problem
@@ -11,7 +13,7 @@ router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 @router.get("/trainables")
-def list_trainables(context: InContext, _project: InProject) -> dict[str, Json]:
+def list_trainables(context: InContext, _project: InProject) -> dict[str, Any]:
     """Every trainable, without its settings."""
     items: list[Json] = [
         {"name": name, "summary": manifest.summary, "metrics": [metric.name for metric in manifest.metrics]}
@@ -21,7 +23,7 @@ def list_trainables(context: InContext, _project: InProject) -> dict[str, Json]:
 
 
 @router.get("/trainables/{name}")
-def show_trainable(context: InContext, _project: InProject, name: str) -> dict[str, Json]:
+def show_trainable(context: InContext, _project: InProject, name: str) -> dict[str, Any]:
     """One trainable."""
     manifest = context.catalogue.trainables.get(name)
     if manifest is None:
@@ -32,7 +34,7 @@ def show_trainable(context: InContext, _project: InProject, name: str) -> dict[s
 
 
 @router.get("/datasets")
-def list_datasets(context: InContext, _project: InProject) -> dict[str, Json]:
+def list_datasets(context: InContext, _project: InProject) -> dict[str, Any]:
     """Every dataset by the name that studies use."""
     items: list[Json] = [
         {"name": name, "summary": manifest.summary}
@@ -41,7 +43,7 @@ def list_datasets(context: InContext, _project: InProject) -> dict[str, Json]:
     return {"items": items, "next": None}
 
 
-def trainable_shown(manifest: Manifest) -> dict[str, Json]:
+def trainable_shown(manifest: Manifest) -> dict[str, Any]:
     """A trainable: its settings as a JSON Schema, and what it measures (the first metric is primary)."""
     return {
         "name": manifest.name,

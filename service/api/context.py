@@ -4,30 +4,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from fastapi import Depends, Path, Request
 from prometheus_client import CollectorRegistry
 
-from ablations.manifest import Manifest
 from service.auth import project_of
 from service.errors import KeyInFlight, StudyNotFound
 from service.ledger import Ledger
 from service.settings import Settings
+from trainables.catalogue import Catalogue
 
 _STUDY_ID = re.compile(r"[0-9a-f-]{1,40}")
-
-
-class Catalogue(Protocol):
-    """What the routes ask of the catalogue."""
-
-    @property
-    def trainables(self) -> Mapping[str, Manifest]:
-        """Every trainable by name."""
-
-    @property
-    def datasets(self) -> Mapping[str, Manifest]:
-        """Every dataset by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,8 @@ def problem(error: ServiceError, headers: Mapping[str, str] | None = None, **mor
     }
     extra = {"Retry-After": "2"} if error.status == 503 else {}
     if error.status == 401:
-        extra["WWW-Authenticate"] = 'Bearer realm="ablate"'
+        # A browser asks for a password, which may be the key.
+        extra["WWW-Authenticate"] = 'Bearer realm="ablate", Basic realm="ablate"'
     return JSONResponse(body, error.status, {**extra, **(headers or {})}, MEDIA_TYPE)
 
 

@@ -1,7 +1,7 @@
 """Effects and reports, as last built."""
 
 from html import escape
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Response
 from fastapi.responses import JSONResponse
@@ -26,14 +26,14 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-sr
 
 
 @router.get("/{study_id}/effects")
-def effects(context: InContext, project: InProject, study_id: StudyId) -> dict[str, Json]:
+def effects(context: InContext, project: InProject, study_id: StudyId) -> dict[str, Any]:
     """The effects: contrasts with their rows, then exploratory simple effects; interim while running."""
     with context.ledger.read() as tx:
         studies.get(tx, study_id, project)
         build = studies.build(tx, study_id)
     if build is None:
         return {"interim": True, "contrasts": [], "exploratory": []}
-    shown: dict[str, Json] = build.effects
+    shown: dict[str, Any] = build.effects
     return shown
 
 

@@ -1,7 +1,7 @@
 """Studies: submitted, planned, listed, looked at, cancelled."""
 
 import re
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -57,12 +57,12 @@ def submit(
 
 
 @router.post("/plan", openapi_extra=_BODY)
-def plan(context: InContext, _project: InProject, body: StudyBody) -> dict[str, Json]:
+def plan(context: InContext, _project: InProject, body: StudyBody) -> dict[str, Any]:
     """What a study will do, computed without doing it."""
+    question = read_question(loads_json(body), context.catalogue)
     # Here and not above: it loads scipy, which the API does without until it is asked for a plan.
     from ablations.plan import make_plan
 
-    question = read_question(loads_json(body), context.catalogue)
     return make_plan(question.study, question.manifest).to_json()
 
 

@@ -2,16 +2,15 @@
 
 import hashlib
 from dataclasses import dataclass
-from typing import cast
 
 from ablations.design import Design, compile_design, planned_trials
 from ablations.errors import InvalidStudy, Json, Problem
 from ablations.identity import canonical
 from ablations.manifest import Manifest
 from ablations.spec import Study, parse_study
-from service.api.context import Catalogue
 from service.ledger import Tx, studies
 from service.ledger.studies import NewTrial, StudyRow
+from trainables.catalogue import Catalogue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +44,7 @@ def store(tx: Tx, question: Question, project: str) -> StudyRow:
         study_id=study_id,
         project=project,
         name=question.study.name,
-        spec=cast("dict[str, Json]", question.study.to_json()),
+        spec=question.study.to_json(),
         labels=question.study.tags,
         planned=new_trials(study_id, question.design),
     )

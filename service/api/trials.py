@@ -10,12 +10,13 @@ from pydantic import Field
 from ablations.errors import Problems
 from ablations.reading import Reading, read_readings
 from ablations.spec import parse_study
-from service.api.context import Catalogue, InContext, InProject, StudyId
+from service.api.context import InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, bad_cursor, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Phase, Trial, TrialPage, TrialState
 from service.errors import NotFound
 from service.ledger import attempts, studies, trials
 from service.ledger.trials import TrialRow
+from trainables.catalogue import Catalogue
 
 router = APIRouter(prefix="/v1/studies", tags=["trials"])
 MAX_SEED = 2**63 - 1

@@ -14,15 +14,18 @@ from typing import Any
 
 import ray
 
-from ablations.spec import Study, parse_study
+from ablations.design import compile_design
+from ablations.spec import Resources as StudyResources
+from ablations.spec import parse_study
 from service.driver import dispenser
 from service.driver.client import Stale, connect
 from service.driver.dispenser import Board
 from service.driver.feed import Feed, Step
-from service.driver.preparation import Preparation, place
+from service.driver.preparation import Place, Preparation, place
 from service.driver.slots import SWITCHES, Resources, run_slots
 from service.driver.watchdog import Watchdog, exit_now
 from trainables.catalogue import load_catalogue
+from trainables.errors import TrainableError
 
 logger = logging.getLogger("ablate.driver")
 
@@ -36,17 +39,16 @@ class Driver:
 
     def __init__(self, board: Board, work: Mapping[str, Any], datasets_dir: Path) -> None:
         self._board = board
-        self._study: Study = parse_study(work["study"]["spec"])
-        catalogue = load_catalogue(datasets_dir)
         self._datasets_dir = datasets_dir
+        study = parse_study(work["study"]["spec"])
+        self._resources = study.resources
+        self._device = "cuda" if study.resources.gpus else "cpu"
+        catalogue = load_catalogue(datasets_dir)
+        self._design = compile_design(study, catalogue.manifest(study.trainable))
         self._rows = {row["id"]: row for row in work["trials"]}
-        self._feed = Feed(self._study, catalogue.manifest(self._study.trainable), work["trials"])
-        self._preparation = Preparation(
-            catalogue,
-            self._study.trainable,
-            datasets_dir=datasets_dir,
-            place=place(threads=self._study.resources.cpus),
-        )
+        self._feed = Feed(self._design, work["trials"])
+        where = _place(self._device, study.resources)
+        self._preparation = Preparation(catalogue, self._design, datasets_dir=datasets_dir, place=where)
         self._num_ended = 0
 
     def begin(self) -> None:
@@ -62,32 +64,32 @@ class Driver:
 
     def run(self, namespace: str, storage: Path) -> None:
         """Run slots until all trials have ended. Blocks."""
-        resources = self._study.resources
         config = {
             "dispenser": DISPENSER,
             "namespace": namespace,
-            "trainable": self._study.trainable,
-            "device": "cuda" if resources.gpus else "cpu",
-            "threads": resources.cpus,
+            "trainable": self._design.manifest.name,
+            "device": self._device,
+            "threads": self._resources.cpus,
             "datasets_dir": str(self._datasets_dir),
-            "pack": 1 if resources.pack == "auto" else resources.pack,
+            "pack": 1 if self._resources.pack == "auto" else self._resources.pack,
             "quantum_s": float(os.environ.get("ABLATE_QUANTUM_S", QUANTUM_S)),
         }
-        slot = Resources(cpus=resources.cpus, gpus=resources.gpus)
+        slot = Resources(cpus=self._resources.cpus, gpus=self._resources.gpus)
         run_slots(self._board, slot, config=config, storage=storage)
 
     def _do(self, step: Step) -> None:
-        tasks = [
-            {
-                "id": t.trial_id,
-                "lease": self._preparation.lease(t.trial_id, t.settings, self._rows[t.trial_id]["seed"]),
-            }
-            for t in step.ready
-        ]
+        tasks: list[dict[str, Any]] = []
+        hopeless = dict(step.hopeless)
+        for trial in step.ready:
+            seed = self._rows[trial.trial_id]["seed"]
+            try:
+                tasks.append(self._preparation.task(trial.trial_id, trial.settings, seed))
+            except TrainableError as error:
+                hopeless[trial.trial_id] = str(error)
         if tasks:
-            self._board.add(tasks, recall=self._study.tuning is not None)
-        if step.hopeless:
-            self._board.fail(step.hopeless)
+            self._board.add(tasks, recall=self._design.study.tuning is not None)
+        if hopeless:
+            self._board.fail(hopeless)
         if self._feed.exhausted:
             self._board.close()
 
@@ -104,6 +106,15 @@ class Driver:
         how = "reused" if result["reused"] else result["state"]
         name = f"{row['phase']} {row['arm']}{candidate} seed={row['seed']}"
         return f"{how} [{self._num_ended}] {name}{seconds}{metrics}{reason}"
+
+
+def _place(device: str, resources: StudyResources) -> Place:
+    """Where trials will run: like this node, or, on GPUs, like the worker that a probe lands on."""
+    if device == "cpu":
+        return place(device, resources.cpus)
+    probe = ray.remote(place).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
+    found: Place = ray.get(probe.remote(device, resources.cpus))
+    return found
 
 
 class Exit:

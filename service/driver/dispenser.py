@@ -58,8 +58,13 @@ class Dispenser:
         for start in range(0, len(tasks), SETTINGS_BATCH):
             batch = tasks[start : start + SETTINGS_BATCH]
             rows = [
-                {"id": t["id"], "settings": t["lease"]["settings"], "fingerprint": t["lease"]["fingerprint"]}
-                for t in batch
+                {
+                    "id": task["id"],
+                    "settings": task["lease"]["settings"],
+                    "fingerprint": task["lease"]["fingerprint"],
+                    "metrics": task["metrics"],
+                }
+                for task in batch
             ]
             found = set(persist(lambda rows=rows: self._internal.settings(rows)))  # type: ignore[misc]
             reused |= found

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import digest
-from ablations.manifest import Manifest, applies, coerce
-from ablations.spec import Study, Tuning
-from service.driver.tuning import ArmSearch, Candidate, distributions, mean_score, tuning_metric
+from ablations.manifest import applies, coerce
+from ablations.search import tuning_metric
+from ablations.spec import Tuning
+from service.driver.tuning import ArmSearch, Candidate, distributions, mean_score
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
 Row = Mapping[str, Any]
@@ -38,9 +40,9 @@ class Feed:
     ended are scored at once.
     """
 
-    def __init__(self, study: Study, manifest: Manifest, rows: Sequence[Row]) -> None:
-        self._study = study
-        self._manifest = manifest
+    def __init__(self, design: Design, rows: Sequence[Row]) -> None:
+        self._study = design.study
+        self._manifest = design.manifest
         self._rows = {row["id"]: row for row in rows}
         self._open = {row["id"] for row in rows if row["state"] not in ENDED}
         self._searches: dict[str, ArmSearch] = {}
@@ -53,7 +55,6 @@ class Feed:
                 self._measuring[row["arm_id"]].append(row["id"])
         self._asked: dict[str, dict[int, Candidate]] = defaultdict(dict)
         self._given: set[str] = set()
-        self._metric = tuning_metric(study.tuning, manifest) if study.tuning else manifest.metrics[0]
 
     @property
     def exhausted(self) -> bool:
@@ -114,10 +115,11 @@ class Feed:
 
     def _score(self, arm_id: str) -> None:
         """Score the asked candidates whose trials have all ended."""
+        metric = self._manifest.metric(tuning_metric(self._study, self._manifest)[0])
         for number in list(self._asked[arm_id]):
             rows = [self._rows[i] for i in self._tuning[arm_id][number]]
             if all(row["state"] in ENDED for row in rows):
-                self._searches[arm_id].score(number, mean_score(rows, self._metric.name, self._metric.worst))
+                self._searches[arm_id].score(number, mean_score(rows, metric.name, metric.worst))
                 del self._asked[arm_id][number]
 
     def _candidate_trials(self, arm_id: str, candidate: Candidate) -> list[Ready]:
@@ -152,7 +154,7 @@ class Feed:
         return ArmSearch(
             space=space,
             sampler=tuning.sampler,
-            goal=(tuning.metric and tuning.metric.goal) or self._metric.goal,
+            goal="maximize" if tuning_metric(self._study, self._manifest)[1] == "maximize" else "minimize",
             num_candidates=num_candidates,
             # The arm's own levels, so that the same study searches the same points wherever it runs.
             seed=int(digest({"arm": arm_id, "search": tuning.sampler})[:8], 16),

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
+from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import fingerprint
 from trainables.catalogue import Catalogue
 from trainables.data.vision import prepare
+from trainables.errors import TrainableError
 from trainables.training.lease import Lease
 from trainables.training.numerics import environment
 
@@ -28,17 +30,22 @@ class Place:
 class Preparation:
     """Makes leases. Each dataset is fetched once, by the driver, before anything depends on it."""
 
-    def __init__(self, catalogue: Catalogue, trainable: str, *, datasets_dir: Path, place: Place) -> None:
+    def __init__(self, catalogue: Catalogue, design: Design, *, datasets_dir: Path, place: Place) -> None:
         self._catalogue = catalogue
-        self._trainable = trainable
+        self._trainable = design.manifest.name
+        self._readings = _readings(design)
+        self._metrics = [reading.name for reading in design.readings if reading.kind == "metric"]
         self._datasets_dir = datasets_dir
         self._place = place
-        self._data: dict[str, str] = {}
+        self._data: dict[str, str | TrainableError] = {}
 
-    def lease(self, trial_id: str, settings: Mapping[str, Json], seed: int) -> dict[str, Any]:
-        """The lease of one trial, as JSON."""
+    def task(self, trial_id: str, settings: Mapping[str, Json], seed: int) -> dict[str, Any]:
+        """One trial as the dispenser takes it: its lease, and the metrics a reused result must have.
+
+        Raises: PluginMissing, DataUnavailable.
+        """
         data = self._data_fingerprint(settings.get(DATASET))
-        return Lease(
+        lease = Lease(
             trial_id=trial_id,
             settings=dict(settings),
             seed=seed,
@@ -53,19 +60,37 @@ class Preparation:
                 data=data,
             ),
             data_fingerprint=data,
-        ).to_json()
+            readings=self._readings,
+        )
+        return {"id": trial_id, "lease": lease.to_json(), "metrics": self._metrics}
 
     def _data_fingerprint(self, name: Json) -> str | None:
         if not isinstance(name, str):
             return None
         if name not in self._data:
-            self._data[name] = prepare(name, self._datasets_dir).fingerprint
-        return self._data[name]
+            try:
+                self._data[name] = prepare(name, self._datasets_dir).fingerprint
+            except TrainableError as error:
+                # Remembered: a download that failed once is not tried again for every trial.
+                self._data[name] = error
+        known = self._data[name]
+        if isinstance(known, TrainableError):
+            raise known
+        return known
 
 
-def place(*, threads: int) -> Place:
-    """This process's place."""
-    here = environment()
+def _readings(design: Design) -> tuple[int | Literal["best_validation"], ...]:
+    """The points beside the end at which test data is read."""
+    points: dict[int | Literal["best_validation"], None] = {}
+    for reading in design.readings:
+        if reading.kind == "metric" and reading.at != "end":
+            points[reading.at] = None
+    return tuple(points)
+
+
+def place(device: str, threads: int) -> Place:
+    """This process's place, for trials on this device with this many threads."""
+    here = environment(device, threads)
     return Place(
         torch=str(here["torch"]),
         numerics=str(here["numerics"]),

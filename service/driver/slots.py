@@ -177,11 +177,18 @@ class Look:
         )
 
 
-def run_slots(board: Board, resources: Resources, *, config: Mapping[str, Any], storage: Path) -> None:
+def run_slots(
+    board: Board,
+    resources: Resources,
+    *,
+    config: Mapping[str, Any],
+    storage: Path,
+    slot: type[Slot] = Slot,
+) -> None:
     """Run slots until the dispenser has nothing left. Blocks."""
     look = Look(board, resources)
     tuner = tune.Tuner(
-        tune.with_resources(Slot, resources.bundle()),
+        tune.with_resources(slot, resources.bundle()),
         param_space=dict(config),
         tune_config=tune.TuneConfig(search_alg=SlotSearcher(look), num_samples=-1, reuse_actors=False),
         run_config=tune.RunConfig(

@@ -13,7 +13,7 @@ from optuna.distributions import (
 )
 
 from ablations.errors import Json
-from ablations.manifest import Manifest, Metric
+from ablations.manifest import Manifest
 from ablations.spec import Range, Tuning
 
 STARTUP = 10
@@ -113,24 +113,14 @@ def distributions(tuning: Tuning, manifest: Manifest) -> dict[str, BaseDistribut
     return space
 
 
-def tuning_metric(tuning: Tuning, manifest: Manifest) -> Metric:
-    """The metric candidates are chosen by: the declared one, or the first that reads validation data."""
-    if tuning.metric is not None:
-        return manifest.metric(tuning.metric.name)
-    return next(metric for metric in manifest.metrics if metric.reads_validation)
-
-
 def mean_score(rows: Sequence[Mapping[str, Any]], metric: str, worst: float) -> float | None:
     """A candidate's score over its tuning seeds: a diverged one counts as worst, a failed one spoils it."""
     values: list[float] = []
     for row in rows:
-        value = (row["metrics"] or {}).get(metric)
-        if row["state"] == "diverged" or (row["state"] == "done" and value is None):
-            values.append(worst)
-        elif row["state"] == "done":
-            values.append(float(value))
-        else:
+        if row["state"] not in ("done", "diverged"):
             return None
+        value = (row["metrics"] or {}).get(metric)
+        values.append(worst if value is None or row["state"] == "diverged" else float(value))
     return sum(values) / len(values)
 
 

@@ -32,5 +32,5 @@ def count(tx: Tx) -> Overview:
 
 
 def _by_state(tx: Tx, table: Table, states: tuple[str, ...]) -> dict[str, int]:
-    found = tx.execute(select(table.c.state, func.count()).group_by(table.c.state)).tuples()
+    found = tx.execute(select(table.c.state, func.count()).group_by(table.c.state))
     return {**dict.fromkeys(states, 0), **{state: int(number) for state, number in found}}

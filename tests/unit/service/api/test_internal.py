@@ -1,0 +1,141 @@
+"""The drivers' door: tokens, fencing, leases, commits."""
+
+import json
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.ledger import Ledger, attempts, studies, trials
+from service.settings import Settings
+from tests.ledger_samples import outcome
+from tests.unit.service.api.conftest import STUDY, Driver
+
+
+@pytest.fixture
+def driver(client: TestClient, ledger: Ledger) -> Driver:
+    """The driver of a submitted study's first attempt."""
+    study_id = client.post("/v1/studies", json=STUDY).json()["id"]
+    with ledger.write() as tx:
+        attempts.begin(tx, study_id)
+    return Driver(client, study_id)
+
+
+def test_a_driver_goes_from_fetch_to_finish(driver: Driver, client: TestClient, settings: Settings) -> None:
+    work = driver.get().json()
+    assert (work["protocol"], work["lease_s"]) == (1, settings.lease_s)
+    study = work["study"]
+    assert (study["id"], study["name"], study["project"]) == (driver.study_id, "depth", "default")
+    assert study["spec"]["factors"] == STUDY["factors"]
+    first = work["trials"][0]
+    assert {
+        "id", "arm_id", "arm", "levels", "settings", "seed", "phase", "candidate", "repeat", "state",
+        "fingerprint", "metrics",
+    } <= set(first)  # fmt: skip
+    assert client.get(f"/v1/studies/{driver.study_id}").json()["state"] == "running"
+
+    ids = [trial["id"] for trial in work["trials"]]
+    resolved = [
+        {"id": id, "settings": {"lr": 0.5}, "fingerprint": f"{place:064x}"} for place, id in enumerate(ids)
+    ]
+    assert driver.post("/settings", {"trials": resolved}).json() == {"reused": []}
+    assert driver.post("/lease", {"trials": ids[:2]}).json() == {"leased": ids[:2]}
+    running = [{"id": ids[0], "step": 1, "metrics": {"val_loss": 2.0}}]
+    assert driver.post("/heartbeat", {"running": running}).json() == {"desired": "run"}
+    row = client.get(f"/v1/studies/{driver.study_id}/trials?state=running").json()["items"][0]
+    assert (row["id"], row["step"], row["settings"]) == (ids[0], 1, {"lr": 0.5})
+
+    outcomes = [outcome(ids[0]), outcome(ids[3])]
+    assert driver.post("/commit", {"outcomes": outcomes}).json() == {
+        "committed": ids[:1],
+        "refused": [ids[3]],
+    }
+    assert driver.post("/commit", {"outcomes": outcomes[:1]}).json()["committed"] == ids[:1]
+    assert driver.post("/finish", {"state": "done", "error": None}).json() == {}
+    row = client.get(f"/v1/studies/{driver.study_id}/trials").json()["items"][1]
+    assert row["state"] == "planned"
+
+
+def test_a_driver_hears_of_a_cancel(driver: Driver, client: TestClient) -> None:
+    driver.get()
+    client.post(f"/v1/studies/{driver.study_id}/cancel")
+    assert driver.post("/heartbeat", {"running": []}).json() == {"desired": "cancel"}
+    assert driver.post("/finish", {"state": "cancelled"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "/settings", "/lease", "/commit", "/heartbeat", "/finish"])
+def test_every_door_wants_the_token_of_this_attempt(driver: Driver, client: TestClient, path: str) -> None:
+    body: dict[str, Any] = {"trials": [], "outcomes": [], "state": "done"}
+    wrong = [{}, {"Authorization": "Bearer x"}, Driver(client, driver.study_id, 2).headers]
+    wrong += [Driver(client, "abc").headers, Driver(client, driver.study_id, secret="t").headers]
+    wrong += [{"Authorization": driver.headers["Authorization"].replace("Bearer", "Basic")}]
+    for headers in wrong:
+        if path:
+            answer = client.post(driver.url(path), json=body, headers=headers)
+        else:
+            answer = client.get(driver.url(), headers=headers)
+        assert (answer.status_code, answer.json()["type"]) == (401, "/problems/unauthorized")
+
+
+@pytest.mark.parametrize("path", ["", "/settings", "/lease", "/commit", "/heartbeat", "/finish"])
+def test_a_stale_attempt_is_409(driver: Driver, ledger: Ledger, path: str) -> None:
+    driver.get()
+    with ledger.write() as tx:
+        attempts.lost(tx, driver.study_id, 1, "silent")
+        attempts.begin(tx, driver.study_id)
+    body = {"trials": [], "outcomes": [], "state": "done"}
+    answer = driver.post(path, body) if path else driver.get()
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/stale-attempt")
+
+
+@pytest.mark.parametrize(
+    "path, body, place",
+    [
+        ("/settings", {"trials": [{"id": "x"}]}, "trials.0.settings"),
+        (
+            "/settings",
+            {"trials": [{"id": "x", "settings": {}, "fingerprint": "XYZ"}]},
+            "trials.0.fingerprint",
+        ),
+        ("/lease", {}, "trials"),
+        ("/commit", {"outcomes": [{"trial_id": "x", "state": "running"}]}, "outcomes.0.state"),
+        ("/heartbeat", {"running": [{"step": 1}]}, "running.0.id"),
+        ("/finish", {"state": "lost"}, "state"),
+        ("/finish", [], ""),
+    ],
+)
+def test_a_wrong_body_is_422(driver: Driver, path: str, body: Any, place: str) -> None:
+    answer = driver.post(path, body)
+    assert answer.status_code == 422
+    assert place in [error["path"] for error in answer.json()["errors"]]
+
+
+def test_odd_text_and_numbers_never_lose_a_result(driver: Driver, ledger: Ledger) -> None:
+    driver.get()
+    with ledger.read() as tx:
+        id = trials.work(tx, driver.study_id)[0]["id"]
+    driver.post("/lease", {"trials": [id]})
+    odd = outcome(id, "failed")
+    odd |= {"metrics": {"a": float("nan"), "b": float("inf"), "c": 1.0}, "traceback": "a\x00b\ud800c"}
+    odd["curve"] = {"a": [[1, float("nan")]]}
+    body = json.dumps({"outcomes": [odd]})
+    headers = {**driver.headers, "Content-Type": "application/json"}
+    answer = driver.client.post(driver.url("/commit"), content=body, headers=headers)
+    assert answer.json()["committed"] == [id], answer.text
+    with ledger.read() as tx:
+        assert trials.get(tx, driver.study_id, id).metrics == {"a": None, "b": None, "c": 1.0}
+        assert trials.traceback(tx, driver.study_id, id) == "a\ufffdb?c"
+
+
+def test_the_door_is_not_in_the_openapi_document(client: TestClient) -> None:
+    assert not any(path.startswith("/internal") for path in client.get("/openapi.json").json()["paths"])
+
+
+def test_a_cancelled_study_refuses_late_commits(driver: Driver, ledger: Ledger) -> None:
+    driver.get()
+    with ledger.write() as tx:
+        id = trials.work(tx, driver.study_id)[0]["id"]
+        trials.lease(tx, driver.study_id, 1, [id])
+        studies.cancel(tx, driver.study_id)
+    answer = driver.post("/commit", {"outcomes": [outcome(id)]})
+    assert answer.json() == {"committed": [], "refused": [id]}

@@ -1,0 +1,189 @@
+"""Submitting, planning, listing, looking at and cancelling studies."""
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from service.ledger import Ledger, attempts, outbox, studies, trials
+from tests.ledger_samples import outcome
+from tests.unit.service.api.conftest import STUDY
+
+
+def submit(client: TestClient, **changes: Any) -> dict[str, Any]:
+    answer = client.post("/v1/studies", json={**STUDY, **changes})
+    assert answer.status_code == 202, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def test_a_submitted_study_is_answered_with_its_place_and_shape(client: TestClient) -> None:
+    answer = client.post("/v1/studies", json=STUDY)
+    assert answer.status_code == 202
+    study = answer.json()
+    assert answer.headers["location"] == f"/v1/studies/{study['id']}"
+    assert (study["name"], study["state"], study["eta_s"], study["published"]) == (
+        "depth",
+        "queued",
+        None,
+        False,
+    )
+    assert study["progress"] == {
+        "total": 8, "done": 0, "running": 0, "failed": 0,
+        "diverged": 0, "pruned": 0, "cancelled": 0, "reused": 0,
+    }  # fmt: skip
+    assert study["links"] == {
+        "mlflow": None,
+        "report": f"http://127.0.0.1:8000/v1/studies/{study['id']}/report",
+        "events": f"http://127.0.0.1:8000/v1/studies/{study['id']}/events",
+    }
+    assert study["tags"] == {"team": "vision"} and study["spec"]["factors"] == STUDY["factors"]
+    assert study["created_at"].endswith("Z") and study["started_at"] is None
+    assert client.get(answer.headers["location"]).json() == study
+
+
+def test_a_plan_stores_nothing(client: TestClient) -> None:
+    answer = client.post("/v1/studies/plan", json=STUDY)
+    assert answer.status_code == 200, answer.text
+    plan = answer.json()
+    assert plan["num_trials"] == 8
+    assert {"arms", "excluded", "contrasts", "cost", "power", "warnings"} <= set(plan)
+    assert client.get("/v1/studies").json() == {"items": [], "next": None}
+
+
+def test_the_same_key_and_body_give_the_first_answer_again(client: TestClient, ledger: Ledger) -> None:
+    headers = {"Idempotency-Key": "key-1"}
+    first = client.post("/v1/studies", json=STUDY, headers=headers)
+    with ledger.write() as tx:
+        studies.cancel(tx, first.json()["id"])
+    again = client.post("/v1/studies", json=dict(reversed(STUDY.items())), headers=headers)
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert again.headers["location"] == first.headers["location"]
+    other = client.post("/v1/studies", json={**STUDY, "name": "other"}, headers=headers)
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert len(client.get("/v1/studies").json()["items"]) == 1
+
+
+def test_a_key_in_flight_is_409_and_a_refused_study_leaves_its_key_free(client: TestClient, app: Any) -> None:
+    in_flight = app.state.context.in_flight
+    in_flight.enter("default", "busy")
+    busy = client.post("/v1/studies", json=STUDY, headers={"Idempotency-Key": "busy"})
+    assert (busy.status_code, busy.json()["type"]) == (409, "/problems/idempotency-key-in-flight")
+    in_flight.leave("default", "busy")
+    refused = client.post("/v1/studies", json={**STUDY, "seeds": 0}, headers={"Idempotency-Key": "busy"})
+    assert refused.status_code == 422
+    assert client.post("/v1/studies", json=STUDY, headers={"Idempotency-Key": "busy"}).status_code == 202
+
+
+@pytest.mark.parametrize("key", ["", "k" * 256, "with space", "caf\xe9"])
+def test_a_key_that_is_none_is_refused(client: TestClient, key: str) -> None:
+    answer = client.post("/v1/studies", json=STUDY, headers={"Idempotency-Key": key.encode("latin-1")})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["path"] == "Idempotency-Key"
+
+
+def test_lists_are_paged_newest_first(client: TestClient) -> None:
+    ids = [submit(client, name=f"s{place}", seeds=1)["id"] for place in range(5)]
+    seen: list[str] = []
+    url: str | None = "/v1/studies?limit=2"
+    while url:
+        page = client.get(url)
+        items = page.json()["items"]
+        assert len(items) <= 2
+        seen += [item["id"] for item in items]
+        url = page.links.get("next", {}).get("url")
+        assert (url is None) == (page.json()["next"] is None)
+    assert seen == sorted(ids, reverse=True)
+
+
+def test_lists_filter_by_state_and_tag(client: TestClient) -> None:
+    first = submit(client, tags={"team": "vision", "run": "1"})["id"]
+    second = submit(client, tags={"team": "text"})["id"]
+    client.post(f"/v1/studies/{second}/cancel")
+
+    def listed(query: str) -> list[str]:
+        return [item["id"] for item in client.get(f"/v1/studies?{query}").json()["items"]]
+
+    assert listed("tag=team=vision") == listed("tag=team:vision") == listed("tag=run") == [first]
+    assert listed("tag=team") == [second, first] and listed("tag=team&tag=run=2") == []
+    assert listed("state=cancelled") == [second] and listed("state=done") == []
+
+
+@pytest.mark.parametrize(
+    "query, path",
+    [
+        ("limit=0", "limit"),
+        ("limit=501", "limit"),
+        ("limit=many", "limit"),
+        ("state=finished", "state"),
+        ("cursor=!!", "cursor"),
+        ("cursor=%F0%9F", "cursor"),
+        ("sort=name", "sort"),
+    ],
+)
+def test_a_wrong_query_is_refused_with_its_path(client: TestClient, query: str, path: str) -> None:
+    answer = client.get(f"/v1/studies?{query}")
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert [error["path"] for error in answer.json()["errors"]] == [path]
+
+
+def test_a_wrong_state_says_which_there_are(client: TestClient) -> None:
+    (error,) = client.get("/v1/studies?state=finished").json()["errors"]
+    assert error["allowed"] == ["queued", "running", "paused", "done", "failed", "cancelled"]
+
+
+def test_the_etag_changes_with_events_only(client: TestClient, ledger: Ledger) -> None:
+    study_id = submit(client)["id"]
+    tag = client.get(f"/v1/studies/{study_id}").headers["etag"]
+    unchanged = client.get(f"/v1/studies/{study_id}", headers={"If-None-Match": f'"x", {tag}'})
+    assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", tag)
+    with ledger.write() as tx:
+        studies.cancel(tx, study_id)
+    changed = client.get(f"/v1/studies/{study_id}", headers={"If-None-Match": tag})
+    assert changed.status_code == 200 and changed.headers["etag"] != tag
+
+
+def test_cancel_may_be_repeated_but_not_on_an_ended_study(client: TestClient, ledger: Ledger) -> None:
+    study_id = submit(client)["id"]
+    for _ in range(2):
+        answer = client.post(f"/v1/studies/{study_id}/cancel")
+        assert (answer.status_code, answer.json()["state"]) == (202, "cancelled")
+        assert answer.json()["progress"]["cancelled"] == 8
+    ended = submit(client)["id"]
+    with ledger.write() as tx:
+        trials.abandon(tx, ended, "nobody ran it")
+        studies.complete(tx, ended, state="failed", effects={}, reports={}, error="nobody ran it")
+    answer = client.post(f"/v1/studies/{ended}/cancel")
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/study-finished")
+    assert client.get(f"/v1/studies/{ended}").json()["error"] == "nobody ran it"
+
+
+def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Ledger) -> None:
+    study_id = submit(client)["id"]
+    with ledger.write() as tx:
+        number = attempts.begin(tx, study_id).number
+        attempts.start(tx, study_id, number)
+        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)][:3])
+        trials.commit(tx, study_id, number, [outcome(ids[0]), outcome(ids[1], "diverged", None)])
+        studies.set_experiment(tx, study_id, "7")
+    study = client.get(f"/v1/studies/{study_id}").json()
+    assert study["state"] == "running" and study["started_at"] is not None
+    progress = study["progress"]
+    assert (progress["done"], progress["diverged"], progress["running"]) == (1, 1, 1)
+    assert study["eta_s"] >= 0
+    assert study["links"]["mlflow"] == "http://mlflow.example/#/experiments/7"
+    with ledger.write() as tx:
+        studies.set_experiment(tx, study_id, "7", "/#/experiments/7?view=1")
+    links = client.get(f"/v1/studies/{study_id}").json()["links"]
+    assert links["mlflow"] == "http://mlflow.example/#/experiments/7?view=1"
+
+
+def test_published_shows(client: TestClient, ledger: Ledger) -> None:
+    study_id = submit(client)["id"]
+    with ledger.write() as tx:
+        trials.abandon(tx, study_id, "x")
+        studies.complete(tx, study_id, state="failed", effects={}, reports={})
+    with ledger.write() as tx:
+        outbox.done(tx, [message.id for message in outbox.pending(tx)])
+    assert client.get(f"/v1/studies/{study_id}").json()["published"] is True

@@ -1,0 +1,136 @@
+"""Which trials run when, with and without tuning, and after a crash."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ablations.design import compile_design, planned_trials
+from ablations.spec import parse_study
+from service.driver.feed import Feed, Ready, Step
+from tests.unit.ablations.manifests import MLP
+from tests.unit.ablations.studies import SMALL
+
+TUNING = {
+    "candidates": 12,
+    "space": {"lr": {"low": 1e-4, "high": 1e-1, "log": True}, "beta_init": {"low": 0.0, "high": 1.0}},
+    "seeds": 2,
+    "fixed": {"epochs": 1},
+    "metric": {"name": "val_accuracy"},
+}
+
+
+class Ledger:
+    """The rows of a study, as a driver gets them and as results change them."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.design = compile_design(parse_study({**SMALL, **changes}), MLP)
+        self.rows: dict[str, dict[str, Any]] = {}
+        for number, trial in enumerate(planned_trials(self.design)):
+            self.rows[f"t{number}"] = {
+                "id": f"t{number}",
+                "arm_id": trial.arm.id,
+                "settings": dict(trial.arm.settings),
+                "seed": trial.seed,
+                "phase": trial.phase,
+                "candidate": trial.candidate,
+                "state": "planned",
+                "metrics": None,
+            }
+        self.feed = Feed(self.design, list(self.rows.values()))
+
+    def end(self, trial: Ready, state: str = "done", **metrics: float) -> dict[str, Any]:
+        row = self.rows[trial.trial_id]
+        row |= {"state": state, "metrics": metrics, "settings": dict(trial.settings)}
+        return {"trial_id": trial.trial_id, "state": state, "metrics": metrics}
+
+    def run(self, step: Step, state: str = "done", limit: int = 10**6) -> list[Ready]:
+        """Run everything that becomes ready, scoring by the learning rate."""
+        ran: list[Ready] = []
+        ready = list(step.ready)
+        while ready and len(ran) < limit:
+            trial = ready.pop(0)
+            ran.append(trial)
+            lr = float(trial.settings["lr"])  # type: ignore[arg-type]
+            ready += self.feed.take([self.end(trial, state, val_accuracy=1 - abs(lr - 0.01))]).ready
+        return ran
+
+    def phase(self, ran: list[Ready], phase: str) -> list[Ready]:
+        return [trial for trial in ran if self.rows[trial.trial_id]["phase"] == phase]
+
+
+def settings_by_trial(ran: list[Ready]) -> Mapping[str, Any]:
+    return {trial.trial_id: dict(trial.settings) for trial in ran}
+
+
+def test_without_tuning_everything_is_ready_at_once() -> None:
+    ledger = Ledger()
+    step = ledger.feed.start()
+    assert [trial.trial_id for trial in step.ready] == list(ledger.rows)
+    assert ledger.feed.exhausted
+    assert step.ready[0].settings == ledger.rows["t0"]["settings"]
+
+
+def test_what_has_ended_is_not_given_out_again() -> None:
+    ledger = Ledger()
+    ledger.rows["t0"]["state"] = "diverged"
+    ledger.feed = Feed(ledger.design, list(ledger.rows.values()))
+    assert "t0" not in {trial.trial_id for trial in ledger.feed.start().ready}
+
+
+def test_every_arm_is_tuned_with_the_same_budget_before_it_is_measured() -> None:
+    ledger = Ledger(tuning=TUNING)
+    ran = ledger.run(ledger.feed.start())
+    assert {trial.trial_id for trial in ran} == set(ledger.rows)
+    assert len(ledger.phase(ran, "tuning")) == 4 * 12 * 2
+    for arm in ledger.design.arms:
+        mine = [t for t in ran if ledger.rows[t.trial_id]["arm_id"] == arm.id]
+        phases = [ledger.rows[t.trial_id]["phase"] for t in mine]
+        assert phases == ["tuning"] * 24 + ["measuring"] * 3
+        tuned = {t.settings["lr"] for t in ledger.phase(mine, "measuring")}
+        tried = {t.settings["lr"] for t in ledger.phase(mine, "tuning")}
+        assert tuned == {min(tried, key=lambda lr: abs(float(lr) - 0.01))}  # type: ignore[arg-type]
+
+
+def test_tuning_settings_hold_in_the_tuning_phase_only() -> None:
+    ledger = Ledger(tuning=TUNING)
+    ran = ledger.run(ledger.feed.start())
+    assert {t.settings["epochs"] for t in ledger.phase(ran, "tuning")} == {1}
+    assert {t.settings["epochs"] for t in ledger.phase(ran, "measuring")} == {5}
+
+
+def test_what_does_not_apply_to_an_arm_is_not_searched_in_it() -> None:
+    ledger = Ledger(tuning=TUNING)
+    for trial in ledger.run(ledger.feed.start()):
+        assert ("beta_init" in trial.settings) == (trial.settings["scalars"] != "none")
+
+
+def test_a_crash_in_the_middle_changes_no_setting() -> None:
+    whole = Ledger(tuning=TUNING)
+    expected = settings_by_trial(whole.run(whole.feed.start()))
+    for limit in (1, 30, 70, 97):
+        ledger = Ledger(tuning=TUNING)
+        before = ledger.run(ledger.feed.start(), limit=limit)
+        ledger.feed = Feed(ledger.design, list(ledger.rows.values()))
+        after = ledger.run(ledger.feed.start())
+        assert not {t.trial_id for t in before} & {t.trial_id for t in after}
+        assert settings_by_trial(before + after) == expected
+
+
+def test_an_arm_whose_candidates_all_fail_is_hopeless_with_a_reason() -> None:
+    ledger = Ledger(tuning=TUNING)
+    step = ledger.feed.start()
+    hopeless: dict[str, str] = {}
+    ready = list(step.ready)
+    while ready:
+        step = ledger.feed.take([ledger.end(ready.pop(0), "failed")])
+        ready += step.ready
+        hopeless |= step.hopeless
+    assert len(hopeless) == 4 * 3
+    assert set(hopeless.values()) == {"no tuning candidate of this arm finished"}
+    assert ledger.feed.exhausted
+
+
+def test_a_plain_search_has_one_arm() -> None:
+    ledger = Ledger(factors={}, baseline={}, tuning={**TUNING, "space": {"lr": TUNING["space"]["lr"]}})  # type: ignore[index]
+    ran = ledger.run(ledger.feed.start())
+    assert len(ledger.phase(ran, "tuning")) == 24
+    assert len(ledger.phase(ran, "measuring")) == 3
