@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ablations.arm import Arm, Exclusion, build_arms, read_rules
+from ablations.component import Layout
 from ablations.contrast import compile_contrasts
 from ablations.errors import NotEstimable, Problem, Problems, TooFewSeeds
 from ablations.factor import Factor, read_factors
-from ablations.layout import Layout, check_baseline, lay_out, listed, read_layout
+from ablations.layout import check_baseline, lay_out, listed, read_layout
 from ablations.manifest import Manifest
 from ablations.question import Question, read_questions
 from ablations.reading import Reading, read_readings

@@ -105,13 +105,17 @@ class Problems:
         """Note something that is not built yet."""
         self.add(path, f"not supported yet: {what}", kind=NotSupported)
 
+    def note(self, error: InvalidStudy) -> None:
+        """Note everything that an error says."""
+        self.found.extend((type(error), problem) for problem in error.problems)
+
     @contextmanager
     def noting(self) -> Iterator[None]:
         """Note what an InvalidStudy raised inside says, and go on behind the block."""
         try:
             yield
         except InvalidStudy as error:
-            self.found.extend((type(error), problem) for problem in error.problems)
+            self.note(error)
 
     def raise_if_any(self) -> None:
         """Raise everything noted so far; of the one class where all problems share it.

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from ablations.errors import Json, Problems, UnknownFactor
 from ablations.manifest import Manifest, Scalar, Setting, coerce, same
@@ -51,36 +51,42 @@ class Factor:
         return None
 
 
+Written = tuple[str, Json]
+"""A level as it is written: its path and its value."""
+
+
 def read_factors(study: Study, manifest: Manifest, problems: Problems) -> tuple[Factor, ...]:
     """The factors of a study, those of `baseline` first, then by name, so that no dict order matters."""
-    declared = study.factors if study.factors or study.arms is None else _factors_of_arms(study)
+    listed = {} if study.factors else _levels_of_arms(study)
     factors = []
-    for name in sorted(declared, key=lambda name: (name not in study.baseline, name)):
-        path = f"factors.{name}" if name in study.factors else "arms"
-        levels = declared[name]
-        factor = (
-            _bundles(name, levels, manifest, problems)
-            if isinstance(levels, dict)
-            else _values(name, levels, manifest, path, problems)
-        )
+    for name in sorted((*study.factors, *listed), key=lambda name: (name not in study.baseline, name)):
+        levels = study.factors.get(name)
+        if isinstance(levels, dict):
+            factor: Factor | None = _bundles(name, levels, manifest, problems)
+        elif levels is not None:
+            written = [(f"factors.{name}.{i}", value) for i, value in enumerate(levels)]
+            factor = _values(name, written, manifest, f"factors.{name}", problems)
+        else:
+            factor = _values(name, listed[name], manifest, listed[name][0][0], problems)
         if factor is not None and factor.levels:
             factors.append(factor)
     _check_overlap(factors, problems)
     return tuple(factors)
 
 
-def _factors_of_arms(study: Study) -> dict[str, list[Json]]:
-    found: dict[str, list[Json]] = {}
-    for arm in study.arms or ():
+def _levels_of_arms(study: Study) -> dict[str, list[Written]]:
+    """The levels that a listed design without factors uses, in the order of their size."""
+    found: dict[str, list[Written]] = {}
+    for i, arm in enumerate(study.arms or ()):
         for name, value in arm.items():
             levels = found.setdefault(name, [])
-            if not any(same(level, value) for level in levels):
-                levels.append(value)
-    return {name: sorted(levels, key=_natural) for name, levels in found.items()}
+            if not any(same(level, value) for _, level in levels):
+                levels.append((f"arms.{i}.{name}", value))
+    return {name: sorted(levels, key=lambda level: _natural(level[1])) for name, levels in found.items()}
 
 
 def _values(
-    name: str, levels: list[Json], manifest: Manifest, path: str, problems: Problems
+    name: str, levels: list[Written], manifest: Manifest, path: str, problems: Problems
 ) -> Factor | None:
     if not manifest.has(name):
         detail = f"{manifest.name} has no setting {name!r}; a factor of another name needs named bundles"
@@ -91,13 +97,13 @@ def _values(
         problems.add(path, f"{name} takes lists; give its levels names: {{short: {{{name}: [1, 2]}}}}")
         return None
     found: list[Level] = []
-    for i, value in enumerate(levels):
+    for here, value in levels:
         with problems.noting():
-            plain = coerce(setting, value, f"{path}.{i}")
+            plain = coerce(setting, value, here)
             if any(same(level.name, plain) for level in found):
-                problems.add(f"{path}.{i}", f"the level {plain!r} is listed twice")
+                problems.add(here, f"the level {plain!r} is listed twice")
             else:
-                found.append(Level(name=_scalar(plain), settings={name: plain}))
+                found.append(Level(name=scalar(plain), settings={name: plain}))
     return _factor(name, found, setting)
 
 
@@ -112,7 +118,7 @@ def _bundles(
         level_name: Scalar = key
         if setting is not None and name not in settings:
             with problems.noting():
-                level_name = _scalar(coerce(setting, _value_of(key, setting), path))
+                level_name = scalar(coerce(setting, _value_of(key, setting), path))
                 settings = {name: level_name, **settings}
         if not settings:
             problems.add(path, "this level sets nothing", manifest.setting_names())
@@ -152,11 +158,6 @@ def _factor(name: str, levels: list[Level], setting: Setting | None) -> Factor:
     return Factor(name=name, levels=tuple(levels), numeric=numeric, ordered=ordered, when=when)
 
 
-def with_level(factor: Factor, level: Level) -> Factor:
-    """The factor with one more level behind the others."""
-    return replace(factor, levels=(*factor.levels, level))
-
-
 def _check_overlap(factors: list[Factor], problems: Problems) -> None:
     owners: dict[str, str] = {}
     for factor in factors:
@@ -190,6 +191,7 @@ def _natural(value: Json) -> tuple[int, float, str]:
     return (1, 0.0, json.dumps(value))
 
 
-def _scalar(value: Json) -> Scalar:
+def scalar(value: Json) -> Scalar:
+    """The value, which the caller knows to be no list and no object."""
     assert not isinstance(value, list | dict)
     return value

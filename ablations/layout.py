@@ -8,104 +8,37 @@ design names its arms.
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import combinations, product
 
+from ablations.component import Layout, read_components
 from ablations.condition import level_index
-from ablations.errors import DuplicateArm, Json, NotEstimable, Problems, UnknownFactor
-from ablations.factor import Factor, Level, with_level
-from ablations.manifest import Manifest, Scalar, coerce
+from ablations.errors import DuplicateArm, NotEstimable, Problems, UnknownFactor
+from ablations.factor import Factor
+from ablations.manifest import Manifest, Scalar
 from ablations.resolution import ABSENT, Assignment, Resolver
 from ablations.spec import Study
 
 MAX_COMBINATIONS = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
-    """The factors of a design, completed, and the level that each judged factor is compared with.
-
-    `components` are the judged factors of a leave-one-out design; their baseline level is off.
-    """
-
-    factors: tuple[Factor, ...]
-    baseline: Mapping[str, Scalar]
-    components: tuple[str, ...] = ()
-
-
 def read_layout(study: Study, manifest: Manifest, factors: tuple[Factor, ...], problems: Problems) -> Layout:
     """The layout of a study; a baseline that is no level of a factor is a problem."""
     by_name = {factor.name: factor for factor in factors}
     baseline: dict[str, Scalar] = {}
-    components = _components(study, by_name, problems) if study.design == "leave_one_out" else ()
-    for name in components:
-        by_name[name] = _with_off_level(study, by_name[name], manifest, problems)
     for name, value in study.baseline.items():
-        if name not in by_name:
-            if name not in study.factors:  # what is wrong with a declared factor is already told
-                allowed: list[Json] = [known for known in by_name]
-                problems.add(f"baseline.{name}", f"{name} is no factor", allowed, UnknownFactor)
-            continue
-        index = level_index(by_name[name], value, f"baseline.{name}", problems)
-        if index is not None:
-            baseline[name] = by_name[name].names[index]
-    for name in components:
-        baseline.setdefault(name, by_name[name].names[-1])
-        _check_component(study, by_name[name], problems)
+        if name in by_name:
+            index = level_index(by_name[name], value, f"baseline.{name}", problems)
+            if index is not None:
+                baseline[name] = by_name[name].names[index]
+        elif name not in study.factors:  # what is wrong with a declared factor is already told
+            problems.add(
+                f"baseline.{name}", f"{name} is no factor", [known for known in by_name], UnknownFactor
+            )
     if study.design == "one_factor" and not study.baseline:
-        problems.add(
-            "baseline", "a one_factor design moves away from a baseline: name the levels it is made of"
-        )
-    ordered = tuple(by_name[factor.name] for factor in factors)
-    return Layout(factors=ordered, baseline=baseline, components=components)
-
-
-def _components(study: Study, by_name: Mapping[str, Factor], problems: Problems) -> tuple[str, ...]:
-    named = study.leave_one_out.components if study.leave_one_out is not None else None
-    if named is None:
-        return tuple(name for name in by_name if not study.baseline or name in study.baseline)
-    for i, name in enumerate(named):
-        if name not in by_name:
-            path = f"leave_one_out.components.{i}"
-            problems.add(path, f"{name} is no factor", list(by_name), UnknownFactor)
-    return tuple(name for name in by_name if name in named or name in study.baseline)
-
-
-def _with_off_level(study: Study, factor: Factor, manifest: Manifest, problems: Problems) -> Factor:
-    """The factor with its off-level last, taken from the trainable where the study names none."""
-    if factor.name in study.baseline:
-        return factor
-    off = _declared_off(factor, manifest)
-    if off is None:
-        detail = f"{manifest.name} declares no off-level for {factor.name}: name it in baseline"
-        problems.add(f"factors.{factor.name}", detail)
-        return factor
-    index = factor.index(off.name)
-    rest = tuple(level for i, level in enumerate(factor.levels) if i != index)
-    return with_level(Factor(name=factor.name, levels=rest, numeric=factor.numeric, when=factor.when), off)
-
-
-def _declared_off(factor: Factor, manifest: Manifest) -> Level | None:
-    index = factor.index("off")
-    if index is not None:
-        return factor.levels[index]
-    settings: dict[str, Json] = {}
-    for name in factor.settings:
-        setting = manifest.setting(name)
-        if setting.off is None:
-            return None
-        settings[name] = coerce(setting, setting.off, f"factors.{factor.name}")
-    alone = set(settings) == {factor.name}
-    return Level(name=manifest.setting(factor.name).off if alone else "off", settings=settings)
-
-
-def _check_component(study: Study, factor: Factor, problems: Problems) -> None:
-    if len(factor.levels) != 2 and not problems:
-        where = "its level in the full recipe" + (
-            " and its off-level" if factor.name in study.baseline else ""
-        )
-        detail = f"a component has two levels, on and off: list {where}"
-        problems.add(f"factors.{factor.name}", detail, list(factor.names))
+        problems.add("baseline", "a one_factor design needs a baseline to move away from")
+    if study.design != "leave_one_out":
+        return Layout(factors=factors, baseline=baseline)
+    return read_components(study, manifest, by_name, baseline, problems)
 
 
 def lay_out(study: Study, layout: Layout, problems: Problems) -> Iterator[Assignment]:
@@ -199,9 +132,12 @@ def listed(study: Study, layout: Layout, resolver: Resolver, problems: Problems)
     known = [factor.name for factor in layout.factors]
     for i, arm in enumerate(study.arms or ()):
         for name in arm:
-            if name not in known and name not in study.factors and study.factors:
+            if study.factors and name not in study.factors:
                 problems.add(f"arms.{i}.{name}", f"{name} is no factor", list(known), UnknownFactor)
-        assignment = tuple(_named_level(factor, arm, f"arms.{i}", problems) for factor in layout.factors)
+        named = [_named_level(factor, arm, f"arms.{i}", problems) for factor in layout.factors]
+        assignment = tuple(index for index in named if index is not None)
+        if len(assignment) < len(named):
+            continue
         key = resolver.canonical(tuple(max(index, 0) for index in assignment))
         for name, given, applies in zip(known, assignment, key, strict=True):
             if given == ABSENT and applies != ABSENT:
@@ -212,11 +148,11 @@ def listed(study: Study, layout: Layout, resolver: Resolver, problems: Problems)
     return list(found)
 
 
-def _named_level(factor: Factor, arm: Mapping[str, Json], path: str, problems: Problems) -> int:
+def _named_level(factor: Factor, arm: Mapping[str, Scalar], path: str, problems: Problems) -> int | None:
+    """The level an arm names; ABSENT if it names none, None if it is wrong."""
     if factor.name not in arm:
         return 0 if len(factor.levels) == 1 else ABSENT
-    index = level_index(factor, arm[factor.name], f"{path}.{factor.name}", problems)
-    return 0 if index is None else index
+    return level_index(factor, arm[factor.name], f"{path}.{factor.name}", problems)
 
 
 def check_baseline(

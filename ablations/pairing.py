@@ -31,9 +31,14 @@ class Stratum:
 
 
 def match(
-    of: Iterable[Arm], against: Iterable[Arm], *, vary: str, within: Sequence[str] = (), where: Selection
+    of: Iterable[Arm],
+    against: Iterable[Arm],
+    *,
+    vary: Sequence[str],
+    within: Sequence[str] = (),
+    where: Selection,
 ) -> dict[Key, list[Stratum]]:
-    """The strata of a comparison, listed by the combination of `within` they belong to.
+    """The strata of a comparison of arms that differ in `vary`, by the combination of `within` they are in.
 
     A factor of `where` or `within` may apply on one side only; a pair to which a factor of `where` does
     not apply at all is left out.
@@ -42,7 +47,7 @@ def match(
     treated, untreated = _by_pattern(of, vary), _by_pattern(against, vary)
     for left, left_arms in treated.items():
         for right, right_arms in untreated.items():
-            if any(name not in left and name not in right for name in where if name != vary):
+            if any(name not in left and name not in right for name in where if name not in vary):
                 continue
             for key, block in _join(left_arms, right_arms, left, right, within):
                 rows[key].append(block)
@@ -53,10 +58,10 @@ def match(
     }
 
 
-def _by_pattern(arms: Iterable[Arm], vary: str) -> dict[frozenset[str], list[Arm]]:
+def _by_pattern(arms: Iterable[Arm], vary: Sequence[str]) -> dict[frozenset[str], list[Arm]]:
     patterns: dict[frozenset[str], list[Arm]] = {}
     for arm in arms:
-        patterns.setdefault(frozenset(arm.levels) - {vary}, []).append(arm)
+        patterns.setdefault(frozenset(arm.levels).difference(vary), []).append(arm)
     return patterns
 
 
@@ -111,13 +116,14 @@ def _merged(blocks: Sequence[Block]) -> list[Block]:
     return [(list(left.values()), list(right.values())) for left, right in merged.values()]
 
 
-def _stratum(block: Block, vary: str) -> Stratum:
+def _stratum(block: Block, vary: Sequence[str]) -> Stratum:
     left, right = block
     first = left[0].levels
     shared = {
         name: level
         for name, level in first.items()
-        if name != vary and all(name in arm.levels and arm.levels[name] == level for arm in (*left, *right))
+        if name not in vary
+        and all(name in arm.levels and arm.levels[name] == level for arm in (*left, *right))
     }
     return Stratum(of=tuple(left), against=tuple(right), shared=shared)
 

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from ablations.component import Layout
 from ablations.condition import Selection, level_index, select
 from ablations.errors import Json, NotEstimable, Problems, UnknownFactor
 from ablations.factor import Factor
-from ablations.layout import Layout
 from ablations.manifest import Scalar
 from ablations.spec import ContrastSpec, Study
 

@@ -11,10 +11,12 @@ Fields beyond the example of the README:
 
 - `require: [{when: {model: resnet20}, then: {depth: {ge: 5}}}]`: arms that meet `when` (all arms where
   it is left out) are excluded unless they also meet `then`.
-- `leave_one_out: {components: [dropout, augment], pairs: true, anchor: true}`: the factors that are
-  switched off one at a time (default: those of `baseline`, or all factors where there is none), whether
-  also every two together (or only the pairs listed), and whether also all of them. A component's
-  off-level is its level in `baseline`, or else the one that the trainable declares; its other level is on.
+- `leave_one_out: {components: {dropout: 0.0, augment: false}, pairs: true, anchor: true}`: the factors
+  that are switched off one at a time, each with its off-level; a list of names takes the off-levels of
+  `baseline` or else of the trainable; without `components` they are the factors of `baseline`, or all
+  factors where there is none. A component has one other level, which is on. `pairs: true` also switches
+  off every two together (a list: only those), `anchor: true` also all of them. Components are one
+  family, `components`, of the full recipe minus it without each; a factor that is none is a stratum.
 - a contrast with `trend: linear | log | order` asks for the slope over the levels of `vary`; one with
   `interaction: depth` how the effect of `vary` changes between the levels of `depth`.
 - `analysis.spread: {test_accuracy: 0.01}`: the standard deviation of paired differences that the plan
@@ -133,7 +135,12 @@ class Requirement(Model):
 class LeaveOneOut(Model):
     """What a leave-one-out design switches off."""
 
-    components: Annotated[list[Name], Field(min_length=1)] | None = None
+    components: Annotated[
+        Annotated[list[Name], Field(min_length=1), Tag(LIST)]
+        | Annotated[dict[Name, Level], Field(min_length=1), Tag(MAPPING)]
+        | Annotated[None, Tag(VALUE)],
+        Discriminator(_shape),
+    ] = None
     pairs: bool | list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = False
     anchor: bool = False
 
@@ -379,7 +386,8 @@ def _check_across_fields(study: Study, problems: Problems) -> None:
     for i, name in enumerate(names):
         if name in names[:i]:
             problems.add(f"metrics.{i}.name", f"{name} is listed twice")
-    declared: list[Json] = list(study.analysis.contrasts) or list(study.baseline)
+    defaults = ["components"] if study.design == "leave_one_out" else list(study.baseline)
+    declared: list[Json] = list(study.analysis.contrasts) or [name for name in defaults]
     if study.analysis.primary is not None and study.analysis.primary not in declared:
         problems.add("analysis.primary", "no contrast of this name", declared)
     for field in ("factors", "fixed", "baseline"):

@@ -6,23 +6,10 @@ from ablations.spec import Study
 
 def refuse_unbuilt(study: Study, problems: Problems) -> None:
     """Note everything the study asks for that is not built yet."""
-    _refuse_designs(study, problems)
     _refuse_analysis(study, problems)
     _refuse_search(study, problems)
     if isinstance(study.resources.pack, int) and study.resources.pack > 1:
         problems.unsupported("resources.pack", "packs of a given size")
-
-
-def _refuse_designs(study: Study, problems: Problems) -> None:
-    if study.design != "factorial":
-        problems.unsupported("design", f"{study.design} designs")
-    for name, levels in study.factors.items():
-        if isinstance(levels, dict):
-            problems.unsupported(f"factors.{name}", "levels that are bundles of settings")
-    if study.exclude:
-        problems.unsupported("exclude", "excluded combinations")
-    if study.require:
-        problems.unsupported("require", "required combinations")
 
 
 def _refuse_analysis(study: Study, problems: Problems) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from ablations.arm import text_of
-from ablations.contrast import Contrasts, varying_names
+from ablations.contrast import Contrasts
 from ablations.design import Design
+from ablations.rows import varying_names
 from ablations.search import grid_size
 
 FEW_SEEDS = 5
