@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from traceback import format_exception
 from typing import Any, Literal, Protocol, Self
 
 from ablations.errors import Json
@@ -81,6 +82,18 @@ class Outcome:
             name: [[step, value] for step, value in points] for name, points in self.curve.items()
         }
         return {**asdict(self), "metrics": dict(self.metrics), "curve": curve}
+
+    @classmethod
+    def failed(cls, lease: "Lease", error: BaseException, *, device: str, seconds: float = 0.0) -> Self:
+        """The outcome of a trial that raised, with its traceback."""
+        return cls(
+            trial_id=lease.trial_id,
+            state="failed",
+            reason=f"{type(error).__name__}: {error}",
+            traceback="".join(format_exception(error)),
+            device=device,
+            seconds=seconds,
+        )
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:

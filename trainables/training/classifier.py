@@ -1,0 +1,90 @@
+"""`mlp-classifier`: from resolved settings to members of a pack."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from ablations.errors import Json
+from trainables.activations.bases import BASES, Base
+from trainables.activations.dynact import Kind
+from trainables.activations.plugins import find_base
+from trainables.data.tensors import Tensors
+from trainables.models.init import WeightInit
+from trainables.training.layout import Layout
+from trainables.training.lease import Lease
+from trainables.training.member import Member, optimizer_of
+from trainables.training.state import Shape, initial_state
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """What members of one pack have in common."""
+
+    dataset: str
+    width: int
+    batch_size: int
+
+
+class MlpClassifier:
+    """The packed trainable behind the name `mlp-classifier`."""
+
+    def group(self, settings: Mapping[str, Json]) -> Group:
+        """The group a trial belongs to; only trials of one group can share a pack."""
+        return Group(
+            dataset=_text(settings["dataset"]),
+            width=_int(settings["width"]),
+            batch_size=_int(settings["batch_size"]),
+        )
+
+    def layout(self, group: Group, data: Tensors) -> Layout:
+        """Where parameters lie in the rows of this group's packs."""
+        return Layout(inputs=data.inputs, width=group.width, num_classes=data.num_classes)
+
+    def member(self, lease: Lease, layout: Layout, device: str) -> Member:
+        """The trial at its start.
+
+        Raises: PluginMissing if its base function is a plugin's that is not installed here.
+        """
+        settings = lease.settings
+        shape = Shape(
+            depth=_int(settings["depth"]),
+            base=_base(_text(settings["base"])),
+            scalars=cast(Kind, settings.get("scalars", "none")),
+            dropout=_float(settings.get("dropout", 0.0)),
+        )
+        state = initial_state(
+            layout,
+            shape,
+            seed=lease.seed,
+            how=cast(WeightInit, settings.get("weight_init", "torch")),
+            alpha_init=_float(settings.get("alpha_init", 1.0)),
+            beta_init=_float(settings.get("beta_init", 0.0)),
+            device=device,
+        )
+        optimizer = optimizer_of(settings)
+        optimizer.prepare(state)
+        return Member(
+            lease=lease, shape=shape, optimizer=optimizer, epochs=_int(settings["epochs"]), state=state
+        )
+
+
+MLP_CLASSIFIER = MlpClassifier()
+
+
+def _base(name: str) -> Base:
+    return BASES[name] if name in BASES else find_base(name)
+
+
+def _int(value: Json) -> int:
+    assert isinstance(value, int) and not isinstance(value, bool), f"{value!r} is no whole number"
+    return value
+
+
+def _float(value: Json) -> float:
+    assert isinstance(value, int | float) and not isinstance(value, bool), f"{value!r} is no number"
+    return float(value)
+
+
+def _text(value: Json) -> str:
+    assert isinstance(value, str), f"{value!r} is no name"
+    return value

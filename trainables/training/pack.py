@@ -1,0 +1,176 @@
+"""A pack: trials of one group trained together, each as it would be alone.
+
+Places are refilled at epoch boundaries, where all members, whatever their age, are at the same batch.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from trainables.data.tensors import Tensors
+from trainables.training.evaluation import evaluate, evaluate_states
+from trainables.training.layout import Layout
+from trainables.training.lease import State
+from trainables.training.member import BEST, Member
+from trainables.training.network import Masks, Network
+from trainables.training.optim import Update
+from trainables.training.stack import Stack, sort_key
+from trainables.training.state import MemberState
+
+
+class Pack:
+    """Members in training, one epoch at a time."""
+
+    def __init__(self, layout: Layout, data: Tensors, *, batch_size: int, device: str, threads: int) -> None:
+        self._layout, self._data = layout, data
+        self._batch_size = min(batch_size, len(data.train))
+        self._device, self._threads = device, threads
+        self.members: list[Member] = []
+
+    def add(self, members: Sequence[Member]) -> None:
+        """Take new members in, measured as they are before training."""
+        started = time.perf_counter()
+        self.members = sorted([*self.members, *members], key=lambda member: sort_key(member.shape))
+        self._rebuild()
+        self._validate(members)
+        for member in members:
+            member.log_scalars()
+        self._share(members, time.perf_counter() - started)
+
+    def remove(self, members: Sequence[Member]) -> None:
+        """Let members go; the others keep their tensors until the next rebuild."""
+        self.members = [member for member in self.members if member not in members]
+        if self.members and members:
+            self._rebuild()
+
+    def train_epoch(self) -> None:
+        """Every member one epoch further: trained, validated, and tested where that is declared."""
+        started = time.perf_counter()
+        members = self.members
+        losses = self._train()
+        for index, member in enumerate(members):
+            member.epoch += 1
+            member.pack = max(member.pack, len(members))
+            self._log_losses(member, losses[:, index])
+        self._validate(members)
+        self._test(members)
+        for member in members:
+            member.log_scalars()
+        self._share(members, time.perf_counter() - started)
+
+    def _rebuild(self) -> None:
+        self._stack = Stack(self._layout, [m.shape for m in self.members], [m.state for m in self.members])
+        self._steps = torch.tensor([m.num_steps for m in self.members], device=self._device)
+        self._updates = [
+            Update(m.optimizer, m.state, self._stack.grads(i), self._steps[i])
+            for i, m in enumerate(self.members)
+        ]
+        num = len(self._data.train)
+        sizes = {self._batch_size, num % self._batch_size} - {0}
+        self._networks = {size: Network(self._stack, size, self._threads) for size in sizes}
+
+    @torch.no_grad()
+    def _train(self) -> Tensor:
+        """One pass over the training images; the losses [steps, members] come back to the CPU once."""
+        num, size = len(self._data.train), self._batch_size
+        orders = torch.stack([member.order(num) for member in self.members])
+        generators = [m.dropout_streams(self._device) if m.shape.dropout else None for m in self.members]
+        losses = []
+        for start in range(0, num, size):
+            losses.append(self._step(orders[:, start : start + size], generators))
+        for member in self.members:
+            member.num_steps += len(losses)
+        return torch.stack(losses).cpu()
+
+    def _step(self, order: Tensor, generators: Sequence[list[torch.Generator] | None]) -> Tensor:
+        network = self._networks[order.shape[1]]
+        rows = network.rows
+        index = torch.zeros(len(order), rows, dtype=torch.int64)
+        index[:, : order.shape[1]] = order
+        flat = index.to(self._device).view(-1)
+        torch.index_select(self._data.train.x, 0, flat, out=network.x.view(len(flat), -1))
+        labels = self._data.train.y[flat].view(len(order), rows)
+        one_hot = self._data.one_hot[labels]
+        masks = self._masks(generators, rows) if any(generators) else None
+        loss = network.loss(labels, one_hot, masks)
+        self._steps += 1
+        for update in self._updates:
+            update()
+        return loss
+
+    def _masks(self, generators: Sequence[list[torch.Generator] | None], rows: int) -> list[Masks]:
+        """Dropout masks by layer for the members that have it, each from its own stream."""
+        layers: list[Masks] = []
+        for layer, num in enumerate(self._stack.active):
+            masks: list[Tensor | None] = []
+            for member, own in zip(self.members[:num], generators[:num], strict=True):
+                if own is None:
+                    masks.append(None)
+                    continue
+                keep = 1.0 - member.shape.dropout
+                mask = torch.empty(rows, self._layout.width, device=self._device)
+                masks.append(mask.bernoulli_(keep, generator=own[layer]).div_(keep))
+            layers.append(masks)
+        return layers
+
+    def _log_losses(self, member: Member, losses: Tensor) -> None:
+        """The mean over the epoch's images; a step that was not finite ends the member."""
+        wrong = torch.nonzero(~losses.isfinite())
+        if len(wrong):
+            step = int(member.num_steps) - len(losses) + int(wrong[0]) + 1
+            member.reason = f"the loss was {losses[wrong[0]].item()} at step {step}, epoch {member.epoch}"
+        num, size = len(self._data.train), self._batch_size
+        sizes = torch.tensor([min(size, num - start) for start in range(0, num, size)], dtype=torch.float64)
+        member.log("train_loss", float((losses.double() * sizes).sum() / num))
+
+    @torch.no_grad()
+    def _validate(self, members: Sequence[Member]) -> None:
+        if len(members) == len(self.members):
+            scores = evaluate(self._stack, self._data.val, self._threads)
+        else:
+            states = [member.state for member in members]
+            shapes = [member.shape for member in members]
+            scores = evaluate_states(self._layout, shapes, states, self._data.val, self._threads)
+        ordered = self.members if len(members) == len(self.members) else members
+        for member, (loss, accuracy) in zip(ordered, scores, strict=True):
+            member.log("val_loss", loss)
+            member.log("val_accuracy", accuracy)
+            if BEST in member.lease.readings and member.epoch and member.is_best_now():
+                member.best = member.state.copy()
+
+    @torch.no_grad()
+    def _test(self, members: Sequence[Member]) -> None:
+        """Score the test split at the points that are declared, and at no others."""
+        due: list[tuple[Member, str, MemberState]] = []
+        for member in members:
+            if member.reason is not None:
+                continue
+            if member.epoch in [reading for reading in member.lease.readings if reading != BEST]:
+                due.append((member, f"/{member.epoch}", member.state))
+            if member.finished:
+                due.append((member, "", member.state))
+                if member.best is not None:
+                    due.append((member, f"/{BEST}", member.best))
+        if not due:
+            return
+        shapes, states = [m.shape for m, _, _ in due], [state for _, _, state in due]
+        scores = evaluate_states(self._layout, shapes, states, self._data.test, self._threads)
+        for (member, suffix, _), (loss, accuracy) in zip(due, scores, strict=True):
+            member.tests[f"test_accuracy{suffix}"] = accuracy
+            member.tests[f"test_loss{suffix}"] = loss
+
+    def _share(self, members: Sequence[Member], seconds: float) -> None:
+        for member in members:
+            member.seconds += seconds / len(members)
+
+
+def ended(member: Member, stops: Mapping[str, str]) -> State | None:
+    """The state a member ends in after this epoch, if it does."""
+    if member.reason is not None:
+        return "diverged"
+    if member.finished:
+        return "done"
+    stop = stops.get(member.lease.trial_id)
+    return None if stop is None else ("cancelled" if stop == "cancelled" else "pruned")

@@ -1,0 +1,154 @@
+"""What a user's `train(run)` sees, and the loop that runs such code one trial at a time."""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from ablations.errors import Json
+from trainables.data.tensors import Tensors, to_device
+from trainables.data.vision import load
+from trainables.training.lease import Lease, Outcome, Report, Source, State
+from trainables.training.numerics import device_name
+from trainables.training.streams import stream, stream_seed
+
+
+Send = Callable[[Sequence[Report]], Mapping[str, str]]
+
+
+class Stopped(Exception):
+    """Raised inside `run.report` when the trial was told to stop some reports ago and went on."""
+
+
+class Run:
+    """One trial, as its training code sees it."""
+
+    # Reports after a stop was asked for that are still taken before the training is broken off.
+    PATIENCE = 1
+
+    def __init__(self, lease: Lease, send: Send, *, device: str, datasets_dir: Path) -> None:
+        self.settings: Mapping[str, Json] = dict(lease.settings)
+        self.seed = lease.seed
+        self.device = device
+        self.curve: dict[str, list[tuple[float, float | None]]] = {}
+        self.stop: str | None = None
+        self.bad: str | None = None
+        self._lease, self._send, self._datasets_dir = lease, send, datasets_dir
+        self._ignored = 0
+        self._saved: object = None
+
+    def stream(self, name: str) -> torch.Generator:
+        """A fresh generator of this trial's stream `name`, on its device."""
+        return stream(self.seed, name, self.device)
+
+    def data(self, name: str | None = None) -> Tensors:
+        """A dataset by name, by default the one in `settings["dataset"]`, standardised on the device.
+
+        Raises: DataUnavailable.
+        """
+        chosen = name if name is not None else self.settings["dataset"]
+        return to_device(load(str(chosen), self._datasets_dir), self.device)
+
+    def report(self, step: float, **metrics: float) -> None:
+        """Put metrics on the curve. The first that is not finite makes the trial diverged.
+
+        Raises: Stopped if `should_stop` has been true for a while.
+        """
+        values = {name: float(value) for name, value in metrics.items()}
+        kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
+        for name, value in kept.items():
+            self.curve.setdefault(name, []).append((step, value))
+            if value is None and self.bad is None:
+                self.bad = f"{name} is {values[name]} at step {step}"
+        if self.should_stop:
+            self._ignored += 1
+            if self._ignored > self.PATIENCE:
+                raise Stopped
+            return
+        report = Report(trial_id=self._lease.trial_id, step=step, metrics=kept)
+        self.stop = self._send([report]).get(self._lease.trial_id)
+
+    def checkpoint(self, state: object) -> None:
+        """Keep a state that `restore` gives back if this trial is started again in this process."""
+        self._saved = state
+
+    def restore(self) -> object:
+        """The state last given to `checkpoint`, or None at the start."""
+        return self._saved
+
+    @property
+    def should_stop(self) -> bool:
+        """Whether to return soon: the trial was pruned or cancelled, or has diverged."""
+        return self.stop is not None or self.bad is not None
+
+
+Train = Callable[[Run], object]
+
+
+def train_one(train: Train, lease: Lease, source: Source, *, device: str, datasets_dir: Path) -> Outcome:
+    """Run user code on one lease; whatever it raises is the outcome.
+
+    A mapping that it returns is added to the final metrics; otherwise these are the last reported ones.
+    """
+    reports = _Reports(source)
+    run = Run(lease, reports, device=device, datasets_dir=datasets_dir)
+    torch.manual_seed(stream_seed(lease.seed, "global"))  # for code that draws from torch's own generator
+    started = time.perf_counter()
+    name = device_name(device)
+    returned: object = None
+    try:
+        returned = train(run)
+    except Stopped:
+        pass
+    except Exception as error:
+        if reports.broken is error:
+            raise  # the source itself, not the trial
+        seconds = time.perf_counter() - started
+        return Outcome.failed(lease, error, device=name, seconds=seconds)
+    seconds = time.perf_counter() - started
+    metrics: dict[str, float | None] = {key: points[-1][1] for key, points in run.curve.items()}
+    metrics.update(_finals(returned, run))
+    state: State = "done"
+    if run.bad is not None:
+        state, metrics = "diverged", {}
+    elif run.stop is not None:
+        state = "cancelled" if run.stop == "cancelled" else "pruned"
+    return Outcome(
+        trial_id=lease.trial_id,
+        state=state,
+        metrics={**metrics, "seconds": seconds},
+        curve={key: tuple(points) for key, points in run.curve.items()},
+        reason=run.bad,
+        seconds=seconds,
+        device=name,
+    )
+
+
+def _finals(returned: object, run: Run) -> dict[str, float | None]:
+    """Metrics that the code returned; one that is not finite makes the trial diverged."""
+    if not isinstance(returned, Mapping):
+        return {}
+    finals: dict[str, float | None] = {}
+    for key, value in returned.items():
+        number = float(value)
+        finals[str(key)] = number
+        if not math.isfinite(number) and run.bad is None:
+            run.bad = f"{key} is {number} at the end"
+    return finals
+
+
+class _Reports:
+    """The reports of one trial; remembers a failure of the source, which is not the trial's."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self.broken: Exception | None = None
+
+    def __call__(self, reports: Sequence[Report]) -> Mapping[str, str]:
+        try:
+            return self._source.report(reports)
+        except Exception as error:
+            self.broken = error
+            raise

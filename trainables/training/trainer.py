@@ -1,0 +1,51 @@
+"""From leases to outcomes: trains what a source hands out, packed where the trainable can be packed."""
+
+from pathlib import Path
+from typing import Literal
+
+from trainables.catalogue import load_catalogue
+from trainables.errors import PluginMissing
+from trainables.resolve import resolve
+from trainables.training.lease import Lease, Outcome, Source
+from trainables.training.numerics import device_name, set_numerics
+from trainables.training.packing import PackTrainer
+from trainables.training.run import train_one
+
+
+def run_trainer(
+    source: Source,
+    *,
+    trainable: str,
+    device: str,
+    threads: int,
+    datasets_dir: Path,
+    pack: int | Literal["auto"],
+) -> None:
+    """Train what the source hands out until it hands out nothing.
+
+    Whatever happens inside a trial is its outcome; only a source that fails raises.
+    """
+    set_numerics(device, threads)
+    manifest = load_catalogue(datasets_dir).trainables.get(trainable)
+    try:
+        if manifest is None:
+            raise PluginMissing(f"plugin_missing: no trainable {trainable!r} is installed here")
+        code = resolve(manifest.code)
+    except Exception as error:  # importing a user's module may fail in any way
+        _fail_all(source, error, device)
+        return
+    if manifest.packs:
+        PackTrainer(source, code, device=device, threads=threads, datasets_dir=datasets_dir, pack=pack).run()
+        return
+    while leases := source.draw(1):
+        for lease in leases:
+            source.commit([train_one(code, lease, source, device=device, datasets_dir=datasets_dir)])
+
+
+def _fail_all(source: Source, error: Exception, device: str) -> None:
+    while leases := source.draw(64):
+        source.commit([_failure(lease, error, device) for lease in leases])
+
+
+def _failure(lease: Lease, error: Exception, device: str) -> Outcome:
+    return Outcome.failed(lease, error, device=device_name(device))
