@@ -14,7 +14,6 @@ from trainables.training.lease import Lease, Outcome, Report, Source, State
 from trainables.training.numerics import device_name
 from trainables.training.streams import stream, stream_seed
 
-
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
 
 
