@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from service.errors import NotFound
 from service.ledger import events, outbox
@@ -150,12 +150,16 @@ def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping
     """
     hold(tx, study_id)
     check_live(tx, study_id, attempt)
-    for entry in resolved:
+    if resolved:
         tx.execute(
             update(trials)
-            .where(trials.c.id == entry["id"], trials.c.study_id == study_id, trials.c.state == "planned")
-            .where(is_live(study_id, attempt))
-            .values(settings=dict(entry["settings"]), fingerprint=entry["fingerprint"])
+            .where(trials.c.id == bindparam("trial"), trials.c.study_id == study_id)
+            .where(trials.c.state == "planned", is_live(study_id, attempt))
+            .values(settings=bindparam("resolved"), fingerprint=bindparam("print")),
+            [
+                {"trial": entry["id"], "resolved": dict(entry["settings"]), "print": entry["fingerprint"]}
+                for entry in resolved
+            ],
         )
     reused: list[str] = []
     for chunk in _chunks(resolved):
@@ -291,11 +295,10 @@ def set_runs(tx: Tx, runs: Mapping[str, str]) -> None:
 
 def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, Json]]) -> list[str]:
     """Copy results of done trials with the same fingerprint, project and phase."""
-    by_id = {entry["id"]: entry for entry in resolved}
+    needed = {entry["id"]: set(entry.get("metrics") or ()) for entry in resolved}
     source = trials.alias("source")
-    copied = [source.c[name] for name in _COPIED]
     candidates = tx.execute(
-        select(trials.c.id, source.c.id.label("source_id"), *copied)
+        select(trials.c.id, source.c.id.label("source_id"), source.c.metrics)
         .join(
             source,
             (source.c.fingerprint == trials.c.fingerprint)
@@ -304,27 +307,29 @@ def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, 
             & (source.c.state == "done")
             & (source.c.id != trials.c.id),
         )
-        .where(trials.c.study_id == study_id, trials.c.id.in_(by_id), trials.c.state == "planned")
+        .where(trials.c.study_id == study_id, trials.c.id.in_(needed), trials.c.state == "planned")
         .order_by(trials.c.position, source.c.finished_at, source.c.id)
-    ).mappings()
-    reused: dict[str, None] = {}
-    for found in candidates.all():
-        needed = by_id[found["id"]].get("metrics") or ()
-        if found["id"] in reused or not set(needed) <= set(found["metrics"] or ()):
-            continue
+    )
+    sources: dict[str, str] = {}
+    for id, source_id, metrics in candidates:
+        if needed[id] <= set(metrics or ()):
+            sources.setdefault(id, source_id)
+    if sources:
         tx.execute(
             update(trials)
-            .where(trials.c.id == found["id"], trials.c.state == "planned", is_live(study_id, attempt))
+            .where(trials.c.id == bindparam("trial"), source.c.id == bindparam("source"))
+            .where(source.c.fingerprint == trials.c.fingerprint)
+            .where(trials.c.state == "planned", is_live(study_id, attempt))
             .values(
                 state="done",
-                reused_from=found["source_id"],
+                reused_from=source.c.id,
                 attempt=attempt,
                 finished_at=db_now(),
-                **{name: found[name] for name in _COPIED},
-            )
+                **{name: source.c[name] for name in _COPIED},
+            ),
+            [{"trial": id, "source": source_id} for id, source_id in sources.items()],
         )
-        reused[found["id"]] = None
-    return list(reused)
+    return list(sources)
 
 
 def _announce(tx: Tx, study_id: str, ids: Sequence[str]) -> None:
