@@ -1,0 +1,77 @@
+"""A source of leases from a list, and settings by their defaults."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ablations.manifest import applies
+from trainables.catalogue import load_catalogue
+from trainables.training.lease import Lease, Outcome, Report
+from trainables.training.trainer import run_trainer
+
+
+class ListSource:
+    """Hands out leases in order and keeps what comes back; `stop` says which reports end a trial."""
+
+    def __init__(self, leases: Sequence[Lease], stop: Callable[[Report], str | None] | None = None) -> None:
+        self.queue = list(leases)
+        self.reports: list[Report] = []
+        self.outcomes: dict[str, Outcome] = {}
+        self.rooms: list[int] = []
+        self._stop = stop
+
+    def draw(self, room: int) -> Sequence[Lease]:
+        self.rooms.append(room)
+        drawn, self.queue = self.queue[:room], self.queue[room:]
+        return drawn
+
+    def report(self, reports: Sequence[Report]) -> Mapping[str, str]:
+        self.reports += reports
+        answers = {r.trial_id: self._stop(r) for r in reports} if self._stop else {}
+        return {trial_id: why for trial_id, why in answers.items() if why is not None}
+
+    def commit(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            assert outcome.trial_id not in self.outcomes, "committed twice"
+            self.outcomes[outcome.trial_id] = outcome
+
+
+def resolved(**changes: Any) -> dict[str, Any]:
+    """Settings of a small `mlp-classifier`, without what does not apply."""
+    manifest = load_catalogue().manifest("mlp-classifier")
+    values = {setting.name: setting.default for setting in manifest.settings}
+    values |= {"width": 16, "epochs": 2, "batch_size": 250, "depth": 2, "lr": 1e-2, **changes}
+    applying: dict[str, object] = {}
+    for setting in manifest.in_order():
+        if applies(setting, values, applying):
+            applying[setting.name] = values[setting.name]
+    return {name: values[name] for name in applying}
+
+
+def lease(trial_id: str, *, seed: int = 0, readings: tuple[Any, ...] = (), **changes: Any) -> Lease:
+    """A lease on a small `mlp-classifier`."""
+    return Lease(trial_id=trial_id, settings=resolved(**changes), seed=seed, readings=readings)
+
+
+def train(
+    leases: Sequence[Lease],
+    datasets_dir: Path,
+    *,
+    pack: int = 1,
+    threads: int = 1,
+    trainable: str = "mlp-classifier",
+    stop: Callable[[Report], str | None] | None = None,
+) -> ListSource:
+    """Everything trained; the source with what came back."""
+    source = ListSource(leases, stop)
+    run_trainer(
+        source, trainable=trainable, device="cpu", threads=threads, datasets_dir=datasets_dir, pack=pack
+    )
+    return source
+
+
+def numbers(outcome: Outcome) -> dict[str, Any]:
+    """All of an outcome that must not depend on packmates."""
+    data = outcome.to_json()
+    metrics = {k: v for k, v in outcome.metrics.items() if k != "seconds"}
+    return {**{k: data[k] for k in ("state", "curve", "scalars", "reason")}, "metrics": metrics}
