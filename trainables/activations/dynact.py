@@ -133,7 +133,6 @@ def backward_rows(
 
 
 def _sum_to(product: Tensor, scalar: Tensor) -> Tensor:
-    members, _, channels = scalar.shape
-    if channels > 1:
-        return product.sum(1, keepdim=True)
-    return product.reshape(members, -1).sum(1).view(members, 1, 1)
+    """Sums over rows, then over channels: at once, threads would split one member's sum but not many."""
+    rows = product.sum(1, keepdim=True)
+    return rows if scalar.shape[2] > 1 else rows.sum(2, keepdim=True)
