@@ -80,7 +80,9 @@ def text_of(value: Scalar) -> str:
     >>> text_of(True), text_of(0.5), text_of("relu")
     ('true', '0.5', 'relu')
     """
-    return value if isinstance(value, str) else canonical(value)
+    if isinstance(value, str):
+        return value
+    return str(value) if type(value) is int else canonical(value)
 
 
 def label_of(levels: Mapping[str, Scalar]) -> str:
@@ -117,7 +119,8 @@ def build_arms(
             excluded.append(Exclusion(levels=levels, reason=reason))
         else:
             arms.append(Arm(id=arm_id(levels), label=label_of(levels), levels=levels, settings=settings))
-    _refuse_twins(arms, problems)
+    if any(factor.settings != (factor.name,) for factor in factors):
+        _refuse_twins(arms, problems)
     return ArmTable(arms=tuple(arms), excluded=tuple(excluded), collapsed=num_given - len(seen))
 
 

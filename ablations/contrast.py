@@ -88,9 +88,7 @@ def compile_contrasts(design: Asking) -> Contrasts:
     Raises: NotEstimable if a contrast has not a single matched pair; InvalidStudy if a varying factor is
     neither within nor over.
     """
-    problems = Problems()
-    asked = [_family(question, design.arms, problems) for question in design.questions]
-    problems.raise_if_any()
+    asked = check_questions(design)
     if design.layout.components and not design.study.analysis.contrasts:
         asked = list(_of_components(asked, design))
     told = {_weights_key(row) for family in asked for row in family.rows}
@@ -100,6 +98,17 @@ def compile_contrasts(design: Asking) -> Contrasts:
         exploratory=tuple(_on_readings(_simple_effects(judged, design.arms, told), design, apart=True)),
         interactions=tuple(_on_readings(_interactions(judged, design), design, apart=True)),
     )
+
+
+def check_questions(design: Asking) -> list[Family]:
+    """The declared or default questions of a design with their rows.
+
+    Raises: as `compile_contrasts`.
+    """
+    problems = Problems()
+    asked = [_family(question, design.arms, problems) for question in design.questions]
+    problems.raise_if_any()
+    return asked
 
 
 def _on_readings(families: Iterable[Family], design: Asking, apart: bool = False) -> Iterable[Contrast]:

@@ -5,7 +5,7 @@ from typing import Literal
 
 from ablations.arm import Arm, Exclusion, build_arms, read_rules
 from ablations.component import Layout
-from ablations.contrast import compile_contrasts
+from ablations.contrast import check_questions
 from ablations.errors import NotEstimable, Problem, Problems, TooFewSeeds
 from ablations.factor import Factor, read_factors
 from ablations.layout import check_baseline, lay_out, listed, read_layout
@@ -103,7 +103,7 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
         readings=readings,
         questions=questions,
     )
-    compile_contrasts(design)
+    check_questions(design)
     return design
 
 

@@ -12,7 +12,7 @@ from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from ablations.errors import Json, NotJson, NotYaml, Problems
 
 MAX_DEPTH = 50
-MAX_NODES = 500_000
+MAX_NODES = 200_000
 MAX_DIGITS = 400
 TAG = "tag:yaml.org,2002:"
 

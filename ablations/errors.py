@@ -16,6 +16,8 @@ from typing import Union
 
 Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  (recursive alias)
 
+MAX_PROBLEMS = 200
+
 
 class AblationError(Exception):
     """Anything this package refuses to do."""
@@ -58,7 +60,11 @@ class InvalidStudy(AblationError):
             problems = Problem(path="", detail=problems)
         if isinstance(problems, Problem):
             problems = (problems,)
-        self.problems: tuple[Problem, ...] = tuple(problems)
+        found = tuple(problems)
+        if len(found) > MAX_PROBLEMS:
+            rest = Problem(path="", detail=f"and {len(found) - MAX_PROBLEMS} more problems")
+            found = (*found[:MAX_PROBLEMS], rest)
+        self.problems: tuple[Problem, ...] = found
         super().__init__("; ".join(str(problem) for problem in self.problems))
 
     def __reduce__(self) -> tuple[type["InvalidStudy"], tuple[tuple[Problem, ...]]]:
@@ -126,11 +132,8 @@ class Problems:
             return
         kinds = {kind for kind, _ in self.found}
         kind = kinds.pop() if len(kinds) == 1 else InvalidStudy
-        different: list[Problem] = []
-        for _, problem in self.found:
-            if problem not in different:
-                different.append(problem)
-        raise kind(different)
+        different = {(problem.path, problem.detail): problem for _, problem in self.found}
+        raise kind(different.values())
 
     def __bool__(self) -> bool:
         return bool(self.found)

@@ -134,7 +134,7 @@ def listed(study: Study, layout: Layout, resolver: Resolver, problems: Problems)
         for name in arm:
             if study.factors and name not in study.factors:
                 problems.add(f"arms.{i}.{name}", f"{name} is no factor", list(known), UnknownFactor)
-        named = [_named_level(factor, arm, f"arms.{i}", problems) for factor in layout.factors]
+        named = [_named_level(study, factor, arm, f"arms.{i}", problems) for factor in layout.factors]
         assignment = tuple(index for index in named if index is not None)
         if len(assignment) < len(named):
             continue
@@ -151,7 +151,7 @@ def listed(study: Study, layout: Layout, resolver: Resolver, problems: Problems)
 def _named_level(factor: Factor, arm: Mapping[str, Scalar], path: str, problems: Problems) -> int | None:
     """The level an arm names; ABSENT if it names none, None if it is wrong."""
     if factor.name not in arm:
-        return 0 if len(factor.levels) == 1 else ABSENT
+        return ABSENT
     return level_index(factor, arm[factor.name], f"{path}.{factor.name}", problems)
 
 

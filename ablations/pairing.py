@@ -5,7 +5,7 @@ Arms linked by matches are one stratum: where one static arm faces several dynam
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ablations.arm import Arm
@@ -18,11 +18,23 @@ Block = tuple[list[Arm], list[Arm]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stratum:
-    """Arms on both sides of a comparison that agree wherever they can; `shared` is what all agree on."""
+    """Arms on both sides of a comparison that agree, but for `vary`, wherever they can."""
 
     of: tuple[Arm, ...]
     against: tuple[Arm, ...]
-    shared: Mapping[str, Scalar]
+    vary: tuple[str, ...]
+
+    @property
+    def shared(self) -> dict[str, Scalar]:
+        """The levels that all of its arms have."""
+        items = set(self.of[0].levels.items())
+        for arm in (*self.of[1:], *self.against):
+            items.intersection_update(arm.levels.items())
+        return {
+            name: level
+            for name, level in self.of[0].levels.items()
+            if name not in self.vary and (name, level) in items
+        }
 
     @property
     def num_pairs(self) -> int:
@@ -53,7 +65,10 @@ def match(
                 rows[key].append(block)
     one_pattern = len(treated) == len(untreated) == 1
     return {
-        key: [_stratum(block, vary) for block in (blocks if one_pattern else _merged(blocks))]
+        key: [
+            Stratum(of=tuple(left), against=tuple(right), vary=tuple(vary))
+            for left, right in (blocks if one_pattern else _merged(blocks))
+        ]
         for key, blocks in rows.items()
     }
 
@@ -114,18 +129,6 @@ def _merged(blocks: Sequence[Block]) -> list[Block]:
         sides[0].update((arm.id, arm) for arm in left)
         sides[1].update((arm.id, arm) for arm in right)
     return [(list(left.values()), list(right.values())) for left, right in merged.values()]
-
-
-def _stratum(block: Block, vary: Sequence[str]) -> Stratum:
-    left, right = block
-    first = left[0].levels
-    shared = {
-        name: level
-        for name, level in first.items()
-        if name not in vary
-        and all(name in arm.levels and arm.levels[name] == level for arm in (*left, *right))
-    }
-    return Stratum(of=tuple(left), against=tuple(right), shared=shared)
 
 
 def weights(strata: Sequence[Stratum]) -> dict[str, float]:

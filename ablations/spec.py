@@ -303,10 +303,8 @@ class Study(Model):
     @model_validator(mode="before")
     @classmethod
     def _spell_out_metric(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "metric" not in data:
+        if not isinstance(data, dict) or "metric" not in data or "metrics" in data:
             return data
-        if "metrics" in data:
-            raise ValueError("give metric or metrics, not both")
         rest = {key: value for key, value in data.items() if key != "metric"}
         return {**rest, "metrics": [{"name": data["metric"]}]}
 
@@ -362,7 +360,9 @@ def parse_study(data: Json) -> Study:
 def _problem(details: ErrorDetails) -> Problem:
     path = tuple(str(part) for part in details["loc"] if not str(part).startswith("\x00"))
     detail, allowed = details["msg"].removeprefix("Value error, "), None
-    if details["type"] == "extra_forbidden":
+    if path == ("metric",):
+        detail = "give metric or metrics, not both"
+    elif details["type"] == "extra_forbidden":
         detail, allowed = "unknown field", _fields_beside(path)
     else:
         detail = MESSAGES.get(details["type"], detail)
