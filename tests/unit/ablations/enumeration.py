@@ -49,7 +49,7 @@ def matched_pairs(
     *,
     vary: str,
     against: Any,
-    where: Any = lambda arm: True,
+    where: Any = None,
     within: tuple[str, ...] = (),
 ) -> dict[tuple[Any, ...], int]:
     """The number of pairs for each row: a level, and the levels of `within` it is seen in."""
@@ -57,6 +57,8 @@ def matched_pairs(
     for one, other in product(arms, arms):
         if vary not in one or one[vary] == against or other.get(vary, object()) != against:
             continue
-        if where(one) and where(other) and matches(one, other, vary):
+        if where is not None and not (where(one) and where(other)):
+            continue
+        if matches(one, other, vary):
             rows[one[vary], *(one.get(name, other.get(name)) for name in within)] += 1
     return dict(rows)

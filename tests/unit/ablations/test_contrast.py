@@ -185,7 +185,7 @@ def test_a_contrast_without_a_single_pair_is_refused() -> None:
 @pytest.fixture
 def all_built(monkeypatch: pytest.MonkeyPatch) -> None:
     """Questions that compile before there is a verdict for them."""
-    monkeypatch.setattr(design_module, "refuse_unbuilt", lambda study, problems: None)
+    monkeypatch.setattr(design_module, "refuse_unbuilt", lambda *_: None)
 
 
 @pytest.mark.usefixtures("all_built")
