@@ -148,10 +148,12 @@ def listed(study: Study, layout: Layout, resolver: Resolver, problems: Problems)
     return list(found)
 
 
-def _named_level(factor: Factor, arm: Mapping[str, Scalar], path: str, problems: Problems) -> int | None:
-    """The level an arm names; ABSENT if it names none, None if it is wrong."""
+def _named_level(
+    study: Study, factor: Factor, arm: Mapping[str, Scalar], path: str, problems: Problems
+) -> int | None:
+    """The level an arm names, or the only one declared; ABSENT if there is none, None if it is wrong."""
     if factor.name not in arm:
-        return ABSENT
+        return 0 if len(factor.levels) == 1 and factor.name in study.factors else ABSENT
     return level_index(factor, arm[factor.name], f"{path}.{factor.name}", problems)
 
 
