@@ -23,7 +23,8 @@ def prepared_views(
 
 def link(experiment_id: str, key: str = CURVES) -> str:
     """What follows MLflow's address to open a view."""
-    return f"/#/experiments/{experiment_id}/runs?viewStateShareKey={key}&compareRunsMode=CHART"
+    query = f"viewStateShareKey={key}&compareRunsMode=CHART&workflowType=machine_learning"
+    return f"/#/experiments/{experiment_id}/runs?{query}"
 
 
 def packed(state: Mapping[str, Any]) -> str:
