@@ -35,7 +35,58 @@ DATASETS = (
 )
 
 MODELS: tuple[Component, ...] = ()
-MEASURES: tuple[Component, ...] = ()
+MEASURES = (
+    Component(
+        kind="measure",
+        name="fgsm",
+        code="trainables.measures.declared:measure_fgsm",
+        summary="accuracy under the fast gradient sign method, on test images at the end",
+        settings=(
+            Setting(
+                name="fgsm_epsilon",
+                kind="float",
+                default=0.08,
+                low=0.0,
+                high=1.0,
+                help="of pixels scaled to [0, 1]",
+            ),
+        ),
+        metrics=(
+            Metric(
+                name="fgsm_accuracy", goal="maximize", worst=0.0, split="test", help="accuracy under attack"
+            ),
+            Metric(
+                name="fgsm_drop",
+                goal="minimize",
+                worst=1.0,
+                split="test",
+                help="accuracy without attack minus accuracy under it",
+            ),
+        ),
+    ),
+    Component(
+        kind="measure",
+        name="linearity",
+        code="trainables.measures.declared:measure_linearity",
+        summary="how linear the trained activations are on test images, the mean over layers",
+        metrics=(
+            Metric(
+                name="linear_share",
+                goal="maximize",
+                worst=0.0,
+                split="test",
+                help="energy of beta x as a share of both paths' energy",
+            ),
+            Metric(
+                name="straightness",
+                goal="maximize",
+                worst=0.0,
+                split="test",
+                help="squared correlation of an activation's output with its input",
+            ),
+        ),
+    ),
+)
 
 # Losses above this are no better than this: what a diverged trial counts as.
 WORST_LOSS = 100.0

@@ -40,6 +40,15 @@ class Tensors:
         """The number of classes."""
         return len(self.one_hot)
 
+    def pixel_statistics(self) -> tuple[Float[Tensor, " inputs"], Float[Tensor, " inputs"]]:
+        """Mean and deviation of every position in a row, of pixels scaled to [0, 1]."""
+        mean, std = self.source.mean, self.source.std
+        device, each = self.train.x.device, self.inputs // len(mean)
+        return (
+            torch.tensor(mean, device=device).repeat_interleave(each),
+            torch.tensor(std, device=device).repeat_interleave(each),
+        )
+
 
 def to_device(dataset: Dataset, device: str) -> Tensors:
     """The dataset as tensors; channels come first in a row."""

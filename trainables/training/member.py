@@ -36,6 +36,7 @@ class Member:
     seconds: float = 0.0
     pack: int = 1
     reason: str | None = None
+    error: Exception | None = None
 
     @property
     def finished(self) -> bool:
@@ -87,6 +88,8 @@ class Member:
 
     def outcome(self, state: State, device: str) -> Outcome:
         """How it ended."""
+        if self.error is not None:
+            return Outcome.failed(self.lease, self.error, device=device, seconds=self.seconds)
         metrics: dict[str, float | None] = {"seconds": self.seconds}
         if state != "diverged":
             metrics = {**self.tests, **self.latest(), **metrics}

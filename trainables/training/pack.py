@@ -13,11 +13,12 @@ from trainables.data.tensors import Tensors
 from trainables.training.evaluation import evaluate, evaluate_states
 from trainables.training.layout import Layout
 from trainables.training.lease import State
+from trainables.training.measuring import any_measure, read_measures
 from trainables.training.member import BEST, Member
 from trainables.training.network import Masks, Network
 from trainables.training.optim import Update
 from trainables.training.stack import Stack, sort_key
-from trainables.training.state import MemberState
+from trainables.training.state import MemberState, to_module
 
 
 class Pack:
@@ -56,6 +57,7 @@ class Pack:
             self._log_losses(member, losses[:, index])
         self._validate(members)
         self._test(members)
+        self._measure([member for member in members if any_measure(member.lease.settings)])
         for member in members:
             member.log_scalars()
         self._share(members, time.perf_counter() - started)
@@ -161,6 +163,17 @@ class Pack:
             member.tests[f"test_accuracy{suffix}"] = accuracy
             member.tests[f"test_loss{suffix}"] = loss
 
+    def _measure(self, members: Sequence[Member]) -> None:
+        """Read the measures that a finished member's settings switch on; one that raises fails the member."""
+        for member in members:
+            if not member.finished or member.reason is not None:
+                continue
+            try:
+                module = to_module(self._layout, member.shape, member.state)
+                member.tests |= read_measures(module, self._data, member.lease.settings)
+            except Exception as error:  # a user's measure may fail in any way
+                member.error = error
+
     def _share(self, members: Sequence[Member], seconds: float) -> None:
         for member in members:
             member.seconds += seconds / len(members)
@@ -168,6 +181,8 @@ class Pack:
 
 def ended(member: Member, stops: Mapping[str, str]) -> State | None:
     """The state a member ends in after this epoch, if it does."""
+    if member.error is not None:
+        return "failed"
     if member.reason is not None:
         return "diverged"
     if member.finished:

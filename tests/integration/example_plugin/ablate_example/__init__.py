@@ -1,0 +1,1 @@
+"""An example of what users add to the catalogue."""
