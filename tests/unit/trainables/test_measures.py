@@ -31,10 +31,8 @@ def test_they_know_easy_cases(datasets_dir: Path) -> None:
     data = to_device(load("digits-5k", datasets_dir), "cpu")
     linear = MLP(inputs=784, num_classes=10, depth=2, width=4, base=BASES["identity"])
     assert measure_linearity(linear, data, {}) == pytest.approx({"linear_share": 0.0, "straightness": 1.0})
-    mixed = MLP(
-        inputs=784, num_classes=10, depth=2, width=4, base=BASES["relu"], scalars="per_channel", alpha_init=0.7,
-        beta_init=0.7,
-    )  # fmt: skip
+    scalars = {"scalars": "per_channel", "alpha_init": 0.7, "beta_init": 0.7}
+    mixed = MLP(inputs=784, num_classes=10, depth=2, width=4, base=BASES["relu"], **scalars)
     assert measure_linearity(mixed, data, {}) == pytest.approx({"linear_share": 1.0, "straightness": 1.0})
     untouched = measure_fgsm(mixed, data, {"fgsm_epsilon": 0.0})
     right = float((mixed(data.test.x).argmax(1) == data.test.y).double().mean())
