@@ -1,0 +1,283 @@
+"""The reconciler over a real ledger and a cluster in memory: every way an attempt can go."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from service.auth import attempt_token
+from service.cluster import JobState
+from service.ledger import attempts, migrate, open_ledger, studies, trials
+from service.ledger.attempts import Attempt
+from service.settings import Settings
+from service.worker.reconciler import MAX_FRUITLESS, Reconciler
+from tests.fake_cluster import FakeCluster
+from tests.ledger_samples import add_study, outcome
+
+
+class Scene:
+    """One queued study, a cluster, and a clock that only a test moves."""
+
+    def __init__(self, data_dir: Path) -> None:
+        url = f"sqlite:///{data_dir / 'ledger.db'}"
+        migrate(url)
+        self.ledger = open_ledger(url)
+        self.settings = Settings(
+            data_dir=data_dir,
+            database_url=url,
+            internal_url="http://127.0.0.1:1",
+            secret="s",
+            lease_s=30.0,
+        )
+        self.cluster = FakeCluster()
+        self.now = 0.0
+        self.api_answers = True
+        self.reconciler = self.restarted()
+        with self.ledger.write() as tx:
+            self.study_id = add_study(tx).id
+
+    def restarted(self) -> Reconciler:
+        """A reconciler that remembers nothing."""
+        return Reconciler(
+            self.settings,
+            self.ledger,
+            lambda: self.cluster,
+            api_answers=lambda: self.api_answers,
+            clock=lambda: self.now,
+        )
+
+    def round(self, num: int = 1) -> None:
+        for _ in range(num):
+            self.reconciler.reconcile()
+
+    def attempts(self) -> list[Attempt]:
+        with self.ledger.read() as tx:
+            return attempts.all_of(tx, self.study_id)
+
+    def live(self) -> Attempt:
+        with self.ledger.read() as tx:
+            attempt = attempts.live(tx, self.study_id)
+        assert attempt is not None
+        return attempt
+
+    def state(self) -> str:
+        with self.ledger.read() as tx:
+            return studies.get(tx, self.study_id).state
+
+    def trial_states(self) -> list[str]:
+        with self.ledger.read() as tx:
+            return [row.state for row in trials.page(tx, self.study_id, limit=100)]
+
+    def set(self, state: JobState) -> None:
+        """What Ray says of the live attempt's job."""
+        self.cluster.states[self.live().submission_id] = state
+
+    def beat(self, lease_s: float = 30.0) -> str:
+        """The driver is heard; a negative lease has run out at once."""
+        with self.ledger.write() as tx:
+            return attempts.heartbeat(tx, self.study_id, self.live().number, lease_s=lease_s)
+
+    def drive(self, num: int = 100) -> None:
+        """The driver ends some trials."""
+        with self.ledger.write() as tx:
+            number = attempts.live(tx, self.study_id).number  # type: ignore[union-attr]
+            ids = [row.id for row in trials.page(tx, self.study_id, limit=num, state="planned")]
+            trials.lease(tx, self.study_id, number, ids)
+            trials.commit(tx, self.study_id, number, [outcome(i) for i in ids])
+
+    def finish(self, state: str, error: str | None = None) -> None:
+        with self.ledger.write() as tx:
+            attempts.finish(tx, self.study_id, self.live().number, state, error)
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path)
+    yield scene
+    scene.ledger.close()
+
+
+@pytest.fixture
+def running(scene: Scene) -> Scene:
+    """A study whose driver runs and is heard."""
+    scene.round()
+    scene.set(JobState.RUNNING)
+    scene.beat()
+    return scene
+
+
+class TestSubmitting:
+    def test_a_queued_study_gets_a_driver(self, scene: Scene) -> None:
+        scene.round(3)
+        (attempt,) = scene.attempts()
+        assert attempt.submitted_at is not None
+        job = scene.cluster.jobs[f"ablate-{scene.study_id}-a1"]
+        assert job.entrypoint == f"exec python -m service.driver {scene.study_id} 1"
+        assert job.env["ABLATE_INTERNAL_URL"] == "http://127.0.0.1:1"
+        assert job.env["ABLATE_ATTEMPT_TOKEN"] == attempt_token("s", scene.study_id, 1)
+
+    def test_while_the_cluster_is_away_the_attempt_waits(self, scene: Scene) -> None:
+        scene.cluster.away = True
+        scene.round(5)
+        scene.cluster.away = False
+        scene.round()
+        assert [a.number for a in scene.attempts()] == [1]
+        assert list(scene.cluster.jobs) == [f"ablate-{scene.study_id}-a1"]
+
+    def test_a_submission_whose_answer_was_lost_is_found_and_not_repeated(self, scene: Scene) -> None:
+        scene.cluster.loses_answers = True
+        scene.round()
+        assert scene.live().submitted_at is None
+        scene.cluster.loses_answers = False
+        scene.reconciler = scene.restarted()
+        scene.round()
+        assert scene.live().submitted_at is not None
+        assert len(scene.cluster.jobs) == 1
+
+    def test_a_crash_before_the_submission_is_made_good(self, scene: Scene) -> None:
+        with scene.ledger.write() as tx:
+            attempts.begin(tx, scene.study_id)
+        scene.round()
+        assert list(scene.cluster.jobs) == [f"ablate-{scene.study_id}-a1"]
+
+    def test_two_studies_get_a_driver_each_and_one_in_trouble_does_not_hold_up_the_other(
+        self, scene: Scene
+    ) -> None:
+        with scene.ledger.write() as tx:
+            other = add_study(tx).id
+            broken = add_study(tx, study_id="0" * 24).id
+            attempts.begin(tx, broken)
+            attempts.lost(tx, broken, 1, "x")
+        scene.round()
+        assert {f"ablate-{scene.study_id}-a1", f"ablate-{other}-a1"} <= set(scene.cluster.jobs)
+
+
+class TestLiving:
+    def test_a_healthy_attempt_is_left_alone(self, running: Scene) -> None:
+        running.now = 1000.0
+        running.round(3)
+        assert len(running.attempts()) == 1
+        assert running.cluster.stops == []
+
+    def test_a_driver_that_died_is_followed_by_another(self, running: Scene) -> None:
+        running.drive(1)
+        running.set(JobState.FAILED)
+        running.round(2)
+        assert [a.state for a in running.attempts()] == ["lost", "submitted"]
+        assert running.trial_states().count("done") == 1
+
+    def test_a_job_unknown_to_a_new_head_counts_as_lost_once_its_lease_has_run_out(
+        self, running: Scene
+    ) -> None:
+        running.cluster.forget()
+        running.round()
+        assert len(running.attempts()) == 1
+        running.beat(lease_s=-1.0)
+        running.drive(1)
+        running.round(2)
+        assert [a.state for a in running.attempts()] == ["lost", "submitted"]
+
+    def test_a_driver_that_hangs_is_stopped_and_followed_by_another(self, running: Scene) -> None:
+        running.drive(1)
+        running.beat(lease_s=-1.0)
+        running.round()
+        running.now = 89.0
+        running.round()
+        assert len(running.attempts()) == 1
+        running.now = 90.0
+        running.round()
+        assert running.cluster.stops == [f"ablate-{running.study_id}-a1"]
+        running.round()
+        assert [a.state for a in running.attempts()] == ["lost", "submitted"]
+
+    def test_a_silent_driver_is_not_blamed_while_the_api_is_away(self, running: Scene) -> None:
+        running.beat(lease_s=-1.0)
+        running.round()
+        running.api_answers = False
+        running.now = 1000.0
+        running.round()
+        running.api_answers = True
+        running.now = 1080.0
+        running.round()
+        assert len(running.attempts()) == 1
+
+    def test_a_driver_that_speaks_again_is_forgiven(self, running: Scene) -> None:
+        running.beat(lease_s=-1.0)
+        running.round()
+        running.now = 60.0
+        running.beat()
+        running.round()
+        running.beat(lease_s=-1.0)
+        running.now = 100.0
+        running.round()
+        assert len(running.attempts()) == 1
+
+
+class TestEnding:
+    def test_a_study_with_nothing_left_gets_no_new_attempt(self, running: Scene) -> None:
+        running.drive()
+        running.finish("done")
+        running.round(3)
+        assert len(running.attempts()) == 1
+
+    def test_a_cancelled_study_has_its_job_stopped_and_its_attempt_closed(self, running: Scene) -> None:
+        with running.ledger.write() as tx:
+            studies.cancel(tx, running.study_id)
+        running.round()
+        assert running.cluster.stops == [f"ablate-{running.study_id}-a1"]
+        running.round(2)
+        assert running.cluster.stops == [f"ablate-{running.study_id}-a1"]
+        assert [a.state for a in running.attempts()] == ["lost"]
+        assert set(running.trial_states()) == {"cancelled"}
+
+    def test_a_study_cancelled_before_its_job_was_submitted_gets_none(self, scene: Scene) -> None:
+        scene.cluster.away = True
+        scene.round()
+        with scene.ledger.write() as tx:
+            studies.cancel(tx, scene.study_id)
+        scene.cluster.away = False
+        scene.round(2)
+        assert scene.cluster.jobs == {}
+        assert [a.state for a in scene.attempts()] == ["lost"]
+
+
+class TestGivingUp:
+    def fail(self, scene: Scene, error: str) -> None:
+        scene.round()
+        scene.set(JobState.RUNNING)
+        scene.beat()
+        scene.finish("failed", error)
+        scene.round()
+        scene.now += 60.0
+
+    def test_attempts_without_any_result_are_given_up_with_the_reason(self, scene: Scene) -> None:
+        for _ in range(MAX_FRUITLESS):
+            self.fail(scene, "ImportError: no module named torch")
+        scene.round(2)
+        assert len(scene.attempts()) == MAX_FRUITLESS
+        assert set(scene.trial_states()) == {"failed"}
+        with scene.ledger.read() as tx:
+            reason = trials.page(tx, scene.study_id, limit=1)[0].reason
+        assert reason is not None and "no module named torch" in reason
+
+    def test_an_attempt_that_ended_a_trial_starts_the_count_anew(self, scene: Scene) -> None:
+        for _ in range(MAX_FRUITLESS - 1):
+            self.fail(scene, "x")
+        scene.round()
+        scene.beat()
+        scene.drive(1)
+        scene.finish("failed", "x")
+        for _ in range(MAX_FRUITLESS - 1):
+            self.fail(scene, "x")
+        scene.round()
+        assert "failed" not in scene.trial_states()
+        assert len(scene.attempts()) == 2 * MAX_FRUITLESS
+
+    def test_the_next_attempt_waits_longer_each_time(self, scene: Scene) -> None:
+        scene.round()
+        scene.set(JobState.FAILED)
+        scene.round(2)
+        assert len(scene.attempts()) == 1
+        scene.now += 2.0
+        scene.round()
+        assert len(scene.attempts()) == 2
