@@ -3,7 +3,8 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,19 @@ from ray import tune
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
 from ray.tune.search import Searcher
+from ray.util import placement_group_table
 
 from service.driver.dispenser import Board
+from service.driver.sharing import Group, Share, share
 from trainables.tune import Slot
 
 logger = logging.getLogger(__name__)
 
 REASON_CHARS = 300
-COUNT_S = 5.0
+LOOK_S = 0.1
+SHARE_S = 1.0
+HOLD_BACK_S = 2.5
+JOB_ID_CHARS = 8
 
 SWITCHES = {
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
@@ -41,19 +47,25 @@ SWITCHES = {
 class View:
     """How things stand, as far as starting slots goes: `drew` are the slots that have drawn work."""
 
-    capacity: int
+    share: Share
     waiting: int
     drew: frozenset[str]
     ended: bool
 
 
 class SlotSearcher(Searcher):  # type: ignore[misc]  # ray ships no types
-    """Suggests a slot when there is work that no running or starting slot will take."""
+    """Suggests a slot when there is work that no running or starting slot will take.
 
-    def __init__(self, look: Callable[[], View]) -> None:
+    After a slot has ended it holds back for a moment if others wait for its place: Ray tries waiting
+    requests again only now and then, so a new request made at once would overtake all older ones.
+    """
+
+    def __init__(self, look: Callable[[], View], *, clock: Callable[[], float] = time.monotonic) -> None:
         super().__init__()
         self._look = look
+        self._clock = clock
         self._live: set[str] = set()
+        self._freed_at = -math.inf
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
         """A slot's configuration, None for not now, FINISHED when all is done."""
@@ -61,7 +73,10 @@ class SlotSearcher(Searcher):  # type: ignore[misc]  # ray ships no types
         if view.ended:
             return None if self._live else str(Searcher.FINISHED)
         starting = len(self._live - view.drew)
-        if len(self._live) >= view.capacity or view.waiting <= starting:
+        if len(self._live) >= view.share.limit or view.waiting <= starting:
+            return None
+        just_freed = self._clock() - self._freed_at < HOLD_BACK_S
+        if view.share.contended and just_freed and len(self._live) >= view.share.even:
             return None
         self._live.add(trial_id)
         return {}
@@ -69,6 +84,7 @@ class SlotSearcher(Searcher):  # type: ignore[misc]  # ray ships no types
     def on_trial_complete(self, trial_id: str, *_result: Any, **_error: Any) -> None:
         """A slot ended, well or not."""
         self._live.discard(trial_id)
+        self._freed_at = self._clock()
 
     def save(self, checkpoint_path: str) -> None:
         """Tune insists on a file; there is nothing to keep."""
@@ -124,42 +140,73 @@ class Resources:
         fewest = min(limits)
         return 0 if math.isinf(fewest) else int(fewest)
 
+    @property
+    def amounts(self) -> dict[str, float]:
+        """By Ray's names."""
+        return {name: amount for name, amount in (("CPU", self.cpus), ("GPU", self.gpus)) if amount}
+
     def bundle(self) -> PlacementGroupFactory:
         """The request to Tune."""
-        amounts = {"CPU": self.cpus, "GPU": self.gpus}
-        return PlacementGroupFactory([{name: amount for name, amount in amounts.items() if amount}])
+        return PlacementGroupFactory([self.amounts])
 
 
-def capacity(resources: Resources) -> int:
-    """How many slots the cluster takes when nobody else uses it; at least one, which then waits."""
+def share_of(resources: Resources) -> Share:
+    """This job's share of the cluster as it is now: at least one slot, which then waits."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    return max(1, sum(resources.on(node) for node in nodes))
+    capacity = max(1, sum(resources.on(node) for node in nodes))
+    total = {name: sum(node.get(name, 0.0) for node in nodes) for name in resources.amounts}
+    job = ray.get_runtime_context().get_job_id()
+    others = [group for group in _groups() if group.job != job]
+    return share(capacity=capacity, slot=resources.amounts, total=total, others=others)
+
+
+def _groups() -> list[Group]:
+    """Every job's placement groups that hold or await resources."""
+    return [
+        Group(
+            # The last four bytes of a group's id are its job's id.
+            job=group_id[-JOB_ID_CHARS:],
+            amounts=_sum(info["bundles"].values()),
+            waiting=info["state"] != "CREATED",
+        )
+        for group_id, info in placement_group_table().items()
+        if info["state"] != "REMOVED"
+    ]
+
+
+def _sum(bundles: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: dict[str, float] = defaultdict(float)
+    for bundle in bundles:
+        for name, amount in bundle.items():
+            total[name] += amount
+    return dict(total)
 
 
 class Look:
-    """The dispenser and the cluster as Tune's hooks see them, asked at most every tenth of a second."""
+    """The dispenser and the cluster as Tune's hooks see them, each asked only now and then."""
 
-    def __init__(self, board: Board, resources: Resources, *, age_s: float = 0.1) -> None:
+    def __init__(self, board: Board, resources: Resources) -> None:
         self._board = board
         self._resources = resources
-        self._age_s = age_s
         self._seen_at = -math.inf
-        self._counted_at = -math.inf
-        self._view = View(capacity=0, waiting=0, drew=frozenset(), ended=False)
+        self._shared_at = -math.inf
+        self._view = View(
+            share=Share(limit=0, even=0, contended=False), waiting=0, drew=frozenset(), ended=False
+        )
 
     def __call__(self) -> View:
         """How things stand."""
         now = time.monotonic()
-        if now - self._seen_at < self._age_s:
+        if now - self._seen_at < LOOK_S:
             return self._view
-        num_slots = self._view.capacity
-        if now - self._counted_at >= COUNT_S:
-            num_slots = capacity(self._resources)
-            self._board.resize(num_slots)
-            self._counted_at = now
+        mine = self._view.share
+        if now - self._shared_at >= SHARE_S:
+            mine = share_of(self._resources)
+            self._board.resize(mine.limit)
+            self._shared_at = now
         news = self._board.standing()
         self._view = View(
-            capacity=num_slots,
+            share=mine,
             waiting=news["waiting"],
             drew=frozenset(news["drew"]),
             ended=bool(news["finished"] or news["over"] or news["broken"] or news["desired"] != "run"),

@@ -1,26 +1,40 @@
 """When a slot is started, and how many fit."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ray.tune.search import Searcher
 
-from service.driver.slots import Resources, SlotSearcher, View
+from service.driver.sharing import Share
+from service.driver.slots import HOLD_BACK_S, Resources, SlotSearcher, View
 
 
 class Looking:
-    """A view that a test sets."""
+    """A view that a test sets, and a clock that it moves."""
 
-    def __init__(self, **view: object) -> None:
+    def __init__(self, **view: Any) -> None:
+        self.now = 0.0
         self.set(**view)
 
     def set(
-        self, *, capacity: int = 2, waiting: int = 0, drew: tuple[str, ...] = (), ended: bool = False
+        self,
+        *,
+        capacity: int = 2,
+        waiting: int = 0,
+        drew: tuple[str, ...] = (),
+        ended: bool = False,
+        even: int = 1,
+        contended: bool = False,
     ) -> None:
-        self.view = View(capacity=capacity, waiting=waiting, drew=frozenset(drew), ended=ended)
+        mine = Share(limit=capacity, even=even, contended=contended)
+        self.view = View(share=mine, waiting=waiting, drew=frozenset(drew), ended=ended)
 
     def __call__(self) -> View:
         return self.view
+
+    def clock(self) -> float:
+        return self.now
 
 
 def test_starts_slots_up_to_the_capacity() -> None:
@@ -62,6 +76,25 @@ def test_is_finished_only_when_no_slot_is_left() -> None:
     assert searcher.suggest("b") is None
     searcher.on_trial_complete("a", error=True)
     assert searcher.suggest("b") == Searcher.FINISHED
+
+
+def test_a_freed_place_is_left_to_others_who_wait_for_it() -> None:
+    look = Looking(capacity=2, waiting=50, even=1, contended=True)
+    searcher = SlotSearcher(look, clock=look.clock)
+    look.now = 10.0
+    assert [searcher.suggest(i) for i in ("a", "b")] == [{}, {}]
+    searcher.on_trial_complete("a")
+    assert searcher.suggest("c") is None
+    look.now += HOLD_BACK_S
+    assert searcher.suggest("c") == {}
+
+
+def test_below_its_even_part_a_study_does_not_hold_back() -> None:
+    look = Looking(capacity=4, waiting=50, even=2, contended=True)
+    searcher = SlotSearcher(look, clock=look.clock)
+    assert [searcher.suggest(i) for i in ("a", "b")] == [{}, {}]
+    searcher.on_trial_complete("a")
+    assert searcher.suggest("c") == {}
 
 
 def test_tune_may_save_it_but_never_restore_it(tmp_path: Path) -> None:

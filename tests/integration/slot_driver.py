@@ -1,0 +1,107 @@
+"""A driver process around slots that only sleep: `python -m tests.integration.slot_driver PLAN.json`.
+
+Everything but the training is the real thing: Ray, Tune, the dispenser actor, its delivery. The plan says
+which trials there are, {"id": {"sleep_s": 0.1, "epochs": 2, "dies": false}}, and where results go.
+"""
+
+import json
+import os
+import sys
+import tempfile
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import ray
+
+from service.driver import dispenser
+from service.driver.slots import SWITCHES, Resources, run_slots
+from tests.unit.service.driver.fakes import FakeInternal, task
+from trainables.training.lease import Outcome, Report, Source
+from trainables.tune import Slot
+
+
+class SleepingSlot(Slot):
+    """Sleeps for each trial, reports each epoch, and dies where the trial says so."""
+
+    def train_from(self, source: Source) -> None:
+        """One trial after another, as many drawn at once as the pack takes."""
+        while leases := source.draw(self.config["pack"]):
+            for lease in leases:
+                settings: dict[str, Any] = dict(lease.settings)
+                state, began = "done", time.time()
+                for epoch in range(1, settings.get("epochs", 1) + 1):
+                    time.sleep(settings.get("sleep_s", 0.0))
+                    if settings.get("dies"):
+                        os._exit(3)
+                    report = Report(trial_id=lease.trial_id, step=epoch, metrics={"epoch": epoch})
+                    if source.report([report]):
+                        state = "cancelled"
+                        break
+                metrics = {"pid": os.getpid(), "began": began, "ended": time.time(), "drawn": len(leases)}
+                source.commit([Outcome(trial_id=lease.trial_id, state=state, metrics=metrics)])  # type: ignore[arg-type]
+
+
+class FiledInternal(FakeInternal):
+    """A service that writes what it knows to a file whenever it takes results, for the test to read."""
+
+    def __init__(self, ids: list[str], path: str) -> None:
+        super().__init__(ids)
+        self._path = Path(path)
+
+    def commit(self, outcomes: Any) -> list[str]:
+        """Results came."""
+        taken = super().commit(outcomes)
+        self._write()
+        return taken
+
+    def heartbeat(self, running: Any) -> str:
+        """The test cancels by making a file."""
+        self.desired = "cancel" if self._path.with_suffix(".cancel").exists() else "run"
+        return super().heartbeat(running)
+
+    def finish(self, state: str, error: str | None) -> None:
+        """The end."""
+        super().finish(state, error)
+        self._write()
+
+    def _write(self) -> None:
+        fresh = self._path.with_suffix(".fresh")
+        known = {"states": self.states, "metrics": self.metrics, "finished": self.finished}
+        fresh.write_text(json.dumps(known | {"num_leases": len(self.sent("lease")), "at": time.time()}))
+        fresh.replace(self._path)
+
+
+def main() -> None:
+    """Run the plan on the cluster that RAY_ADDRESS names."""
+    plan = json.loads(Path(sys.argv[1]).read_text())
+    os.environ.update(SWITCHES)
+    namespace = f"test-{os.getpid()}"
+    ray.init(namespace=namespace, log_to_driver=False, logging_level="WARNING")
+    board = dispenser.start(partial(FiledInternal, list(plan["trials"]), plan["results"]), "dispenser")
+    board.open()
+    board.add([task(i, **settings) for i, settings in plan["trials"].items()], recall=False)
+    board.close()
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as storage:
+        run_slots(
+            board,
+            Resources(cpus=plan.get("cpus", 1), gpus=plan.get("gpus", 0)),
+            config={
+                "dispenser": "dispenser",
+                "namespace": namespace,
+                "pack": plan.get("pack", 1),
+                "quantum_s": plan.get("quantum_s", 60.0),
+            },
+            storage=Path(storage),
+            slot=SleepingSlot,
+        )
+    seconds = time.monotonic() - began
+    state = "cancelled" if board.standing()["desired"] == "cancel" else "done"
+    assert board.finish(state, None, timeout_s=10.0)
+    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""Slots on real Ray: work shared, killed, cancelled, and given to a second study in time."""
+
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.integration.nodes import Nodes, Run, nodes
+
+pytestmark = [
+    pytest.mark.integration,
+    # Ray leaves its own sockets and log files to the garbage collector.
+    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+@pytest.fixture(scope="module")
+def two_cpus() -> Iterator[Nodes]:
+    with nodes([{"CPU": 2}]) as running:
+        yield running
+
+
+def trials(num: int, **settings: Any) -> dict[str, dict[str, Any]]:
+    return {f"t{i}": dict(settings) for i in range(num)}
+
+
+def wait_for(run: Run, num_ended: int, timeout_s: float = 60.0) -> dict[str, Any]:
+    """Until so many trials have ended."""
+    deadline = time.monotonic() + timeout_s
+    while (known := run.known())["metrics"].__len__() < num_ended:
+        assert time.monotonic() < deadline and run.process.poll() is None, run.log.read_text()[-4000:]
+        time.sleep(0.05)
+    return known
+
+
+def test_both_slots_share_the_work_and_every_trial_ends_once(two_cpus: Nodes) -> None:
+    known = two_cpus.drive("share", trials(40, sleep_s=0.05)).wait()
+    assert set(known["states"].values()) == {"done"} and len(known["states"]) == 40
+    assert known["finished"] == ["done", None]
+    shares = Counter(metrics["pid"] for metrics in known["metrics"].values())
+    assert len(shares) == 2 and min(shares.values()) >= 5
+
+
+def test_a_slot_ends_with_its_quantum_and_another_follows(two_cpus: Nodes) -> None:
+    known = two_cpus.drive("quantum", trials(24, sleep_s=0.25), quantum_s=1.0).wait()
+    assert set(known["states"].values()) == {"done"}
+    by_slot = Counter(metrics["pid"] for metrics in known["metrics"].values())
+    assert len(by_slot) >= 4 and max(by_slot.values()) <= 6
+
+
+def test_what_a_killed_worker_held_is_run_by_another(two_cpus: Nodes) -> None:
+    run = two_cpus.drive("killed", trials(20, sleep_s=0.2))
+    pid = int(next(iter(wait_for(run, 3)["metrics"].values()))["pid"])
+    os.kill(pid, signal.SIGKILL)
+    known = run.wait()
+    assert set(known["states"].values()) == {"done"} and len(known["metrics"]) == 20
+    assert len({metrics["pid"] for metrics in known["metrics"].values()}) >= 2
+
+
+def test_a_trial_that_kills_its_worker_fails_and_the_others_finish(two_cpus: Nodes) -> None:
+    work = {**trials(6, sleep_s=0.05), "bad": {"dies": True}}
+    known = two_cpus.drive("bad", work, pack=3).wait()
+    assert known["states"].pop("bad") == "failed"
+    assert set(known["states"].values()) == {"done"}
+
+
+def test_cancelling_ends_running_trials_within_seconds(two_cpus: Nodes) -> None:
+    run = two_cpus.drive("cancelled", trials(10, sleep_s=0.2, epochs=1000))
+    time.sleep(8.0)
+    asked = time.monotonic()
+    run.cancel()
+    known = run.wait(30.0)
+    assert time.monotonic() - asked < 12.0
+    assert known["finished"] == ["cancelled", None]
+    assert "done" not in known["states"].values()
+
+
+def test_a_second_study_waits_for_one_quantum_at_most(two_cpus: Nodes) -> None:
+    quantum_s, trial_s = 4.0, 0.5
+    first = two_cpus.drive("first", trials(120, sleep_s=trial_s), quantum_s=quantum_s)
+    wait_for(first, 2)
+    began = time.time()
+    second = two_cpus.drive("second", trials(4, sleep_s=trial_s), quantum_s=quantum_s)
+    known = wait_for(second, 1)
+    waited_s = min(metrics["began"] for metrics in known["metrics"].values()) - began
+    first_done = Counter(first.known()["states"].values())["done"]
+    first.cancel()
+    second.wait()
+    first.wait()
+    # A driver's start, the rest of a quantum with its last trial, and a worker's start.
+    assert waited_s < quantum_s + trial_s + 12.0
+    assert first_done < 120
