@@ -69,28 +69,33 @@ def test_a_trial_that_kills_its_worker_fails_and_the_others_finish(two_cpus: Nod
 
 
 def test_cancelling_ends_running_trials_within_seconds(two_cpus: Nodes) -> None:
-    run = two_cpus.drive("cancelled", trials(10, sleep_s=0.2, epochs=1000))
-    time.sleep(8.0)
-    asked = time.monotonic()
+    # The first trials end at once, which shows that both slots are up.
+    work = {**trials(2, sleep_s=0.05), **{f"long{i}": {"sleep_s": 0.2, "epochs": 1000} for i in range(8)}}
+    run = two_cpus.drive("cancelled", work)
+    wait_for(run, 2)
+    asked = time.time()
     run.cancel()
-    known = run.wait(30.0)
-    assert time.monotonic() - asked < 12.0
+    known = run.wait()
     assert known["finished"] == ["cancelled", None]
-    assert "done" not in known["states"].values()
+    assert Counter(known["states"].values())["done"] == 2
+    ended = [m["ended"] for i, m in known["metrics"].items() if known["states"][i] == "cancelled"]
+    assert ended and max(ended) - asked < 8.0
 
 
-def test_a_second_study_waits_for_one_quantum_at_most(two_cpus: Nodes) -> None:
+def test_a_second_study_gets_its_turn_when_a_quantum_ends(two_cpus: Nodes) -> None:
     quantum_s, trial_s = 4.0, 0.5
-    first = two_cpus.drive("first", trials(120, sleep_s=trial_s), quantum_s=quantum_s)
+    launched = time.time()
+    first = two_cpus.drive("first", trials(300, sleep_s=trial_s), quantum_s=quantum_s)
     wait_for(first, 2)
-    began = time.time()
+    asked = time.time()
     second = two_cpus.drive("second", trials(4, sleep_s=trial_s), quantum_s=quantum_s)
-    known = wait_for(second, 1)
-    waited_s = min(metrics["began"] for metrics in known["metrics"].values()) - began
-    first_done = Counter(first.known()["states"].values())["done"]
+    known = wait_for(second, 1, timeout_s=120.0)
+    first_known = first.known()
     first.cancel()
     second.wait()
     first.wait()
-    # A driver's start, the rest of a quantum with its last trial, and a worker's start.
-    assert waited_s < quantum_s + trial_s + 12.0
-    assert first_done < 120
+    # How long a driver and a worker take to come up is the machine's affair: as long as for the first study.
+    startup_s = min(m["began"] for m in first_known["metrics"].values()) - launched
+    waited_s = min(m["began"] for m in known["metrics"].values()) - asked
+    assert waited_s < quantum_s + trial_s + 2 * startup_s + 3.0
+    assert Counter(first_known["states"].values())["done"] < 300
