@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ablations.design import Design
 from ablations.effects import Effects
 from ablations.errors import Json
-from ablations.report import arms, comparisons, curves, methods, question
+from ablations.report import answer, arms, comparisons, curves, methods, question, searches
 from ablations.report.document import Block, Callout, Report, Section
 from ablations.report.evidence import Evidence
 from ablations.report.provenance import provenance as provenance_section
@@ -14,8 +14,9 @@ from ablations.results import Results, TrialRecord
 Builder = Callable[[Evidence], list[Block]]
 
 SECTIONS: tuple[tuple[str, str, Builder], ...] = (
-    ("answer", "Answer", question.answer),
+    ("answer", "Answer", answer.answer),
     ("effects", "Effects", comparisons.primary),
+    ("search", "Search", searches.search),
     ("other-contrasts", "Other contrasts", comparisons.others),
     ("against", "Across levels", curves.against_factor),
     ("curves", "Learning curves", curves.learning_curves),

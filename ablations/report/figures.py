@@ -12,7 +12,8 @@ import matplotlib.style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from ablations.report import axes, svg
+from ablations.report import forest_axes, heat_axes, line_axes, svg
+from ablations.report.axes import fit
 from ablations.report.palette import PAGE, PAPER, Theme, with_variables
 from ablations.report.plots import Figure, Forest, Lines, Plot
 
@@ -22,14 +23,20 @@ PAGE_TYPE, PAPER_TYPE = 10.5, 8.0
 
 
 def page_panels(figure: Figure) -> list[str]:
-    """The figure as inline SVGs, one for each panel, coloured by CSS variables."""
+    """The figure as inline SVGs, one for each panel, coloured by CSS variables.
+
+    A forest comes twice: for a desk, and narrow for a phone.
+    """
     label = escape(figure.caption, quote=True)
     drawn = []
-    for index in range(_num_panels(figure.plot)):
+    for index in range(2 if isinstance(figure.plot, Forest) else len(figure.plot.panels)):
         prefix = f"{figure.name}-{index}"
         with _settings(PAGE_TYPE, prefix):
-            canvas = _canvas(*(points / POINTS for points in _page_size(figure.plot, index)))
-            _draw(canvas.subplots(), figure.plot, index, PAGE)
+            width, height = _page_size(figure.plot, index)
+            canvas = Canvas(figsize=(width / POINTS, height / POINTS))
+            ax = canvas.subplots()
+            _draw(ax, figure.plot, index, PAGE)
+            fit(canvas, ax, PAGE_TYPE, room=_label_room(figure.plot, index))
             text = _save(canvas, "svg").decode()
         drawn.append(svg.inline(with_variables(text), prefix=prefix, label=label))
     return drawn
@@ -60,22 +67,23 @@ def _settings(size: float, salt: str) -> Iterator[None]:
         yield
 
 
-def _num_panels(plot: Plot) -> int:
-    return 1 if isinstance(plot, Forest) else len(plot.panels)
-
-
 def _draw(ax: Axes, plot: Plot, index: int, theme: Theme) -> None:
     if isinstance(plot, Forest):
-        axes.forest(ax, plot, theme)
+        forest_axes.forest(ax, plot, theme, narrow=index == 1)
     elif isinstance(plot, Lines):
-        axes.lines(ax, plot, plot.panels[index], theme)
+        line_axes.lines(ax, plot, plot.panels[index], theme)
     else:
-        axes.heat(ax, plot, plot.panels[index], theme)
+        heat_axes.heat(ax, plot, plot.panels[index], theme)
+
+
+def _label_room(plot: Plot, index: int) -> float | None:
+    return forest_axes.label_room(plot) if isinstance(plot, Forest) and index == 0 else None
 
 
 def _page_size(plot: Plot, index: int) -> tuple[float, float]:
     if isinstance(plot, Forest):
-        return 720, 58 + 27 * axes.forest_slots(plot)
+        slots = forest_axes.forest_slots(plot)
+        return (340, 64 + 34 * slots) if index == 1 else (720, 58 + 27 * slots)
     if isinstance(plot, Lines):
         return (640, 300) if len(plot.panels) == 1 else (328, 226)
     panel = plot.panels[index]
@@ -86,8 +94,8 @@ def _page_size(plot: Plot, index: int) -> tuple[float, float]:
 
 def _paper_canvas(plot: Plot) -> Canvas:
     if isinstance(plot, Forest):
-        canvas = _canvas(PAPER_WIDTH, 0.7 + 0.22 * axes.forest_slots(plot))
-        axes.forest(canvas.subplots(), plot, PAPER)
+        canvas = _canvas(PAPER_WIDTH, 0.7 + 0.22 * forest_axes.forest_slots(plot))
+        forest_axes.forest(canvas.subplots(), plot, PAPER)
         return canvas
     num_panels = len(plot.panels)
     wished = plot.columns if isinstance(plot, Lines) else 0
@@ -101,9 +109,9 @@ def _paper_canvas(plot: Plot) -> Canvas:
         else:
             ax.set_visible(False)
     if isinstance(plot, Lines):
-        axes.legend(canvas, plot, PAPER)
+        line_axes.legend(canvas, plot, PAPER)
     else:
-        axes.colour_bar(canvas, flat[:num_panels], plot)
+        heat_axes.colour_bar(canvas, flat[:num_panels], plot)
     return canvas
 
 

@@ -74,9 +74,7 @@ def _sample(series: Series) -> str:
 
 
 def _heat_legend(plot: Heat) -> str:
-    from ablations.report.axes import value_range
-
-    low, high = value_range(plot)
+    low, high = plot.value_range()
     stops = ", ".join(SEQUENTIAL if plot.centre is None else DIVERGING)
     bar = f'<i style="background: linear-gradient(to right, {stops})"></i>'
     ends = [f"<span>{number(value, plot.decimals)}</span>" for value in (low, high)]

@@ -114,6 +114,15 @@ def compact(value: object) -> str:
     return str(value)
 
 
+def significant(value: float, digits: int = 3) -> str:
+    """A searched value, whose further digits mean nothing.
+
+    >>> significant(0.0031415926), significant(1000.0), significant(1.234e-7)
+    ('0.00314', '1000', '1.23e-07')
+    """
+    return f"{float(f'{value:.{digits}g}'):g}"
+
+
 def count(number_of: int, noun: str, plural: str = "") -> str:
     """A number with its noun.
 

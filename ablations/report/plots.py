@@ -123,6 +123,16 @@ class Heat:
     annotate: bool
     decimals: int = 3
 
+    def value_range(self) -> tuple[float, float]:
+        """The ends of the colour scale: as far below the centre as above it, where there is a centre."""
+        every = (finite(v) for panel in self.panels for row in panel.values for v in row)
+        known = [v for v in every if v is not None]
+        low, high = (min(known), max(known)) if known else (0.0, 1.0)
+        if self.centre is not None:
+            reach = max(abs(low - self.centre), abs(high - self.centre)) or 1.0
+            return self.centre - reach, self.centre + reach
+        return (low, high) if high > low else (low, low + 1.0)
+
     def to_json(self) -> dict[str, Json]:
         panels: list[Json] = [
             {

@@ -2,7 +2,11 @@
 
     python -m tests.unit.ablations.report.example FOLDER
 
-writes report.html, report.md and report.json to look at.
+writes report.html, report.md and report.json to look at;
+
+    python -m tests.unit.ablations.report.example --golden
+
+renews the golden Markdown report.
 """
 
 import json
@@ -10,6 +14,7 @@ import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from math import exp
 from pathlib import Path
 from typing import Any
@@ -27,6 +32,7 @@ from ablations.report.document import Report
 from ablations.results import Results, TrialRecord
 from ablations.spec import parse_study
 
+GOLDEN = Path(__file__).parents[3] / "golden" / "report.md"
 LEARNED = ("shared", "per_layer")
 MANIFEST = Manifest(
     name="mlp-classifier",
@@ -87,6 +93,12 @@ STUDY: dict[str, Any] = {
         "primary": "deep",
     },
     "tags": {"team": "vision"},
+}
+SMALL: dict[str, Any] = {
+    "factors": {"scalars": ["none", "shared"], "beta_init": [0.0, 0.5], "depth": [1, 25]},
+    "baseline": {"scalars": "none"},
+    "analysis": {},
+    "seeds": 6,
 }
 PROVENANCE: dict[str, Any] = {
     "versions": {"ablate": "0.1.0", "torch": "2.9.1+cpu", "python": "3.11.9", "numpy": "2.4.6"},
@@ -195,7 +207,17 @@ def example_report(
     changes: Mapping[str, Any] | None = None, *, final: bool = True, keep: float = 1.0
 ) -> Report:
     """The report of the study; `keep` is the share of trials that have finished."""
-    design = example_design(changes)
+    if changes is None:
+        return _plain_report(final, keep)
+    return _report(example_design(changes), final, keep)
+
+
+@cache
+def _plain_report(final: bool, keep: float) -> Report:
+    return _report(example_design(), final, keep)
+
+
+def _report(design: Design, final: bool, keep: float) -> Report:
     records = example_records(design)
     records = records[: round(keep * len(records))]
     results, effects = judged(design, records, final=final)
@@ -209,7 +231,7 @@ def example_report(
     )
 
 
-def main(folder: Path) -> None:
+def write(folder: Path) -> None:
     """Write the report in three formats."""
     report = example_report()
     folder.mkdir(parents=True, exist_ok=True)
@@ -219,4 +241,8 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    if sys.argv[1] == "--golden":
+        GOLDEN.parent.mkdir(exist_ok=True)
+        GOLDEN.write_text(markdown.render(example_report()), encoding="utf-8")
+    else:
+        write(Path(sys.argv[1]))

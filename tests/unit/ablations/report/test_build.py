@@ -1,0 +1,207 @@
+"""Sections: which there are, what they say, and that none can sink the others."""
+
+from dataclasses import replace
+
+import pytest
+
+from ablations.report import html, markdown
+from ablations.report.build import build_report
+from ablations.report.document import Callout, Fold, Kind, Paragraph, Table
+from ablations.results import Results
+from tests.unit.ablations.report.example import (
+    PROVENANCE,
+    SMALL,
+    example_design,
+    example_records,
+    example_report,
+    judged,
+    rng_of,
+)
+
+
+def section(report, name):
+    return next(s for s in report.sections if s.id == name)
+
+
+def words(report, name):
+    return " ".join(b.text for b in section(report, name).blocks if isinstance(b, Paragraph))
+
+
+def report_of(design, records, **changes):
+    results, effects = judged(design, records)
+    parts = {"results": results, "effects": effects, "records": records, **changes}
+    return build_report(study_id="s", design=design, provenance=PROVENANCE, **parts)
+
+
+def test_sections_in_their_order():
+    names = [s.id for s in example_report().sections]
+    wanted = ["answer", "effects", "other-contrasts", "against", "curves", "arms", "failures"]
+    assert [name for name in names if name in wanted] == wanted
+    assert names[-1] == "methods"
+
+
+def test_question_and_answer_in_words():
+    report = example_report()
+    assert report.summary == (
+        "Does scalars = shared or per_layer change test_accuracy against scalars = none"
+        " where depth = 10 or 25, for each base, averaged over depth and beta_init?"
+    )
+    assert "Of 4 comparisons on test_accuracy, 2 are better than the baseline" in words(report, "answer")
+    assert "per_layer is better than none on test_accuracy where base = relu" in words(report, "answer")
+
+
+def test_study_with_one_comparison_is_answered_in_one_sentence():
+    design = example_design(SMALL)
+    answer = words(report_of(design, example_records(design)), "answer")
+    assert answer.startswith("shared is better than none on test_accuracy (difference +")
+    assert "6 seeds" in answer
+
+
+def test_diverged_and_lost_trials_are_told_beside_the_answer():
+    titles = [b.title for b in section(example_report(), "answer").blocks if isinstance(b, Callout)]
+    assert titles == ["1 trial diverged", "1 trial without a result"]
+
+
+def test_failures_show_the_first_line_of_their_reason():
+    causes = next(b for b in section(example_report(), "failures").blocks if isinstance(b, Table))
+    assert causes.rows == (
+        ("diverged", "loss is not finite at step 412", 1, 1),
+        ("failed", "RuntimeError: DataLoader worker exited unexpectedly", 1, 1),
+    )
+
+
+def test_every_arm_is_in_the_table_with_its_seeds_and_holes():
+    design = example_design()
+    table = next(b for b in section(example_report(), "arms").blocks if isinstance(b, Table))
+    names = [c.name for c in table.columns]
+    assert len(table.rows) == len(design.arms)
+    assert sum(row[names.index("holes")] for row in table.rows) == 1
+    assert sum(row[names.index("diverged")] for row in table.rows) == 1
+    results = Results.build(design, example_records(design))
+    means = [row[names.index("test_accuracy")] for row in table.rows]
+    assert means[0] == pytest.approx(results.values("test_accuracy")[0].mean(), abs=1e-12)
+    assert (means.index(max(means)), names.index("test_accuracy")) in table.strong
+
+
+def test_section_that_cannot_be_built_is_an_error_card_and_the_rest_stands():
+    design = example_design()
+    records = example_records(design)
+    results, effects = judged(design, records)
+    tables = {name: values for name, values in results.tables.items() if name != "test_loss"}
+    report = report_of(design, records, results=replace(results, tables=tables), effects=effects)
+    (card,) = section(report, "arms").blocks
+    assert isinstance(card, Callout)
+    assert card.tone == "error"
+    assert "test_loss" in card.text
+    assert isinstance(section(report, "effects").blocks[-1], Table)
+    assert "This section could not be built" in html.render(report)
+    assert "This section could not be built" in markdown.render(report)
+
+
+def test_interim_report_has_estimates_but_no_p_values():
+    report = example_report(final=False, keep=0.6)
+    assert report.interim
+    table = next(b for b in section(report, "effects").blocks if isinstance(b, Table))
+    kinds = {c.kind for c in table.columns}
+    assert Kind.DIFFERENCE in kinds
+    assert not kinds & {Kind.P, Kind.VERDICT}
+
+
+def test_report_before_the_first_result():
+    design = example_design()
+    results, effects = judged(design, [], final=False)
+    report = build_report(
+        study_id="s", design=design, effects=effects, results=results, records=[], provenance={}
+    )
+    assert not [b for s in report.sections for b in s.blocks if isinstance(b, Callout) and b.tone == "error"]
+    html.render(report)
+
+
+def test_study_without_baseline_names_its_best_arm_and_judges_nothing():
+    design = example_design({**SMALL, "baseline": {}})
+    report = report_of(design, example_records(design))
+    assert "reaches the best mean test_accuracy" in words(report, "answer")
+    assert "nothing is judged" in words(report, "answer")
+    (card,) = section(report, "effects").blocks
+    assert card.title == "No contrast"
+
+
+def plain_search():
+    tuning = {
+        "candidates": 12,
+        "space": {"lr": {"low": 1e-4, "high": 1e-1, "log": True}},
+        "sampler": "random",
+    }
+    changes = {"factors": {}, "baseline": {}, "analysis": {}, "tuning": tuning, "seeds": 4}
+    design = example_design(changes)
+    (arm,) = design.arms
+    measured = example_records(design)
+    rng = rng_of("search")
+    tried = []
+    for candidate in range(12):
+        lr = float(10 ** rng.uniform(-4, -1))
+        score = 0.9 - (candidate - 7) ** 2 / 1000
+        settings = {**arm.settings, "lr": 1e-4 if candidate == 7 else lr}
+        tried.append(
+            replace(
+                measured[0],
+                phase="tuning",
+                candidate=candidate,
+                seed=1_000_000,
+                settings=settings,
+                metrics={"val_accuracy": score, "test_accuracy": score},
+            )
+        )
+    return design, [*tried, *measured]
+
+
+def test_plain_search_reports_its_best_settings():
+    design, records = plain_search()
+    report = report_of(design, records)
+    assert "The search chose lr = 0.0001." in words(report, "answer")
+    best = next(b for b in section(report, "search").blocks if isinstance(b, Table))
+    assert best.rows == (("0.0001", 0.9, 7, 12),)
+    edge = next(b for b in section(report, "search").blocks if isinstance(b, Callout))
+    assert edge.title == "The best value of lr lies on the edge of the space"
+    text = html.render(report)
+    assert 'id="search-val_accuracy-against-lr"' in text
+    assert "could not be" not in text
+
+
+def test_exploratory_effects_are_folded_and_without_verdict():
+    blocks = section(example_report(), "exploratory").blocks
+    folds = [b for b in blocks if isinstance(b, Fold)]
+    assert [fold.title.split(" on ")[1] for fold in folds] == ["test_accuracy", "collapsed", "test_loss"]
+    for fold in folds:
+        (table,) = fold.blocks
+        assert Kind.VERDICT not in {c.kind for c in table.columns}
+
+
+def test_five_hundred_rows_stay_readable():
+    changes = {
+        "factors": {
+            "scalars": ["none", "shared", "per_layer"],
+            "base": ["relu"],
+            "depth": list(range(1, 251)),
+        },
+        "seeds": 3,
+        "analysis": {"contrasts": {"each": {"vary": "scalars", "within": ["depth"]}}},
+        "metrics": [{"name": "test_accuracy"}],
+    }
+    design = example_design(changes)
+    report = report_of(design, example_records(design))
+    blocks = section(report, "effects").blocks
+    shown = next(b for b in blocks if isinstance(b, Table))
+    fold = next(b for b in blocks if isinstance(b, Fold))
+    rest = next(b for b in fold.blocks if isinstance(b, Table))
+    assert len(shown.rows) + len(rest.rows) == 500
+    assert len(shown.rows) <= 40
+
+
+def test_provenance_holds_what_is_needed_to_run_again():
+    from ablations.spec import loads_yaml, parse_study
+
+    facts, code = example_report().provenance.blocks
+    assert ("study", "0192f0aa51b87c0e") in facts.rows
+    assert ("versions.torch", "2.9.1+cpu") in facts.rows
+    assert parse_study(loads_yaml(code.text)) == example_design().study
