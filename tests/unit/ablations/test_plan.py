@@ -1,0 +1,158 @@
+"""Plans: counts, cost with its basis, what can be shown, and what should be said beforehand."""
+
+import json
+from typing import Any
+
+import pytest
+
+from ablations.cost import TimedTrial
+from ablations.plan import Spread, make_plan
+from ablations.stats.power import detectable_effect, seeds_needed
+from tests.unit.ablations.manifests import MLP
+from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of, study_of
+
+WIDE = {"scalars": ["none", "shared"], "base": ["relu", "mish"], "depth": [1, 2, 3, 4, 5]}
+
+
+def plan_of(data: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    shown: dict[str, Any] = make_plan(study_of(data, **changes), MLP).to_json()
+    return shown
+
+
+def warned(data: dict[str, Any], word: str, **changes: Any) -> bool:
+    return any(word in warning for warning in plan_of(data, **changes)["warnings"])
+
+
+def test_a_plan_counts_what_will_be_done() -> None:
+    plan = plan_of(EXAMPLE)
+    assert (plan["num_arms"], plan["num_seeds"], plan["num_trials"]) == (40, 10, 400)
+    assert len(plan["arms"]) == 40 and set(plan["arms"][0]) == {"id", "label", "levels"}
+    assert plan["excluded"] == [] and plan["collapsed"] == 8
+    deep = plan["contrasts"][0]
+    assert (deep["name"], deep["family_size"], deep["smallest_p"]) == ("deep", 4, None)
+    assert {row["matched_pairs"] for row in deep["rows"]} == {40}
+    assert plan["num_exploratory_rows"] == 2 * 16
+    assert json.loads(json.dumps(plan, allow_nan=False)) == plan
+
+
+@pytest.mark.parametrize(
+    "num_seeds, rows, enough", [(5, 1, False), (6, 1, True), (8, 10, False), (9, 10, True)]
+)
+def test_sign_flip_needs_six_seeds_for_one_row_and_nine_for_ten(
+    num_seeds: int, rows: int, enough: bool
+) -> None:
+    contrast = {
+        "vary": "scalars",
+        "within": ["base", "depth"] if rows == 10 else [],
+        "over": ["base", "depth"],
+    }
+    contrast["over"] = [name for name in contrast["over"] if name not in contrast["within"]]
+    analysis = {"test": "sign_flip", "contrasts": {"it": contrast}}
+    plan = plan_of(SMALL, factors=WIDE, seeds=num_seeds, analysis=analysis)
+    (it,) = plan["contrasts"]
+    assert it["family_size"] == rows
+    assert it["smallest_p"] == pytest.approx(rows * 2 / 2**num_seeds)
+    assert (it["smallest_p"] <= 0.05) == enough
+    hopeless = [warning for warning in plan["warnings"] if "no effect could ever be significant" in warning]
+    assert (hopeless == []) == enough
+    assert (it["detectable_effect"] is None) != enough
+    if not enough:
+        assert f"{6 if rows == 1 else 9} seeds would do" in hopeless[0]
+
+
+def test_without_correction_the_family_costs_nothing() -> None:
+    analysis = {"test": "sign_flip", "correction": "none"}
+    plan = plan_of(SMALL, factors={"scalars": ["none", "shared", "per_layer"]}, seeds=6, analysis=analysis)
+    assert plan["contrasts"][0]["smallest_p"] == 2 / 2**6
+
+
+def test_power_is_in_standard_deviations_until_a_spread_is_known() -> None:
+    plan = plan_of(EXAMPLE)
+    expected = detectable_effect(num_seeds=10, alpha=0.05 / 4)
+    assert plan["power"]["detectable_effect"] == pytest.approx(expected)
+    assert plan["power"]["alpha"] == 0.05 / 4 and "standard deviations" in plan["power"]["basis"]
+
+
+def test_power_from_a_measured_spread_unless_another_is_stated() -> None:
+    unit = detectable_effect(num_seeds=3, alpha=0.05)
+    measured = {"test_accuracy": Spread(sd=0.02, basis="measured in 3 studies")}
+    power = make_plan(study_of(SMALL), MLP, spread=measured).power
+    assert power.detectable_effect == pytest.approx(0.02 * unit) and "measured in 3 studies" in power.basis
+    stated = study_of(SMALL, analysis={"spread": {"test_accuracy": 0.05}})
+    power = make_plan(stated, MLP, spread=measured).power
+    assert power.detectable_effect == pytest.approx(0.05 * unit) and "analysis.spread" in power.basis
+
+
+def test_cost_is_assumed_until_trials_were_timed() -> None:
+    plan = plan_of(SMALL, resources={"cpus": 2, "gpus": 0.5})
+    hours = 12 * 60 / 3600
+    assert plan["cost"]["cpu_hours"] == pytest.approx(2 * hours)
+    assert plan["cost"]["gpu_hours"] == pytest.approx(hours / 2)
+    assert "assumed" in plan["cost"]["basis"]
+
+
+def test_cost_from_the_same_settings_then_from_steps() -> None:
+    design = design_of(SMALL)
+    same = [TimedTrial(settings=design.arms[0].settings, seconds=s) for s in (10.0, 12.0, 99.0)]
+    other = [TimedTrial(settings={"epochs": 10}, seconds=30.0)] * 5
+    cost = make_plan(study_of(SMALL), MLP, rates=[*same, *other]).cost
+    # 3 seeds of one arm at their median, of three arms at 3 s an epoch for 5 epochs.
+    assert cost.cpu_hours == pytest.approx((3 * 12 + 9 * 15) / 3600)
+    assert cost.basis == "measured: 8 finished trials of mlp"
+
+
+def test_cost_of_tuning_counts_its_own_steps() -> None:
+    tuning = {"candidates": 4, "seeds": 2, "space": {"lr": [0.1, 0.01, 0.001, 1]}, "fixed": {"epochs": 1}}
+    timed = [TimedTrial(settings={"epochs": 1}, seconds=2.0)]
+    cost = make_plan(study_of(SMALL, tuning=tuning), MLP, rates=timed).cost
+    assert cost.cpu_hours == pytest.approx((4 * 4 * 2 * 2 + 12 * 10) / 3600)
+
+
+def test_cost_without_steps_is_the_median() -> None:
+    cost = make_plan(study_of(SMALL), MLP, rates=[TimedTrial(settings={}, seconds=7.0)]).cost
+    assert cost.cpu_hours == pytest.approx(12 * 7 / 3600)
+
+
+@pytest.mark.parametrize(
+    "changes, word",
+    [
+        ({"fixed": {"depth": 3}}, "fixed.depth is overridden by the factor depth"),
+        ({"fixed": {"momentum": 0.5}}, "fixed.momentum applies to no arm"),
+        (
+            {"factors": {"scalars": ["none", "shared"], "momentum": [0.1, 0.2]}},
+            "momentum has 2 levels and varies in no",
+        ),
+        ({"tuning": {"candidates": 4, "space": {"lr": [0.1, 0.2]}}}, "4 candidates for a space of 2 points"),
+        ({"tuning": {"candidates": 2, "space": {"lr": [0.1, 0.2]}}}, "tuned once"),
+        (
+            {"tuning": {"candidates": 2, "space": {"beta_init": [0.1, 0.2]}}},
+            "nothing that is searched applies to 2",
+        ),
+        (
+            {"tuning": {"candidates": 2, "space": {"lr": [0.1, 0.2]}}, "fixed": {"lr": 1}},
+            "fixed.lr is overridden",
+        ),
+        ({"seeds": 3}, "3 seeds: intervals will be wide"),
+        (
+            {
+                "factors": {"scalars": ["none", "shared", "per_layer"], "depth": [1, 5]},
+                "exclude": [{"scalars": "none", "depth": 1}, {"scalars": "shared", "depth": 5}],
+            },
+            "no arm with scalars=shared matches one with none",
+        ),
+    ],
+)
+def test_warnings(changes: dict[str, Any], word: str) -> None:
+    assert warned(SMALL, word, **changes)
+
+
+def test_nothing_to_warn_of() -> None:
+    assert plan_of(EXAMPLE)["warnings"] == []
+
+
+def test_seeds_needed_for_a_difference() -> None:
+    for effect in (0.3, 1.0, 2.5):
+        num_seeds = seeds_needed(effect, alpha=0.05)
+        assert num_seeds is not None
+        assert detectable_effect(num_seeds=num_seeds, alpha=0.05) <= effect
+        assert detectable_effect(num_seeds=num_seeds - 1, alpha=0.05) > effect
