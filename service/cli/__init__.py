@@ -34,6 +34,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
     """Run one command and end the process with its exit code; errors are told in words."""
     from ablations.errors import AblationError, InvalidStudy
     from service.errors import ServiceError
+    from trainables.errors import TrainableError
 
     try:
         app(args=None if arguments is None else list(arguments), prog_name="ablate")
@@ -41,7 +42,7 @@ def main(arguments: Iterable[str] | None = None) -> None:
         fail(str(error), error.exit_code)
     except InvalidStudy as error:
         fail("\n".join(one_problem(problem.to_json()) for problem in error.problems), BadInput.exit_code)
-    except (AblationError, ServiceError) as error:
+    except (AblationError, ServiceError, TrainableError) as error:
         fail(str(error), BadInput.exit_code)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)

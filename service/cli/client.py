@@ -98,6 +98,8 @@ def one_problem(error: Mapping[str, Any]) -> str:
     text = f"{path}: {detail}" if path else str(detail)
     if allowed is None:
         return text
+    if isinstance(allowed, Mapping):
+        allowed = [f"{name} {value}" for name, value in allowed.items()]
     listed = ", ".join(map(str, allowed)) if isinstance(allowed, list | tuple) else str(allowed)
     return f"{text} (allowed: {listed})"
 

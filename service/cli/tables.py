@@ -80,7 +80,7 @@ def print_study(study: Mapping[str, Any]) -> None:
         console.print(f"[red]{escape(str(study['error']))}[/red]")
     for name, link in (study.get("links") or {}).items():
         if link:
-            console.print(f"{name}: {link}", soft_wrap=True, highlight=False)
+            console.print(f"{name}: {link}", soft_wrap=True, markup=False)
 
 
 def print_studies(studies: Sequence[Mapping[str, Any]], *, more: bool = False) -> None:

@@ -1,0 +1,93 @@
+"""Tables say what the JSON says."""
+
+from typing import Any
+
+import pytest
+
+from service.cli.tables import print_effects, print_plan, print_studies, print_study
+
+ROW: dict[str, Any] = {
+    "of": "per_layer",
+    "against": "none",
+    "within": {"depth": 10},
+    "estimate": 0.01234,
+    "low": -0.001,
+    "high": 0.0256,
+    "p": 0.02,
+    "p_adjusted": 0.0402,
+    "others": {},
+    "n": 8,
+    "holes": 1,
+    "unit": "",
+    "verdict": "better",
+}
+CONTRAST: dict[str, Any] = {
+    "name": "deep",
+    "primary": True,
+    "metric": "test_accuracy",
+    "test": "paired_t",
+    "correction": "holm",
+    "alpha": 0.05,
+    "family_size": 2,
+    "rows": [ROW, {**ROW, "within": {"depth": 20}, "verdict": None, "p_adjusted": None, "estimate": None}],
+}
+
+
+def test_effects(capsys: pytest.CaptureFixture[str]) -> None:
+    print_effects({"interim": False, "contrasts": [CONTRAST], "exploratory": [{**ROW, "factor": "scalars"}]})
+    text = capsys.readouterr().out
+    for part in (
+        "deep on test_accuracy",
+        "primary",
+        "holm over 2 rows",
+        "per_layer - none",
+        "depth",
+        "+0.01234",
+    ):
+        assert part in text
+    assert "[-0.001, +0.0256]" in text and "0.040" in text and "8 (1 holes)" in text and "better" in text
+    assert "1 exploratory simple effects" in text and "interim" not in text
+
+
+def test_exploratory_effects_have_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    effects = {"interim": True, "contrasts": [], "exploratory": [{**ROW, "factor": "scalars"}]}
+    print_effects(effects, exploratory=True)
+    text = capsys.readouterr().out
+    assert "interim" in text and "unadjusted" in text and "scalars" in text and "better" not in text
+
+
+def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
+    plan = {
+        "arms": [{"id": "a1", "label": "base=[relu] depth=1", "levels": {}}],
+        "num_trials": 10,
+        "excluded": [{"levels": {"scalars": "shared", "depth": 1}, "reason": "asked for"}],
+        "contrasts": [{"name": "base", "metric": "test_accuracy", "family_size": 3, "smallest_p": 0.0004}],
+        "cost": {"cpu_hours": 0.5, "gpu_hours": 0, "basis": "measured"},
+        "power": {"detectable_effect": 0.02, "basis": "spread of 12 trials"},
+        "warnings": ["few seeds"],
+    }
+    print_plan(plan, name="depth")
+    text = capsys.readouterr().out
+    # Square brackets of labels are text here, not markup.
+    for part in (
+        "1 arms, 10 trials",
+        "base=[relu] depth=1",
+        "scalars=shared depth=1",
+        "asked for",
+        "4.0e-04",
+    ):
+        assert part in text
+    assert "0.5 cpu hours (measured)" in text and "0.02" in text and "warning: few seeds" in text
+
+
+def test_studies(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = {"total": 4, "done": 3, "running": 0, "failed": 1, "reused": 0}
+    links = {"mlflow": "http://m/#/experiments/1?a=b&c=[d]", "report": "http://r", "events": None}
+    study = {"id": "01a2", "name": "[x]", "state": "done", "progress": progress, "links": links}
+    print_studies([study], more=True)
+    print_study(study)
+    text = capsys.readouterr().out
+    assert "01a2" in text and "[x]" in text and "3/4" in text and "--limit" in text
+    assert "4 total, 3 done, 1 failed" in text and "http://m/#/experiments/1?a=b&c=[d]" in text
+    print_studies([])
+    assert "no studies" in capsys.readouterr().out
