@@ -6,7 +6,7 @@ from typing import Literal
 from ablations.arm import Arm, Exclusion, build_arms, read_rules
 from ablations.component import Layout
 from ablations.contrast import check_questions
-from ablations.errors import NotEstimable, Problem, Problems, TooFewSeeds
+from ablations.errors import Json, NotEstimable, Problem, Problems, TooFewSeeds
 from ablations.factor import Factor, read_factors
 from ablations.layout import check_baseline, lay_out, listed, read_layout
 from ablations.manifest import Manifest
@@ -78,6 +78,7 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
     readings = read_readings(study, manifest, problems)
     questions = read_questions(study, layout, problems)
     check_tuning(study, manifest, layout.factors, problems)
+    _check_analysis(study, readings, problems)
     _check_resources(study, manifest, readings, problems)
     if questions and len(study.seed_list()) < MIN_SEEDS:
         problems.add("seeds", f"an interval needs {MIN_SEEDS} seeds", MIN_SEEDS, TooFewSeeds)
@@ -88,7 +89,8 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
     problems.raise_if_any()
     table = build_arms(assignments, resolver, rules, problems)
     if not table.arms:
-        raise NotEstimable(Problem(path="exclude", detail="the rules exclude every arm"))
+        path = "exclude" if study.exclude else "require" if study.require else "factors"
+        raise NotEstimable(Problem(path=path, detail=f"every arm is excluded: {table.excluded[0].reason}"))
     check_baseline(study, layout, [arm.levels for arm in table.arms], problems)
     _check_size(study, len(table.arms), problems)
     problems.raise_if_any()
@@ -105,6 +107,17 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
     )
     check_questions(design)
     return design
+
+
+def _check_analysis(study: Study, readings: tuple[Reading, ...], problems: Problems) -> None:
+    names: list[Json] = [reading.name for reading in readings]
+    for field in ("margin", "spread"):
+        for name in getattr(study.analysis, field):
+            if name not in names:
+                problems.add(f"analysis.{field}.{name}", f"{name} is no metric of this study", names)
+    looks = study.analysis.looks
+    if looks != sorted(set(looks)):
+        problems.add("analysis.looks", "looks are numbers of seeds, each larger than the one before")
 
 
 def _check_resources(

@@ -1,7 +1,7 @@
 """Plans: what a study will do, what it will cost, and what it can show, computed without doing it."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ablations.arm import text_of
@@ -121,12 +121,25 @@ class Plan:
             "num_tuning_trials": num_tuning,
             "excluded": [{"levels": dict(x.levels), "reason": x.reason} for x in design.excluded],
             "collapsed": design.collapsed,
+            "conditional": dict(conditions_of(design)),
             "contrasts": [contrast.to_json() for contrast in self.contrasts],
             "num_exploratory_rows": self.num_exploratory,
             "cost": self.cost.to_json(),
             "power": self.power.to_json(),
             "warnings": list(self.warnings),
         }
+
+
+def conditions_of(design: Design) -> Iterable[tuple[str, str]]:
+    """The factors that some arms are without, which is why combinations collapsed, and where they apply."""
+    for factor in design.factors:
+        if all(factor.name in arm.levels for arm in design.arms):
+            continue
+        gates = [
+            f"{name} is {' or '.join(text_of(value) for value in values)}"
+            for name, values in factor.when.items()
+        ]
+        yield factor.name, "applies where " + (" and ".join(gates) or "one of its settings does")
 
 
 def make_plan(

@@ -157,6 +157,8 @@ def test_tuning_comes_first_with_the_same_budget_for_every_arm() -> None:
         ({"require": [{"then": {"depth": 2}}]}, "require.0.then.depth", InvalidStudy),
         ({"exclude": [{"scalars": "none"}], "analysis": {}}, "baseline.scalars", NotEstimable),
         ({"exclude": [{"depth": {"ge": 1}}]}, "exclude", NotEstimable),
+        ({"require": [{"then": {"depth": 5}}, {"then": {"depth": 1}}]}, "require", NotEstimable),
+        ({"analysis": {"spread": {"beauty": 0.1}}}, "analysis.spread.beauty", InvalidStudy),
         ({"design": "one_factor", "baseline": {}, "analysis": {}}, "baseline", InvalidStudy),
         (
             {"tuning": {"candidates": 2, "repeats": 2, "space": {"momentum": [0.5]}}},

@@ -28,6 +28,7 @@ def test_a_plan_counts_what_will_be_done() -> None:
     assert (plan["num_arms"], plan["num_seeds"], plan["num_trials"]) == (40, 10, 400)
     assert len(plan["arms"]) == 40 and set(plan["arms"][0]) == {"id", "label", "levels"}
     assert plan["excluded"] == [] and plan["collapsed"] == 8
+    assert plan["conditional"] == {"beta_init": "applies where scalars is shared or per_layer or per_channel"}
     deep = plan["contrasts"][0]
     assert (deep["name"], deep["family_size"], deep["smallest_p"]) == ("deep", 4, None)
     assert {row["matched_pairs"] for row in deep["rows"]} == {40}
@@ -81,6 +82,12 @@ def test_power_from_a_measured_spread_unless_another_is_stated() -> None:
     stated = study_of(SMALL, analysis={"spread": {"test_accuracy": 0.05}})
     power = make_plan(stated, MLP, spread=measured).power
     assert power.detectable_effect == pytest.approx(0.05 * unit) and "analysis.spread" in power.basis
+
+
+def test_a_conditional_bundle_has_no_one_condition() -> None:
+    init = {"low": {"momentum": 0.5, "beta_init": 0.0}, "high": {"momentum": 0.9, "beta_init": 0.5}}
+    plan = plan_of(SMALL, factors={"scalars": ["none", "shared"], "init": init})
+    assert plan["conditional"] == {"init": "applies where one of its settings does"}
 
 
 def test_cost_is_assumed_until_trials_were_timed() -> None:
