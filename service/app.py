@@ -51,6 +51,7 @@ def create_app(
         summary="Declare a question, get a verdict with error bars.",
         version="1",
         lifespan=lifespan,
+        docs_url=None,
         redoc_url=None,
         responses=openapi.PROBLEM_RESPONSES,
     )

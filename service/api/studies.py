@@ -13,9 +13,9 @@ from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Study, StudyPage, StudyState
-from service.api.submission import body_digest, read_question, store
-from service.errors import InvalidRequest, KeyReused
-from service.ledger import studies
+from service.api.submission import Question, body_digest, read_question, store
+from service.errors import InvalidRequest, KeyInFlight, KeyReused
+from service.ledger import Tx, studies, submissions
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -44,14 +44,14 @@ def submit(
 ) -> JSONResponse:
     """Accept a study; what it needs is run as soon as there is room."""
     if idempotency_key is None:
-        return _accepted(_submit(context, project, body, None, request))
+        return _accepted(_submit(context, project, body, request))
     if not _KEY.fullmatch(idempotency_key):
         detail = "1 to 255 visible ASCII characters"
         problem = Problem(path="Idempotency-Key", detail=detail, allowed=_KEY.pattern)
         raise InvalidRequest(f"Idempotency-Key: {detail}", [problem])
     context.in_flight.enter(project, idempotency_key)
     try:
-        return _accepted(_submit(context, project, body, idempotency_key, request))
+        return _accepted(_submit_once(context, project, body, idempotency_key, request))
     finally:
         context.in_flight.leave(project, idempotency_key)
 
@@ -115,25 +115,38 @@ def cancel(request: Request, context: InContext, project: InProject, study_id: S
         return study_shown(tx, row, context.settings, base_url(request, context.settings))
 
 
-def _submit(context: Context, project: str, body: bytes, key: str | None, request: Request) -> Json:
+def _submit(context: Context, project: str, body: bytes, request: Request) -> Json:
+    question = read_question(loads_json(body), context.catalogue)
+    with context.ledger.write() as tx:
+        return _store(tx, context, project, question, request)
+
+
+def _submit_once(context: Context, project: str, body: bytes, key: str, request: Request) -> Json:
+    """The first answer to this key, or the answer to this request if it is the first."""
     data = loads_json(body)
     digest = body_digest(data)
-    if key is not None:
-        with context.ledger.read() as tx:
-            answer = studies.answered(tx, project, key)
-        if answer is not None:
-            return _replayed(answer, digest, key)
+    with context.ledger.read() as tx:
+        before = submissions.answered(tx, project, key)
+    if before is not None:
+        return _replayed(before, digest, key)
     question = read_question(data, context.catalogue)
-    with context.ledger.write() as tx:
-        # Another process may have answered the same key in between.
-        answer = None if key is None else studies.answered(tx, project, key)
-        if answer is not None and key is not None:
-            return _replayed(answer, digest, key)
-        row = store(tx, question, project)
-        shown: Json = study_shown(tx, row, context.settings, base_url(request, context.settings)).model_dump()
-        if key is not None:
-            studies.remember(tx, project, key, digest, row.id, shown)
-        return shown
+    try:
+        with context.ledger.write() as tx:
+            shown = _store(tx, context, project, question, request)
+            submissions.remember(tx, project, key, digest, shown["id"], shown)
+            return shown
+    except KeyInFlight:
+        # Another process was faster. Its answer is this one's too.
+        with context.ledger.read() as tx:
+            faster = submissions.answered(tx, project, key)
+        if faster is None:
+            raise
+        return _replayed(faster, digest, key)
+
+
+def _store(tx: Tx, context: Context, project: str, question: Question, request: Request) -> dict[str, Any]:
+    row = store(tx, question, project)
+    return study_shown(tx, row, context.settings, base_url(request, context.settings)).model_dump()
 
 
 def _replayed(answer: tuple[str, Json], digest: str, key: str) -> Json:

@@ -21,7 +21,6 @@ from service.ledger.tables import (
     db_now,
     reports,
     studies,
-    submissions,
     tags,
     trials,
 )
@@ -322,25 +321,6 @@ def set_experiment(tx: Tx, study_id: str, experiment_id: str, view: str | None =
     )
     if changed.rowcount:
         events.append(tx, study_id, "experiment", {"experiment_id": experiment_id})
-
-
-def answered(tx: Tx, project: str, key: str) -> tuple[str, Json] | None:
-    """The digest and the answer stored for an Idempotency-Key."""
-    row = tx.execute(
-        select(submissions.c.digest, submissions.c.answer).where(
-            submissions.c.project == project, submissions.c.key == key
-        )
-    ).one_or_none()
-    return None if row is None else (row.digest, row.answer)
-
-
-def remember(tx: Tx, project: str, key: str, digest: str, study_id: str, answer: Json) -> None:
-    """Store the answer for an Idempotency-Key; the database refuses a second one."""
-    tx.execute(
-        insert(submissions).values(
-            project=project, key=key, digest=digest, study_id=study_id, created_at=db_now(), answer=answer
-        )
-    )
 
 
 def _save_build(

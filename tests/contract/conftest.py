@@ -1,5 +1,6 @@
 """The ledger under test: SQLite always, PostgreSQL where its binaries are installed."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -38,9 +39,20 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def ledger(url: str) -> Iterator[Ledger]:
-    """A migrated ledger."""
-    migrate(url)
+def ledger(request: pytest.FixtureRequest, url: str) -> Iterator[Ledger]:
+    """A migrated ledger; SQLite's is the copy of one, as migrating takes longer than most tests."""
+    if url.startswith("sqlite"):
+        shutil.copy(request.getfixturevalue("empty_ledger"), url.removeprefix("sqlite:///"))
+    else:
+        migrate(url)
     opened = open_ledger(url)
     yield opened
     opened.close()
+
+
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    migrate(f"sqlite:///{path}")
+    return path

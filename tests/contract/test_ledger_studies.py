@@ -5,7 +5,7 @@ import time
 import pytest
 
 from service.errors import StudyFinished, StudyNotFound
-from service.ledger import Ledger, attempts, events, outbox, studies, trials
+from service.ledger import Ledger, attempts, events, outbox, studies, submissions, trials
 from tests.ledger_samples import SPEC, add_study, outcome
 
 EFFECTS = {"interim": False, "contrasts": [], "exploratory": []}
@@ -186,7 +186,7 @@ def test_times_come_from_the_databases_clock(ledger: Ledger) -> None:
 def test_an_idempotency_key_is_remembered_within_its_project(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
-        assert studies.answered(tx, "default", "k") is None
-        studies.remember(tx, "default", "k", "digest", study.id, {"id": study.id})
-        assert studies.answered(tx, "default", "k") == ("digest", {"id": study.id})
-        assert studies.answered(tx, "other", "k") is None
+        assert submissions.answered(tx, "default", "k") is None
+        submissions.remember(tx, "default", "k", "digest", study.id, {"id": study.id})
+        assert submissions.answered(tx, "default", "k") == ("digest", {"id": study.id})
+        assert submissions.answered(tx, "other", "k") is None

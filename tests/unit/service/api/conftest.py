@@ -1,6 +1,7 @@
 """An application over a real SQLite ledger, with a small catalogue and no cluster."""
 
 import hashlib
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -64,11 +65,19 @@ def fake_logs(_settings: Settings, submission_id: str) -> str:
     return f"log of {submission_id}\n"
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file to copy: migrating for every test would take most of the time."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
-def settings(tmp_path: Path) -> Settings:
+def settings(tmp_path: Path, empty_ledger: Path) -> Settings:
     """Settings of an open server on loopback, over a migrated ledger."""
+    shutil.copy(empty_ledger, tmp_path / "ledger.db")
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    migrate(url)
     return Settings(
         data_dir=tmp_path,
         database_url=url,

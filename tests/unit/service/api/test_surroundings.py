@@ -128,4 +128,11 @@ def test_the_openapi_document_knows_the_study_and_problems(client: TestClient) -
             content = operation["responses"]["default"]["content"]
             assert list(content) == ["application/problem+json"]
             assert "422" not in operation["responses"]
-    assert client.get("/docs").status_code == 200
+
+
+def test_the_docs_page_needs_nothing_from_elsewhere(client: TestClient) -> None:
+    page = client.get("/docs")
+    assert page.status_code == 200 and page.headers["content-type"].startswith("text/html")
+    for piece in ("/v1/studies/{study_id}/trials", "StudyRequest", "Idempotency-Key", "queued | running"):
+        assert piece.lower() in page.text.lower()
+    assert "<script" not in page.text and "https://" not in page.text.replace("https://json-schema.org", "")
