@@ -24,7 +24,10 @@ Shape = Literal["difference", "interaction", "trend"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrast:
-    """One question on one metric; its rows are one family."""
+    """One question on one metric; its rows are one family.
+
+    Differences below `margin` do not matter; on a log scale it is a share, 0.01 being 1 %.
+    """
 
     name: str
     primary: bool
@@ -40,18 +43,22 @@ class Contrast:
     alpha: float
     post_hoc: bool = False
     shape: Shape = "difference"
+    margin: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrasts:
     """What a study asks, and beside it, without verdict, the simple effects in every stratum.
 
-    `interactions` asks, of every judged factor, how each other factor changes its effect.
+    `interactions` asks, of every judged factor, how each other factor changes its effect. `looks` are the
+    numbers of seeds at which verdicts may be given; `tuned_once` says that settings were searched for, once.
     """
 
     contrasts: tuple[Contrast, ...]
     exploratory: tuple[Contrast, ...]
     interactions: tuple[Contrast, ...] = ()
+    looks: tuple[int, ...] = ()
+    tuned_once: bool = False
 
 
 class Asking(Protocol):
@@ -97,6 +104,8 @@ def compile_contrasts(design: Asking) -> Contrasts:
         contrasts=tuple(_on_readings(asked, design)),
         exploratory=tuple(_on_readings(_simple_effects(judged, design.arms, told), design, apart=True)),
         interactions=tuple(_on_readings(_interactions(judged, design), design, apart=True)),
+        looks=tuple(sorted(design.study.analysis.looks)),
+        tuned_once=design.study.tuning is not None and design.study.tuning.repeats == 1,
     )
 
 
@@ -130,6 +139,7 @@ def _on_readings(families: Iterable[Family], design: Asking, apart: bool = False
                 correction="none" if apart else analysis.correction,
                 alpha=analysis.alpha,
                 shape=family.shape,
+                margin=analysis.margin.get(reading.name),
             )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from ablations.analysis import check_analysis
 from ablations.arm import Arm, Exclusion, build_arms, read_rules
 from ablations.component import Layout
 from ablations.contrast import check_questions
@@ -77,6 +78,7 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
     rules = read_rules(study, layout.factors, problems)
     readings = read_readings(study, manifest, problems)
     questions = read_questions(study, layout, problems)
+    check_analysis(study, readings, problems)
     check_tuning(study, manifest, layout.factors, problems)
     _check_analysis(study, readings, problems)
     _check_resources(study, manifest, readings, problems)

@@ -1,43 +1,95 @@
 """Inference: every estimator and test, run on the scores of a contrast at once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from jaxtyping import Float
 
-from ablations.scoring import Scores
-from ablations.stats.paired import MIN_SEEDS, paired_t
+from ablations.contrast import Contrast, ContrastRow
+from ablations.scoring import Block, Scores
+from ablations.stats.bootstrap import bca
+from ablations.stats.equivalence import rate_equivalence, tost
+from ablations.stats.location import interquartile_mean, median
+from ablations.stats.paired import MIN_SEEDS, effect_size, paired_t, pairing_correlation
 from ablations.stats.permutation import sign_flip
+from ablations.stats.proportions import mcnemar, newcombe
 from ablations.stats.wilcoxon import wilcoxon
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inference:
-    """What the scores of each row say; NaN where there are too few of them."""
+    """What the scores of each row say; NaN where there is too little to say it.
 
+    `of_rates` tells that every row compares the rates of two arms; then the interval is Newcombe's.
+    """
+
+    of_rates: bool
     estimate: Float[np.ndarray, " rows"]
     low: Float[np.ndarray, " rows"]
     high: Float[np.ndarray, " rows"]
     sd: Float[np.ndarray, " rows"]
+    effect_size: Float[np.ndarray, " rows"]
+    median: Float[np.ndarray, " rows"]
+    interquartile_mean: Float[np.ndarray, " rows"]
+    bootstrap_low: Float[np.ndarray, " rows"]
+    bootstrap_high: Float[np.ndarray, " rows"]
     paired_t: Float[np.ndarray, " rows"]
     sign_flip: Float[np.ndarray, " rows"]
     sign_flip_error: Float[np.ndarray, " rows"]
     wilcoxon: Float[np.ndarray, " rows"]
+    mcnemar: Float[np.ndarray, " rows"]
+    tost: Float[np.ndarray, " rows"]
+    of: Float[np.ndarray, " rows"]
+    against: Float[np.ndarray, " rows"]
+    correlation: Float[np.ndarray, " rows"]
 
 
-def infer(scores: Scores, *, level: float) -> Inference:
-    """Estimates, intervals and p-values of all rows."""
-    num_rows = len(scores.values)
-    found = Inference(**{name: np.full(num_rows, np.nan) for name in Inference.__slots__})
+def infer(
+    contrast: Contrast, scores: Scores, *, level: float, margin: float | None = None, bootstrap: bool = True
+) -> Inference:
+    """Estimates, intervals and p-values of all rows; `margin` is on the scale of the scores."""
+    of_rates = contrast.kind == "rate" and bool(contrast.rows) and all(map(_is_pair, contrast.rows))
+    arrays = [field.name for field in fields(Inference) if field.name != "of_rates"]
+    found = Inference(of_rates=of_rates, **{name: np.full(len(scores.values), np.nan) for name in arrays})
     for block in scores.blocks():
-        found.estimate[block.rows] = block.scores.mean(axis=1)
+        _locate(found, block)
         if block.scores.shape[1] < MIN_SEEDS:
             continue
-        fit = paired_t(block.scores, level=level)
-        flips = sign_flip(block.scores)
-        found.estimate[block.rows] = fit.estimate
-        found.low[block.rows], found.high[block.rows] = fit.low, fit.high
-        found.sd[block.rows], found.paired_t[block.rows] = fit.sd, fit.p
-        found.sign_flip[block.rows], found.sign_flip_error[block.rows] = flips.p, flips.error
-        found.wilcoxon[block.rows] = wilcoxon(block.scores)
+        _test(found, block, level)
+        if bootstrap:
+            found.bootstrap_low[block.rows], found.bootstrap_high[block.rows] = bca(block.scores, level=level)
+        if of_rates:
+            _compare_rates(found, block, level, margin)
+        elif margin is not None:
+            found.tost[block.rows] = tost(block.scores, margin=margin, test=contrast.test)
     return found
+
+
+def _is_pair(row: ContrastRow) -> bool:
+    return sorted(row.weights.values()) == [-1.0, 1.0]
+
+
+def _locate(found: Inference, block: Block) -> None:
+    rows = block.rows
+    found.estimate[rows] = block.scores.mean(axis=1)
+    found.median[rows] = median(block.scores)
+    found.interquartile_mean[rows] = interquartile_mean(block.scores)
+    found.of[rows], found.against[rows] = block.of.mean(axis=1), block.against.mean(axis=1)
+
+
+def _test(found: Inference, block: Block, level: float) -> None:
+    rows, fit, flips = block.rows, paired_t(block.scores, level=level), sign_flip(block.scores)
+    found.estimate[rows], found.sd[rows] = fit.estimate, fit.sd
+    found.low[rows], found.high[rows] = fit.low, fit.high
+    found.effect_size[rows] = effect_size(block.scores)
+    found.paired_t[rows], found.wilcoxon[rows] = fit.p, wilcoxon(block.scores)
+    found.sign_flip[rows], found.sign_flip_error[rows] = flips.p, flips.error
+    found.correlation[rows] = pairing_correlation(block.of, block.against)
+
+
+def _compare_rates(found: Inference, block: Block, level: float, margin: float | None) -> None:
+    rows = block.rows
+    found.mcnemar[rows] = mcnemar(block.of, block.against)
+    found.low[rows], found.high[rows] = newcombe(block.of, block.against, level=level)
+    if margin is not None:
+        found.tost[rows] = rate_equivalence(block.of, block.against, margin=margin)

@@ -1,7 +1,7 @@
 """Results: what every arm measured on every seed, and a reason for every hole."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -117,6 +117,18 @@ class Results:
             ended=ended,
             holes=tuple(holes),
             arm_index={arm: row for row, arm in enumerate(arms)},
+        )
+
+    def first(self, num_seeds: int) -> "Results":
+        """The results of the first seeds only."""
+        seeds = self.seeds[:num_seeds]
+        return replace(
+            self,
+            seeds=seeds,
+            tables={name: table[:, :num_seeds] for name, table in self.tables.items()},
+            diverged=self.diverged[:, :num_seeds],
+            ended=self.ended[:, :num_seeds],
+            holes=tuple(hole for hole in self.holes if hole.seed in seeds),
         )
 
     @property

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -9,6 +10,8 @@ from scipy import sparse
 
 from ablations.contrast import Contrast, ContrastRow
 from ablations.results import Results
+
+Side = Literal["of", "against"]
 
 ROUNDING = 64 * float(np.finfo(float).eps)
 
@@ -57,22 +60,46 @@ class Scores:
             )
 
 
-def score(contrast: Contrast, results: Results) -> Scores:
-    """The scores of a contrast in these results."""
+def score(contrast: Contrast, results: Results, *, worst_of: Side | None = None) -> Scores:
+    """The scores of a contrast in these results.
+
+    With `worst_of`, holes are filled: on that side with the metric's declared worst value, on the other
+    with the best one seen in any arm of the contrast.
+    """
     log = results.reading(contrast.metric).scale == "log"
     values = results.values(contrast.metric)
-    values = np.log(values) if log else values
     weights = weigh(contrast.rows, results)
-    missing = np.isnan(values)
-    gone = _members(weights) @ (missing & results.ended).astype(float)
-    sides = [_side(part, values) for part in (weights.maximum(0), (-weights).maximum(0))]
+    gone = np.isnan(values) & results.ended
+    holes = _members(weights) @ gone.astype(float)
+    sides = {}
+    for side, part in (("of", weights.maximum(0)), ("against", (-weights).maximum(0))):
+        filled = values
+        if worst_of is not None:
+            filled = np.where(gone, _extreme(contrast, results, weights, worst=side == worst_of), values)
+        sides[side] = _side(part, np.log(filled) if log else filled)
+    magnitude = abs(np.nan_to_num(sides["of"])) + abs(np.nan_to_num(sides["against"]))
     return Scores(
-        values=_settle(sides[0] - sides[1], _magnitude(weights, values)),
-        of=np.where(np.isnan(sides[1]), np.nan, sides[0]),
-        against=np.where(np.isnan(sides[0]), np.nan, sides[1]),
-        holes=np.rint(gone.sum(axis=1)).astype(int),
+        values=_settle(sides["of"] - sides["against"], magnitude),
+        of=np.where(np.isnan(sides["against"]), np.nan, sides["of"]),
+        against=np.where(np.isnan(sides["of"]), np.nan, sides["against"]),
+        holes=np.rint(holes.sum(axis=1)).astype(int),
         log=log,
     )
+
+
+def _extreme(contrast: Contrast, results: Results, weights: sparse.csr_array, *, worst: bool) -> float:
+    """The declared worst value of a metric, or the best one seen in an arm of the contrast; NaN if none."""
+    reading = results.reading(contrast.metric)
+    if worst:
+        usable = np.isfinite(reading.worst) and (reading.scale == "linear" or reading.worst > 0)
+        return reading.worst if usable else np.nan
+    if reading.kind == "rate":
+        return 1 - reading.worst
+    seen = results.values(contrast.metric)[np.unique(weights.indices)]
+    known = seen[np.isfinite(seen)]
+    if len(known) == 0:
+        return np.nan
+    return float(known.max() if contrast.goal == "maximize" else known.min())
 
 
 def weigh(rows: tuple[ContrastRow, ...], results: Results) -> sparse.csr_array:
@@ -97,10 +124,6 @@ def _members(weights: sparse.csr_array) -> sparse.csr_array:
     members = weights.copy()
     members.data = (members.data != 0).astype(float)
     return members
-
-
-def _magnitude(weights: sparse.csr_array, values: Float[np.ndarray, "arms seeds"]) -> np.ndarray:
-    return np.asarray(abs(weights) @ np.abs(np.nan_to_num(values)))
 
 
 def _settle(scores: np.ndarray, magnitude: np.ndarray) -> Float[np.ndarray, "rows seeds"]:

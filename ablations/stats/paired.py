@@ -49,14 +49,11 @@ def paired_t(scores: Float[np.ndarray, "rows seeds"], *, level: float = 0.95) ->
     return PairedT(estimate=estimate, low=estimate - half_width, high=estimate + half_width, p=p, sd=sd)
 
 
-def one_sided_t(
-    scores: Float[np.ndarray, "rows seeds"], *, above: Float[np.ndarray, " rows"]
-) -> Float[np.ndarray, " rows"]:
-    """P-values for a mean above the given bound; scores without spread give 0 or 1."""
+def one_sided_t(scores: Float[np.ndarray, "rows seeds"]) -> Float[np.ndarray, " rows"]:
+    """P-values for a mean above 0; NaN where the scores have no spread."""
     fit = paired_t(scores)
     error = fit.sd / np.sqrt(scores.shape[1])
-    gap = fit.estimate - above
-    t = np.divide(gap, error, out=np.where(gap > 0, np.inf, -np.inf), where=error > 0)
+    t = np.divide(fit.estimate, error, out=np.full_like(error, np.nan), where=error > 0)
     return np.asarray(stats.t.sf(t, scores.shape[1] - 1))
 
 

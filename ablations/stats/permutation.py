@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Bool, Float
+
+Alternative = Literal["two-sided", "greater"]
 
 MAX_EXACT_SEEDS = 20
 NUM_DRAWS = 2**16
@@ -15,13 +18,15 @@ TIE = 1e-12  # sums that differ by rounding only are equal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignFlip:
-    """Two-sided p-values, and their Monte Carlo standard errors (0 where every flip was counted)."""
+    """P-values, and their Monte Carlo standard errors (0 where every flip was counted)."""
 
     p: Float[np.ndarray, " rows"]
     error: Float[np.ndarray, " rows"]
 
 
-def sign_flip(scores: Float[np.ndarray, "rows seeds"], *, seed: int = 0) -> SignFlip:
+def sign_flip(
+    scores: Float[np.ndarray, "rows seeds"], *, alternative: Alternative = "two-sided", seed: int = 0
+) -> SignFlip:
     """Tests of each row's mean against 0 by flipping the signs of its scores.
 
     Every flip is counted up to 20 seeds. Beyond, 2^16 - 1 flips are drawn and the observed one is added,
@@ -37,11 +42,15 @@ def sign_flip(scores: Float[np.ndarray, "rows seeds"], *, seed: int = 0) -> Sign
     num_rows, num_seeds = scores.shape
     if num_rows == 0 or num_seeds == 0:
         return SignFlip(p=np.full(num_rows, np.nan), error=np.zeros(num_rows))
-    bounds = np.abs(scores.sum(axis=1)) - TIE * np.abs(scores).sum(axis=1)
+    two_sided = alternative == "two-sided"
+    observed = np.abs(scores.sum(axis=1)) if two_sided else scores.sum(axis=1)
+    bounds = observed - TIE * np.abs(scores).sum(axis=1)
     if num_seeds <= MAX_EXACT_SEEDS:
-        counts = [_count_all(row, bound) for row, bound in zip(scores, bounds, strict=True)]
-        return SignFlip(p=np.array(counts) / 2**num_seeds, error=np.zeros(num_rows))
-    p = (_count_drawn(scores, bounds, seed) + 1) / NUM_DRAWS
+        counts = np.array([_count_all(row, bound) for row, bound in zip(scores, bounds, strict=True)])
+        share = counts / 2**num_seeds
+        p = np.where(bounds > 0, 2 * share, 1.0) if two_sided else share
+        return SignFlip(p=p, error=np.zeros(num_rows))
+    p = (_count_drawn(scores, bounds, seed, two_sided) + 1) / NUM_DRAWS
     return SignFlip(p=p, error=np.sqrt(p * (1 - p) / NUM_DRAWS))
 
 
@@ -55,17 +64,15 @@ def smallest_p(num_seeds: int) -> float:
 
 
 def _count_all(scores: Float[np.ndarray, " seeds"], bound: float) -> int:
-    """How many of all flips have a sum at least `bound` away from 0.
+    """How many of all flips have a sum of at least `bound`.
 
     Every sum is one of the first half of the seeds plus one of the second: with one of them sorted, the
     pairs are counted without forming them.
     """
-    if bound <= 0:
-        return int(2 ** len(scores))
     half = len(scores) // 2
     left, right = _sums(scores[:half]), np.sort(_sums(scores[half:]))
     too_small = np.searchsorted(right, bound - left, side="left")
-    return int(2 * (len(left) * len(right) - too_small.sum()))
+    return int(len(left) * len(right) - too_small.sum())
 
 
 def _sums(scores: Float[np.ndarray, " seeds"]) -> Float[np.ndarray, " flips"]:
@@ -81,9 +88,9 @@ def _all_flips(num_seeds: int) -> Float[np.ndarray, "flips seeds"]:
 
 
 def _count_drawn(
-    scores: Float[np.ndarray, "rows seeds"], bounds: Float[np.ndarray, " rows"], seed: int
+    scores: Float[np.ndarray, "rows seeds"], bounds: Float[np.ndarray, " rows"], seed: int, two_sided: bool
 ) -> Float[np.ndarray, " rows"]:
-    """How many of the drawn flips have a sum at least `bound` away from 0, in chunks to bound memory."""
+    """How many of the drawn flips have a sum of at least `bound`, in chunks to bound memory."""
     rng = np.random.default_rng(seed)
     counts = np.zeros(len(scores))
     for start in range(0, NUM_DRAWS - 1, DRAWS_AT_ONCE):
@@ -91,5 +98,6 @@ def _count_drawn(
         flips = rng.integers(0, 2, size=(num_draws, scores.shape[1])) * 2.0 - 1.0
         for first in range(0, len(scores), ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
-            counts[some] += (np.abs(flips @ scores[some].T) >= bounds[some]).sum(axis=0)
+            sums = flips @ scores[some].T
+            counts[some] += ((np.abs(sums) if two_sided else sums) >= bounds[some]).sum(axis=0)
     return counts

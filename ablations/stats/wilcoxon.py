@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy import stats
+
+from ablations.stats.permutation import Alternative
 
 MAX_EXACT_SEEDS = 50
 DIGITS = 12
+SMALLEST = 1e-300
 
 
-def wilcoxon(scores: Float[np.ndarray, "rows seeds"]) -> Float[np.ndarray, " rows"]:
-    """Two-sided p-values for a centre of symmetry at 0; scores of 0 are left out.
+def wilcoxon(
+    scores: Float[np.ndarray, "rows seeds"], *, alternative: Alternative = "two-sided"
+) -> Float[np.ndarray, " rows"]:
+    """P-values for a centre of symmetry away from 0, or above it; scores of 0 are left out.
 
     Up to 50 seeds they are exact, tied scores sharing their mean rank; beyond, from the normal
     approximation with the correction for ties.
@@ -25,18 +30,24 @@ def wilcoxon(scores: Float[np.ndarray, "rows seeds"]) -> Float[np.ndarray, " row
     array([0.25])
     """
     if scores.shape[1] > MAX_EXACT_SEEDS:
-        return _approximate(scores)
-    return np.array([_exact(row[row != 0]) for row in scores])
+        return np.array([_approximate(row, alternative) for row in scores])
+    ranks = _doubled_ranks(scores)
+    patterns, pattern = np.unique(np.sort(ranks, axis=1), axis=0, return_inverse=True)
+    positive = np.where(scores > 0, ranks, 0).sum(axis=1)
+    p = np.empty(len(scores))
+    for i, ranked in enumerate(patterns):
+        tails, rows = _tails(tuple(ranked.tolist())), pattern == i
+        furthest = np.maximum(positive[rows], ranked.sum() - positive[rows])
+        p[rows] = tails[positive[rows]] if alternative == "greater" else np.minimum(1, 2 * tails[furthest])
+    return p
 
 
-def _exact(scores: Float[np.ndarray, " seeds"]) -> float:
-    if len(scores) == 0:
-        return 1.0
+def _doubled_ranks(scores: Float[np.ndarray, "rows seeds"]) -> Int[np.ndarray, "rows seeds"]:
+    """Twice the ranks of the sizes of the scores, which are integers also with ties; 0 for a score of 0."""
     size = np.abs(scores)
-    doubled = np.rint(2 * stats.rankdata(np.round(size / size.max(), DIGITS))).astype(int)
-    tails = _tails(tuple(sorted(doubled.tolist())))
-    total, positive = int(doubled.sum()), int(doubled[scores > 0].sum())
-    return float(min(1.0, 2 * tails[max(positive, total - positive)]))
+    size = np.round(size / np.maximum(size.max(axis=1, keepdims=True), SMALLEST), DIGITS)
+    ranks = stats.rankdata(size, axis=1) - (size == 0).sum(axis=1, keepdims=True)
+    return np.where(size == 0, 0, np.rint(2 * ranks)).astype(int)
 
 
 @lru_cache(maxsize=4096)
@@ -51,5 +62,7 @@ def _tails(ranks: Sequence[int]) -> Float[np.ndarray, " sums"]:
     return np.asarray(np.cumsum(chances[::-1])[::-1])
 
 
-def _approximate(scores: Float[np.ndarray, "rows seeds"]) -> Float[np.ndarray, " rows"]:
-    return np.array([stats.wilcoxon(row, method="approx").pvalue if row.any() else 1.0 for row in scores])
+def _approximate(scores: Float[np.ndarray, " seeds"], alternative: Alternative) -> float:
+    if not scores.any():
+        return 1.0
+    return float(stats.wilcoxon(scores, method="approx", alternative=alternative).pvalue)

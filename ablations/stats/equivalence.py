@@ -1,0 +1,54 @@
+"""Equivalence: evidence that an effect is smaller than a margin."""
+
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from ablations.stats.paired import one_sided_t
+from ablations.stats.permutation import sign_flip
+from ablations.stats.proportions import newcombe
+from ablations.stats.wilcoxon import wilcoxon
+
+Test = Literal["paired_t", "sign_flip", "wilcoxon"]
+
+
+def tost(scores: Float[np.ndarray, "rows seeds"], *, margin: float, test: Test) -> Float[np.ndarray, " rows"]:
+    """P-values for an effect inside the margin: the larger of two one-sided tests against its ends.
+
+    Scores without spread are judged by flipping signs, as a t test would be certain after two seeds.
+
+    Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J.
+    Pharmacokinet. Biopharm. 15 (1987), 657-680.
+    """
+    return np.maximum(_above(scores + margin, test), _above(margin - scores, test))
+
+
+def _above(scores: Float[np.ndarray, "rows seeds"], test: Test) -> Float[np.ndarray, " rows"]:
+    """P-values for a mean above 0."""
+    if test == "wilcoxon":
+        return wilcoxon(scores, alternative="greater")
+    if test == "sign_flip":
+        return sign_flip(scores, alternative="greater").p
+    p = one_sided_t(scores)
+    constant = np.isnan(p)
+    if constant.any():
+        p[constant] = sign_flip(scores[constant], alternative="greater").p
+    return p
+
+
+def rate_equivalence(
+    of: Float[np.ndarray, "rows seeds"], against: Float[np.ndarray, "rows seeds"], *, margin: float
+) -> Float[np.ndarray, " rows"]:
+    """P-values for two paired rates closer than the margin, by inverting Newcombe's interval.
+
+    The p is the smallest alpha whose interval of level 1 - 2 alpha lies inside the margin; 0.5 where the
+    observed difference does not.
+    """
+    low, high = np.zeros(len(of)), np.full(len(of), 0.5)
+    for _ in range(50):
+        middle = (low + high) / 2
+        left, right = newcombe(of, against, level=1 - 2 * middle)
+        inside = (left > -margin) & (right < margin)
+        low, high = np.where(inside, low, middle), np.where(inside, middle, high)
+    return high
