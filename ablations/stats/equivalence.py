@@ -21,7 +21,7 @@ def tost(scores: Float[np.ndarray, "rows seeds"], *, margin: float, test: Test) 
     Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J.
     Pharmacokinet. Biopharm. 15 (1987), 657-680.
     """
-    return np.maximum(_above(scores + margin, test), _above(margin - scores, test))
+    return np.asarray(np.maximum(_above(scores + margin, test), _above(margin - scores, test)))
 
 
 def _above(scores: Float[np.ndarray, "rows seeds"], test: Test) -> Float[np.ndarray, " rows"]:

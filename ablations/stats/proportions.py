@@ -22,7 +22,8 @@ def mcnemar(
     """
     num_of, num_against = ((of > against).sum(axis=1), (of < against).sum(axis=1))
     num_apart = num_of + num_against
-    return np.minimum(1.0, 2 * stats.binom.cdf(np.minimum(num_of, num_against), num_apart, 0.5))
+    tail = stats.binom.cdf(np.minimum(num_of, num_against), num_apart, 0.5)
+    return np.asarray(np.minimum(1.0, 2 * tail))
 
 
 def wilson(
@@ -62,7 +63,7 @@ def newcombe(
     def reach(
         left: Float[np.ndarray, " rows"], right: Float[np.ndarray, " rows"]
     ) -> Float[np.ndarray, " rows"]:
-        return np.sqrt(np.maximum(left**2 - 2 * phi * left * right + right**2, 0.0))
+        return np.asarray(np.sqrt(np.maximum(left**2 - 2 * phi * left * right + right**2, 0.0)))
 
     difference = rate_of - rate_against
     low = difference - reach(rate_of - low_of, high_against - rate_against)
