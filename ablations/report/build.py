@@ -5,7 +5,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from ablations.design import Design
 from ablations.effects import Effects
 from ablations.errors import Json
-from ablations.report import answer, arms, comparisons, curves, methods, question, searches
+from ablations.report import (
+    answer,
+    arms,
+    comparisons,
+    curves,
+    interactions,
+    methods,
+    question,
+    scalars,
+    searches,
+)
 from ablations.report.document import Block, Callout, Report, Section
 from ablations.report.evidence import Evidence
 from ablations.report.provenance import provenance as provenance_section
@@ -18,8 +28,10 @@ SECTIONS: tuple[tuple[str, str, Builder], ...] = (
     ("effects", "Effects", comparisons.primary),
     ("search", "Search", searches.search),
     ("other-contrasts", "Other contrasts", comparisons.others),
+    ("interactions", "Interactions", interactions.interactions),
     ("against", "Across levels", curves.against_factor),
     ("curves", "Learning curves", curves.learning_curves),
+    ("scalars", "Learned scalars", scalars.learned_scalars),
     ("arms", "Every arm", arms.arms),
     ("failures", "Failures", arms.failures),
     ("exploratory", "Exploratory effects", comparisons.exploratory),

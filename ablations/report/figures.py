@@ -86,10 +86,10 @@ def _page_size(plot: Plot, index: int) -> tuple[float, float]:
         return (340, 64 + 34 * slots) if index == 1 else (720, 58 + 27 * slots)
     if isinstance(plot, Lines):
         return (640, 300) if len(plot.panels) == 1 else (328, 226)
+    if not plot.annotate:
+        return 328, 226
     panel = plot.panels[index]
-    num_columns, num_rows = len(panel.x_names), len(panel.y_names)
-    width = min(640, max(340, 90 + 62 * num_columns)) if plot.annotate else 340
-    return width, 64 + 26 * num_rows if num_rows <= 12 else 260
+    return min(640, max(328, 90 + 62 * len(panel.x_names))), 64 + 26 * len(panel.y_names)
 
 
 def _paper_canvas(plot: Plot) -> Canvas:

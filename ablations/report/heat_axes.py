@@ -16,14 +16,12 @@ from ablations.report.numbers import difference, number
 from ablations.report.palette import DIVERGING, SEQUENTIAL, Theme
 from ablations.report.plots import Heat, HeatPanel
 
-MAX_VECTOR_CELLS = 600
-
 
 def heat(ax: Axes, plot: Heat, panel: HeatPanel, theme: Theme) -> None:
     """A grid of coloured cells, with their values where they are few."""
     values = np.array([array(row) for row in panel.values], dtype=float)
     scale, colours = colour_scale(plot)
-    if values.size <= MAX_VECTOR_CELLS:
+    if plot.annotate:
         ax.pcolormesh(values, cmap=colours, norm=scale, edgecolors=theme["surface"], linewidth=1)
         ax.set_ylim(len(panel.values), 0)
         offset = 0.5

@@ -25,6 +25,8 @@ def lines(ax: Axes, plot: Lines, panel: LinePanel, theme: Theme) -> None:
     for index, series in enumerate(panel.series):
         _series(ax, series, theme, dodge=(index - (len(panel.series) - 1) / 2) * DODGE)
     plain_axes(ax, theme, grid="y")
+    if plot.zero:
+        ax.axhline(0, color=theme["muted"], linewidth=1, zorder=1)
     if panel.title:
         ax.set_title(panel.title, loc="left", color=theme["ink"], fontweight="bold")
     ax.set_xlabel(plot.x_label, color=theme["muted"])
@@ -123,6 +125,8 @@ def y_limits(plot: Lines) -> tuple[float, float] | None:
     if not every:
         return None
     low, high = min(every), max(every)
+    if plot.zero:
+        low, high = min(low, 0.0), max(high, 0.0)
     if plot.y_log:
         return low / 1.15, high * 1.15
     air = 0.05 * (high - low) or abs(high) * 0.05 or 1.0

@@ -92,6 +92,7 @@ class Lines:
     x_ticks: tuple[float, ...] = ()
     x_names: tuple[str, ...] = ()
     columns: int = 0
+    zero: bool = False
 
     def to_json(self) -> dict[str, Json]:
         panels: list[Json] = [
