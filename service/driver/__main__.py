@@ -15,13 +15,12 @@ from typing import Any
 import ray
 
 from ablations.design import compile_design
-from ablations.spec import Resources as StudyResources
-from ablations.spec import parse_study
+from ablations.spec import Study, parse_study
 from service.driver import dispenser
 from service.driver.client import Stale, connect
 from service.driver.dispenser import Board
 from service.driver.feed import Feed, Step
-from service.driver.preparation import Place, Preparation, place
+from service.driver.preparation import Preparation, place
 from service.driver.slots import SWITCHES, Resources, run_slots
 from service.driver.watchdog import Watchdog, exit_now
 from trainables.catalogue import load_catalogue
@@ -41,14 +40,16 @@ class Driver:
         self._board = board
         self._datasets_dir = datasets_dir
         study = parse_study(work["study"]["spec"])
+        probe = _probe(study)
         self._resources = study.resources
-        self._device = "cuda" if study.resources.gpus else "cpu"
+        self._device = _device(study)
         catalogue = load_catalogue(datasets_dir)
         self._design = compile_design(study, catalogue.manifest(study.trainable))
         self._rows = {row["id"]: row for row in work["trials"]}
         self._feed = Feed(self._design, work["trials"])
-        where = _place(self._device, study.resources)
-        self._preparation = Preparation(catalogue, self._design, datasets_dir=datasets_dir, place=where)
+        self._preparation = Preparation(
+            catalogue, self._design, datasets_dir=datasets_dir, place=lambda: ray.get(probe)
+        )
         self._num_ended = 0
 
     def begin(self) -> None:
@@ -108,13 +109,19 @@ class Driver:
         return f"{how} [{self._num_ended}] {name}{seconds}{metrics}{reason}"
 
 
-def _place(device: str, resources: StudyResources) -> Place:
-    """Where trials will run: like this node, or, on GPUs, like the worker that a probe lands on."""
-    if device == "cpu":
-        return place(device, resources.cpus)
-    probe = ray.remote(place).options(num_cpus=resources.cpus, num_gpus=resources.gpus)
-    found: Place = ray.get(probe.remote(device, resources.cpus))
-    return found
+def _probe(study: Study) -> Any:
+    """Where trials will run, asked of a worker of their kind; its process is then a slot's, torch imported.
+
+    On CPUs it waits for nobody's place, on GPUs for one like the trials'.
+    """
+    resources = study.resources
+    device = _device(study)
+    amounts = {"num_cpus": 0} if device == "cpu" else {"num_cpus": resources.cpus, "num_gpus": resources.gpus}
+    return ray.remote(place).options(**amounts).remote(device, resources.cpus)
+
+
+def _device(study: Study) -> str:
+    return "cuda" if study.resources.gpus else "cpu"
 
 
 class Exit:
@@ -142,6 +149,8 @@ def main() -> None:
     study_id, attempt = sys.argv[1], int(sys.argv[2])
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(asctime)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
+    # Tune misses the result files that it was told not to write.
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
     os.environ.update(SWITCHES)
     namespace = f"ablate-{study_id}-a{attempt}"
     ray.init(namespace=namespace, log_to_driver=False, logging_level=logging.WARNING)

@@ -1,7 +1,8 @@
 """What a trial needs before it may be leased: its data on disk, and the fingerprint of all it depends on."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,7 +13,6 @@ from trainables.catalogue import Catalogue
 from trainables.data.vision import prepare
 from trainables.errors import TrainableError
 from trainables.training.lease import Lease
-from trainables.training.numerics import environment
 
 DATASET = "dataset"
 
@@ -30,13 +30,15 @@ class Place:
 class Preparation:
     """Makes leases. Each dataset is fetched once, by the driver, before anything depends on it."""
 
-    def __init__(self, catalogue: Catalogue, design: Design, *, datasets_dir: Path, place: Place) -> None:
+    def __init__(
+        self, catalogue: Catalogue, design: Design, *, datasets_dir: Path, place: Callable[[], Place]
+    ) -> None:
         self._catalogue = catalogue
         self._trainable = design.manifest.name
         self._readings = _readings(design)
         self._metrics = [reading.name for reading in design.readings if reading.kind == "metric"]
         self._datasets_dir = datasets_dir
-        self._place = place
+        self._place = cache(place)
         self._data: dict[str, str | TrainableError] = {}
 
     def task(self, trial_id: str, settings: Mapping[str, Json], seed: int) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class Preparation:
         Raises: PluginMissing, DataUnavailable.
         """
         data = self._data_fingerprint(settings.get(DATASET))
+        place = self._place()
         lease = Lease(
             trial_id=trial_id,
             settings=dict(settings),
@@ -53,10 +56,10 @@ class Preparation:
                 settings=settings,
                 seed=seed,
                 code=self._catalogue.code_digests(self._trainable, settings),
-                torch=self._place.torch,
-                numerics=self._place.numerics,
-                threads=self._place.threads,
-                hardware=self._place.hardware,
+                torch=place.torch,
+                numerics=place.numerics,
+                threads=place.threads,
+                hardware=place.hardware,
                 data=data,
             ),
             data_fingerprint=data,
@@ -89,7 +92,10 @@ def _readings(design: Design) -> tuple[int | Literal["best_validation"], ...]:
 
 
 def place(device: str, threads: int) -> Place:
-    """This process's place, for trials on this device with this many threads."""
+    """This process's place, for trials on this device with this many threads. Imports torch."""
+    # Only here: the driver runs this on a worker and stays without torch itself.
+    from trainables.training.numerics import environment
+
     here = environment(device, threads)
     return Place(
         torch=str(here["torch"]),
