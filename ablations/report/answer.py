@@ -24,8 +24,9 @@ def answer(evidence: Evidence) -> list[Block]:
         return [*_without_contrast(evidence), *cautions(evidence)]
     measure = evidence.measure(judged.metric)
     blocks: list[Block] = []
-    if evidence.effects.interim:
-        blocks += [Paragraph(phrases=_so_far(judged), lead=True)]
+    if all(row.verdict is None for row in judged.rows):
+        blocks += [Paragraph(phrases=_unjudged(evidence, judged), lead=True)]
+        blocks += [Paragraph(phrases=_extremes(judged, measure))]
     elif len(judged.rows) == 1:
         blocks += [Paragraph(phrases=_single(judged, measure), lead=True)]
     else:
@@ -36,12 +37,14 @@ def answer(evidence: Evidence) -> list[Block]:
     return [*blocks, *cautions(evidence)]
 
 
-def _so_far(judged: ContrastEffects) -> tuple[Phrase, ...]:
+def _unjudged(evidence: Evidence, judged: ContrastEffects) -> tuple[Phrase, ...]:
     num = count(len(judged.rows), "comparison")
-    return (
-        f"The study is still running: {num} can be estimated from the seeds finished so far. ",
-        "Estimates may move; p-values and verdicts are given at the end only.",
-    )
+    if evidence.effects.interim:
+        return (
+            f"The study is still running: {num} can be estimated from the seeds finished so far. ",
+            "Estimates may move; p-values and verdicts are given at the end only.",
+        )
+    return (f"Verdicts are withheld on {num}; the reason is given below.",)
 
 
 def _single(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
@@ -204,13 +207,23 @@ def cautions(evidence: Evidence) -> list[Block]:
                 text="Failed and cancelled trials are holes: a comparison that needs one drops its seed.",
             )
         )
-    tuning = evidence.design.study.tuning
-    if tuning is not None and evidence.varying and tuning.repeats == 1:
-        blocks.append(
-            Callout(
-                tone="note",
-                title="Conditional on these tuned settings",
-                text="Every arm was tuned once with the same budget; another search might have found others.",
-            )
-        )
-    return blocks
+    return [*blocks, *_fragile(evidence), *_notes(evidence)]
+
+
+def _fragile(evidence: Evidence) -> list[Block]:
+    rows = evidence.primary.rows if evidence.primary is not None else ()
+    num = sum(row.sensitivity is not None and row.sensitivity.flips for row in rows)
+    if not num:
+        return []
+    title = f"{count(num, 'verdict')} would change with other values in the holes"
+    text = (
+        "Filled with the worst, or the best, value there could be, the missing trials would decide otherwise."
+    )
+    return [Callout(tone="warning", title=title, text=text)]
+
+
+def _notes(evidence: Evidence) -> list[Block]:
+    """What must be said beside every verdict, once."""
+    own = evidence.primary.notes if evidence.primary is not None else ()
+    notes = dict.fromkeys((*evidence.effects.notes, *own))
+    return [Callout(tone="note", title=note[:1].upper() + note[1:]) for note in notes]

@@ -9,6 +9,13 @@ from ablations.report.numbers import compact, count, decimals_for, interval_name
 from ablations.report.plots import Figure, Forest, ForestRow, slug
 
 MAX_OPEN_ROWS = 24
+SETTLE = "seeds that would settle the row, from its spread and the margin"
+TEST_NAMES = {
+    "paired_t": "Paired t test",
+    "sign_flip": "Exact sign-flip test",
+    "wilcoxon": "Wilcoxon test",
+    "mcnemar": "Exact McNemar test",
+}
 MAX_ROWS = 2000
 
 
@@ -26,7 +33,8 @@ def others(evidence: Evidence) -> list[Block]:
     rest = [c for c in evidence.effects.contrasts if c is not evidence.primary]
     return [
         Fold(
-            title=f"{c.name} on {c.metric} ({count(len(c.rows), 'row')})", blocks=tuple(contrast(evidence, c))
+            title=f"{c.name} on {c.metric} ({count(len(c.rows), 'row')}{', post hoc' if c.post_hoc else ''})",
+            blocks=tuple(contrast(evidence, c)),
         )
         for c in rest
     ]
@@ -42,17 +50,25 @@ def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
     top, tail = rows[:MAX_OPEN_ROWS], rows[MAX_OPEN_ROWS:]
     blocks: list[Block] = [
         Paragraph(phrases=(_explanation(evidence, judged),)),
-        _forest(name, measure, top, judged.alpha),
+        *_notes(judged.notes),
+        _forest(name, measure, top, judged),
         effects_table(top, measure, judged.alpha),
     ]
     if tail:
         rest = (
-            _forest(f"{name}-rest", measure, tail, judged.alpha) if len(tail) <= 4 * MAX_OPEN_ROWS else None,
+            _forest(f"{name}-rest", measure, tail, judged) if len(tail) <= 4 * MAX_OPEN_ROWS else None,
             effects_table(tail, measure, judged.alpha),
         )
         title = f"The other {count(len(tail), 'row')}"
         blocks.append(Fold(title=title, blocks=tuple(b for b in rest if b is not None)))
+    if any(row.of_mean is not None for row in rows):
+        more = effect_details(rows[:MAX_ROWS], measure)
+        blocks.append(Fold(title="More about each row", blocks=(more,)))
     return blocks
+
+
+def _notes(notes: Sequence[str]) -> list[Block]:
+    return [Callout(tone="note", title=note[:1].upper() + note[1:]) for note in notes]
 
 
 def _by_stratum(rows: Sequence[EffectRow]) -> list[EffectRow]:
@@ -63,27 +79,34 @@ def _by_stratum(rows: Sequence[EffectRow]) -> list[EffectRow]:
 
 def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     asked = evidence.question(judged)
-    words = {"paired_t": "Paired t test", "sign_flip": "Exact sign-flip test", "wilcoxon": "Wilcoxon test"}
     kind = "Differences in the share of seeds" if asked.kind == "rate" else f"Differences in {judged.metric}"
     averaged = f", averaged over {listing(asked.over)}" if asked.over else ""
     where = selection_text(evidence.selection(judged.name))
     where = f" where {where}" if where else ""
     correction = {"holm": "Holm", "bh": "Benjamini-Hochberg", "none": "no"}[judged.correction]
+    margin = ""
+    if judged.margin is not None:
+        margin = f" Differences within \N{PLUS-MINUS SIGN}{compact(judged.margin)} count as none."
     corrected = f"{correction} correction over {count(len(judged.rows), 'row')}"
     return (
         f"{kind} between arms that share a seed{where}{averaged}. "
-        f"{words[judged.test]}, {corrected}, \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}."
+        f"{TEST_NAMES.get(judged.test, judged.test)}, {corrected},"
+        f" \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}.{margin}"
     )
 
 
-def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], alpha: float) -> Figure:
+def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: ContrastEffects) -> Figure:
+    log = judged.scale == "log"
     return Figure(
         name=name,
-        caption=f"Differences in {measure.name} with {interval_name(alpha)}s. Filled marks are decided.",
+        caption=(
+            f"{'Log ratios' if log else 'Differences'} of {measure.name} with"
+            f" {interval_name(judged.alpha)}s. Filled marks are decided."
+        ),
         plot=Forest(
             rows=tuple(
                 ForestRow(
-                    label=f"{compact(row.of)} \N{MINUS SIGN} {compact(row.against)}",
+                    label=_label(row, judged.shape),
                     heading=levels_text(row.within),
                     estimate=row.estimate,
                     low=row.low,
@@ -92,10 +115,15 @@ def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], alpha: float
                 )
                 for row in rows
             ),
-            x_label=f"difference in {measure.name}",
+            x_label=f"{'log ratio' if log else 'difference'} in {measure.name}",
             better="right" if measure.goal == "maximize" else "left",
+            margin=judged.margin,
         ),
     )
+
+
+def _label(row: EffectRow, shape: str) -> str:
+    return compact(row.of) if shape == "trend" else f"{compact(row.of)} \N{MINUS SIGN} {compact(row.against)}"
 
 
 def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> Table:
@@ -107,6 +135,9 @@ def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> 
     with_p = any(row.p is not None for row in rows)
     adjusted = any(row.p_adjusted is not None for row in rows)
     with_verdict = any(row.verdict is not None for row in rows)
+    with_ratio = any(row.ratio is not None for row in rows)
+    with_seeds = any(row.seeds_needed is not None for row in rows)
+    with_notes = any(row.notes for row in rows)
     columns = [
         *(Column(name=name, kind=Kind.NAME) for name in strata),
         Column(name="of", kind=Kind.NAME),
@@ -118,11 +149,14 @@ def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> 
             help=f"of minus against, in {measure.label}",
         ),
         Column(name=interval_name(alpha), kind=Kind.INTERVAL, decimals=decimals),
+        *([Column(name="ratio", kind=Kind.NUMBER, help="the same as a factor")] if with_ratio else []),
         *([Column(name="p", kind=Kind.P)] if with_p else []),
         *([Column(name="adjusted p", kind=Kind.P)] if with_p and adjusted else []),
         Column(name="n", kind=Kind.COUNT, help="seeds behind the difference"),
         Column(name="holes", kind=Kind.COUNT, help="seeds without a result on either side"),
         *([Column(name="verdict", kind=Kind.VERDICT)] if with_verdict else []),
+        *([Column(name="seeds to settle", kind=Kind.COUNT, help=SETTLE)] if with_seeds else []),
+        *([Column(name="note")] if with_notes else []),
     ]
     cells = [
         (
@@ -131,15 +165,54 @@ def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> 
             compact(row.against),
             row.estimate,
             (row.low, row.high),
+            *([row.ratio.estimate if row.ratio else None] if with_ratio else []),
             *([row.p] if with_p else []),
             *([row.p_adjusted] if with_p and adjusted else []),
             row.n,
             row.holes,
             *([row.verdict] if with_verdict else []),
+            *([row.seeds_needed] if with_seeds else []),
+            *(["; ".join(row.notes)] if with_notes else []),
         )
         for row in rows
     ]
     return Table(columns=tuple(columns), rows=tuple(cells))
+
+
+def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
+    """Both sides, the other estimators and the other tests of each row."""
+    decimals = decimals_for(row.sd for row in rows)
+    strata = list(dict.fromkeys(name for row in rows for name in row.within))
+    known = (name for row in rows for name, p in row.others.items() if p is not None)
+    tests = [name for name in dict.fromkeys(known) if not name.endswith("_error")]
+    columns = (
+        *(Column(name=name, kind=Kind.NAME) for name in (*strata, "of", "against")),
+        Column(name="mean of", kind=Kind.NUMBER, decimals=decimals, help=f"{measure.name} of the first side"),
+        Column(name="mean against", kind=Kind.NUMBER, decimals=decimals),
+        Column(name="sd", kind=Kind.NUMBER, decimals=decimals, help="of the paired differences over seeds"),
+        Column(name="d_z", kind=Kind.DIFFERENCE, decimals=2, help="mean difference over its sd"),
+        Column(name="median", kind=Kind.DIFFERENCE, decimals=decimals),
+        Column(name="bootstrap", kind=Kind.INTERVAL, decimals=decimals, help="BCa interval"),
+        Column(name="pairing", kind=Kind.NUMBER, decimals=2, help="correlation of the two sides over seeds"),
+        *(Column(name=f"p {name.replace('_', ' ')}", kind=Kind.P) for name in tests),
+    )
+    cells = tuple(
+        (
+            *(None if name not in row.within else compact(row.within[name]) for name in strata),
+            compact(row.of),
+            compact(row.against),
+            row.of_mean,
+            row.against_mean,
+            row.sd,
+            row.effect_size,
+            row.median,
+            (row.bootstrap.low, row.bootstrap.high) if row.bootstrap else None,
+            row.pairing,
+            *(row.others.get(name) for name in tests),
+        )
+        for row in rows
+    )
+    return Table(columns=columns, rows=cells)
 
 
 def exploratory(evidence: Evidence) -> list[Block]:

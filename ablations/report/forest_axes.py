@@ -43,6 +43,8 @@ def forest(ax: Axes, plot: Forest, theme: Theme, *, narrow: bool = False) -> Non
         _whisker(ax, slot, row, theme)
         slot += 1
     plain_axes(ax, theme, grid="x")
+    if plot.margin is not None:
+        ax.axvspan(-plot.margin, plot.margin, color=theme["blue"], alpha=0.1, linewidth=0, zorder=0)
     ax.axvline(0, color=theme["muted"], linewidth=1, zorder=1)
     ax.set_ylim(slot - 0.4, -0.6)
     if narrow:

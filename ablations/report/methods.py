@@ -8,6 +8,7 @@ TESTS = {
     "paired_t": "the paired t test",
     "sign_flip": "the exact sign-flip test",
     "wilcoxon": "the Wilcoxon signed-rank test",
+    "mcnemar": "McNemar's exact test",
 }
 CORRECTIONS = {
     "holm": "Holm's step-down method",
@@ -67,7 +68,7 @@ def _inference(evidence: Evidence) -> str:
         "Two arms match when they differ in the judged factor and agree on every other factor that applies"
         " to both. An effect is the difference within a seed, averaged over the matched arms to one score a"
         f" seed, summarised over seeds with a t interval of {level} %. Verdicts rest on"
-        f" {TESTS[judged.test]}; p-values within one contrast are adjusted by"
+        f" {TESTS.get(judged.test, judged.test)}; p-values within one contrast are adjusted by"
         f" {CORRECTIONS[judged.correction]} and compared with {compact(judged.alpha)}. Only the primary"
         " contrast carries verdicts: better or worse by the goal of the metric, inconclusive where the data"
         " do not decide. Everything else is exploratory."

@@ -39,6 +39,7 @@ class Forest:
     rows: tuple[ForestRow, ...]
     x_label: str
     better: Literal["right", "left"] | None
+    margin: float | None = None
 
     def to_json(self) -> dict[str, Json]:
         return {"plot": "forest", "x_label": self.x_label, "rows": [row.to_json() for row in self.rows]}

@@ -93,7 +93,7 @@ def test_section_that_cannot_be_built_is_an_error_card_and_the_rest_stands():
     assert isinstance(card, Callout)
     assert card.tone == "error"
     assert "test_loss" in card.text
-    assert isinstance(section(report, "effects").blocks[-1], Table)
+    assert any(isinstance(b, Table) for b in section(report, "effects").blocks)
     assert "This section could not be built" in html.render(report)
     assert "This section could not be built" in markdown.render(report)
 
@@ -205,3 +205,45 @@ def test_provenance_holds_what_is_needed_to_run_again():
     assert ("study", "0192f0aa51b87c0e") in facts.rows
     assert ("versions.torch", "2.9.1+cpu") in facts.rows
     assert parse_study(loads_yaml(code.text)) == example_design().study
+
+
+def with_rows(effects, **changes):
+    """The effects with fields of every row of the primary contrast replaced."""
+    contrasts = tuple(
+        replace(c, rows=tuple(replace(row, **changes) for row in c.rows)) if c.primary else c
+        for c in effects.contrasts
+    )
+    return replace(effects, contrasts=contrasts)
+
+
+def test_withheld_verdicts_are_told_with_their_reason():
+    design = example_design(SMALL)
+    records = example_records(design)
+    _, effects = judged(design, records)
+    withheld = replace(with_rows(effects, verdict=None), notes=("extended after its results were known",))
+    report = report_of(design, records, effects=withheld)
+    assert words(report, "answer").startswith("Verdicts are withheld on 1 comparison")
+    titles = [b.title for b in section(report, "answer").blocks if isinstance(b, Callout)]
+    assert titles == ["Extended after its results were known"]
+
+
+def test_margin_equivalence_and_seeds_needed_are_shown():
+    margin = {"margin": {"test_accuracy": 0.5}}
+    report = example_report({"analysis": margin, "seeds": 5})
+    assert "\N{PLUS-MINUS SIGN}0.5 count as none" in words(report, "effects")
+    html.render(report)
+    narrow = example_report({"analysis": {"margin": {"test_accuracy": 0.001}}, "seeds": 3})
+    table = next(b for b in section(narrow, "effects").blocks if isinstance(b, Table))
+    column = [c.name for c in table.columns].index("seeds to settle")
+    assert all(row[column] is None or row[column] > 3 for row in table.rows)
+    assert any(row[column] is not None for row in table.rows)
+
+
+def test_rates_of_single_arms_name_their_test():
+    analysis = {"contrasts": {"each": {"vary": "scalars", "within": ["depth"]}}, "primary": "each"}
+    factors = {"scalars": ["none", "shared"], "depth": [10, 25]}
+    metrics = [{"name": "collapsed", "of": "test_accuracy", "below": 0.8}]
+    report = example_report({"factors": factors, "analysis": analysis, "metrics": metrics})
+    assert "Exact McNemar test" in words(report, "effects")
+    assert "McNemar's exact test" in words(report, "methods")
+    html.render(report)

@@ -61,7 +61,13 @@ def test_numbers_of_the_primary_contrast_are_those_of_the_effects(page):
     primary = next(c for c in effects.to_json()["contrasts"] if c["primary"])
     shown = Counter(page.numbers["effects"])
     names = ("estimate", "low", "high", "p", "p_adjusted", "n", "holes")
-    assert shown == Counter(float(row[name]) for row in primary["rows"] for name in names)
+    names += ("of_mean", "against_mean", "sd", "effect_size", "median", "pairing")
+    wanted = [float(row[name]) for row in primary["rows"] for name in names]
+    wanted += [row["bootstrap"][end] for row in primary["rows"] for end in ("low", "high")]
+    wanted += [
+        row["others"][test] for row in primary["rows"] for test in ("paired_t", "sign_flip", "wilcoxon")
+    ]
+    assert shown == Counter(wanted)
 
 
 def test_every_effect_is_on_the_page(page):
