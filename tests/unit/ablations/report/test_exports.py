@@ -1,0 +1,70 @@
+"""LaTeX and CSV: the same numbers, and names that cannot break out."""
+
+import csv
+import doctest
+import io
+import re
+
+from ablations.report import latex, sheets
+from tests.unit.ablations.report.example import (
+    SMALL,
+    example_design,
+    example_records,
+    example_report,
+    judged,
+)
+
+
+def rows_of(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_trials_are_written_in_full():
+    design = example_design()
+    records = example_records(design)
+    rows = rows_of(sheets.trials(design, records))
+    assert len(rows) == 400
+    for row, record in zip(rows, records, strict=True):
+        assert int(row["seed"]) == record.seed
+        assert row["factor.depth"] == str(record.settings["depth"])
+        if record.state == "done":
+            assert float(row["test_accuracy"]) == record.metrics["test_accuracy"]
+        else:
+            assert row["test_accuracy"] == ""
+            assert row["reason"] == record.reason
+
+
+def test_effects_are_those_of_the_json():
+    design = example_design()
+    _, found = judged(design, example_records(design))
+    rows = rows_of(sheets.effects(found))
+    wanted = [row for contrast in found.contrasts for row in contrast.rows]
+    wanted += [*found.exploratory, *found.interactions]
+    assert [float(row["estimate"]) for row in rows] == [row.estimate for row in wanted]
+    assert [row["verdict"] for row in rows if row["kind"] == "primary"] == [
+        row.verdict for row in found.contrasts[0].rows
+    ]
+
+
+def test_latex_tables_are_balanced_and_hold_the_effects():
+    text = latex.render(example_report())
+    assert text.count(r"\begin{longtable}") == text.count(r"\end{longtable}") == 2
+    unescaped = re.sub(r"\\[{}]", "", text)
+    assert unescaped.count("{") == unescaped.count("}")
+    assert "+0.34 & {[+0.14, +0.53]} & 0.004 & 0.011 & 10 & 0 & better" in text
+    assert r"\textbf{0.969} $\pm$ 0.008" in text
+    assert "standard deviation over seeds" in text
+    for table in text.split(r"\begin{longtable}")[1:]:
+        width = len(re.match(r"\{([lr]+)\}", table)[1])
+        body = table.split(r"\endfoot")[1]
+        lines = [line for line in body.splitlines() if line.endswith(r"\\")]
+        assert {len(re.split(r"(?<!\\)&", line)) for line in lines} == {width}
+
+
+def test_names_cannot_break_out_of_latex():
+    assert doctest.testmod(latex).failed == 0
+    hostile = r"\input{secret} $x$ & 100% #1 ~^_"
+    contrast = {"vary": "scalars", "within": ["depth"], "over": ["beta_init"]}
+    analysis = {"contrasts": {hostile: contrast}, "primary": hostile}
+    assert r"\input" not in latex.render(example_report({**SMALL, "name": hostile, "analysis": analysis}))
+    assert r"\input" not in latex.escape(hostile)
