@@ -6,9 +6,11 @@ which trials there are, {"id": {"sleep_s": 0.1, "epochs": 2, "dies": false}}, an
 
 import json
 import os
+import resource
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import ray
 
 from service.driver import dispenser
+from service.driver.client import Internal, connect
 from service.driver.slots import SWITCHES, Resources, run_slots
 from tests.unit.service.driver.fakes import FakeInternal, task
 from trainables.training.lease import Outcome, Report, Source
@@ -73,13 +76,20 @@ class FiledInternal(FakeInternal):
         fresh.replace(self._path)
 
 
+def _service(plan: dict[str, Any]) -> Callable[[], Internal]:
+    """A real service, where the plan names one, or one in memory."""
+    if "service" in plan:
+        return partial(connect, *plan["service"])
+    return partial(FiledInternal, list(plan["trials"]), plan["results"])
+
+
 def main() -> None:
     """Run the plan on the cluster that RAY_ADDRESS names."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     os.environ.update(SWITCHES)
     namespace = f"test-{os.getpid()}"
     ray.init(namespace=namespace, log_to_driver=False, logging_level="WARNING")
-    board = dispenser.start(partial(FiledInternal, list(plan["trials"]), plan["results"]), "dispenser")
+    board = dispenser.start(_service(plan), "dispenser")
     board.open()
     board.add([task(i, **settings) for i, settings in plan["trials"].items()], recall=False)
     board.close()
@@ -99,8 +109,15 @@ def main() -> None:
         )
     seconds = time.monotonic() - began
     state = "cancelled" if board.standing()["desired"] == "cancel" else "done"
-    assert board.finish(state, None, timeout_s=10.0)
-    sys.stdout.write(json.dumps({"seconds": seconds}) + "\n")
+    assert board.finish(state, None, timeout_s=60.0)
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    told = {
+        "seconds": seconds,
+        "seconds_delivered": time.monotonic() - began,
+        "driver_cpu_s": usage.ru_utime + usage.ru_stime,
+        "driver_mib": usage.ru_maxrss / 1024,
+    }
+    sys.stdout.write(json.dumps(told) + "\n")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,12 @@ def outcome(trial_id: str, state: str = "done", **fields: Any) -> dict[str, Any]
 
 def task(trial_id: str, **settings: Any) -> dict[str, Any]:
     """A trial as the driver hands it to the dispenser."""
-    lease = {"trial_id": trial_id, "settings": settings, "seed": 0, "fingerprint": trial_id.encode().hex()}
+    lease = {
+        "trial_id": trial_id,
+        "settings": settings,
+        "seed": 0,
+        "fingerprint": trial_id.encode().hex()[-64:],
+    }
     return {"id": trial_id, "lease": {**lease, "data_fingerprint": None, "readings": []}, "metrics": []}
 
 
