@@ -82,15 +82,16 @@ def nodes(shapes: Sequence[Mapping[str, float]]) -> Iterator[Nodes]:
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
     env = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)}
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.integration.nodes", str(folder), json.dumps(list(shapes))],
-        # Here Ray notes the newest cluster, for whoever asks for "auto"; nobody should find this one.
-        env={**os.environ, **env, "RAY_TMPDIR": str(folder)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=(folder / "nodes.log").open("w"),
-        text=True,
-    )
+    with (folder / "nodes.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.integration.nodes", str(folder), json.dumps(list(shapes))],
+            # Here Ray notes the newest cluster, for whoever asks for "auto"; nobody should find this one.
+            env={**os.environ, **env, "RAY_TMPDIR": str(folder)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
     try:
         assert process.stdout is not None
         address = process.stdout.readline().strip()

@@ -11,11 +11,7 @@ import pytest
 
 from tests.integration.nodes import Nodes, Run, nodes
 
-pytestmark = [
-    pytest.mark.integration,
-    # Ray leaves its own sockets and log files to the garbage collector.
-    pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
