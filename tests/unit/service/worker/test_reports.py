@@ -1,0 +1,117 @@
+"""When reports are built, from a real ledger, and how a study ends with them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablations.design import compile_design, planned_trials
+from ablations.spec import parse_study
+from service.ledger import attempts, migrate, open_ledger, studies, trials
+from service.ledger.studies import NewTrial, StudyRow
+from service.worker.reports import INTERIM_S, ReportBuilder
+from tests.ledger_samples import outcome
+from tests.unit.ablations.manifests import MLP
+from tests.unit.ablations.studies import SMALL
+
+
+class Scene:
+    """A running study of twelve trials, and a clock that only a test moves."""
+
+    def __init__(self, folder: Path) -> None:
+        url = f"sqlite:///{folder / 'ledger.db'}"
+        migrate(url)
+        self.ledger = open_ledger(url)
+        self.now = 0.0
+        self.builder = ReportBuilder(self.ledger, lambda _name: MLP, clock=lambda: self.now)
+        planned = [
+            NewTrial(
+                id=f"t{n}",
+                arm_id=trial.arm.id,
+                arm=trial.arm.label,
+                levels=trial.arm.levels,
+                settings=trial.arm.settings,
+                seed=trial.seed,
+                phase=trial.phase,
+            )
+            for n, trial in enumerate(planned_trials(compile_design(parse_study(SMALL), MLP)))
+        ]
+        with self.ledger.write() as tx:
+            self.id = studies.create(
+                tx, study_id="a" * 24, project="p", name="small", spec=SMALL, labels={}, planned=planned
+            ).id
+            attempts.begin(tx, self.id)
+            attempts.start(tx, self.id, 1)
+
+    def end(self, *numbers: int, state: str = "done") -> None:
+        ids = [f"t{n}" for n in numbers]
+        with self.ledger.write() as tx:
+            trials.lease(tx, self.id, 1, ids)
+            results = [outcome(i, state, accuracy=0.5 + 0.03 * int(i[1:])) for i in ids]
+            trials.commit(tx, self.id, 1, results)
+
+    def study(self) -> StudyRow:
+        with self.ledger.read() as tx:
+            return studies.get(tx, self.id)
+
+    def effects(self) -> Any:
+        with self.ledger.read() as tx:
+            built = studies.build(tx, self.id)
+        return built.effects if built is not None else None
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    scene = Scene(tmp_path)
+    yield scene
+    scene.ledger.close()
+
+
+def test_interim_builds_follow_the_ledger_but_not_too_often(scene: Scene) -> None:
+    scene.end(0)
+    assert scene.builder.build_due() == 1
+    assert scene.builder.build_due() == 0
+    scene.end(1)
+    assert scene.builder.build_due() == 0
+    scene.now = INTERIM_S + 0.1
+    assert scene.builder.build_due() == 1
+    scene.now += 1000.0
+    assert scene.builder.build_due() == 0
+    assert scene.effects()["interim"] is True
+    assert scene.study().state == "running"
+
+
+def test_the_last_trial_ends_the_study_with_its_effects_and_reports(scene: Scene) -> None:
+    scene.end(*range(12))
+    assert scene.builder.build_due() == 1
+    assert scene.study().state == "done"
+    effects = scene.effects()
+    assert effects["interim"] is False
+    assert effects["contrasts"][0]["rows"][0]["n"] == 3
+    with scene.ledger.read() as tx:
+        assert studies.formats(tx, scene.id) == ["html", "json", "md"]
+    assert scene.builder.build_due() == 0
+
+
+def test_a_study_with_holes_is_done_and_one_without_any_result_failed(scene: Scene) -> None:
+    scene.end(*range(11), state="failed")
+    scene.end(11, state="diverged")
+    scene.builder.build_due()
+    assert scene.study().state == "done"
+
+
+def test_a_study_of_which_nothing_finished_is_failed_with_the_reason(scene: Scene) -> None:
+    scene.end(*range(12), state="failed")
+    scene.builder.build_due()
+    assert (scene.study().state, scene.study().error) == ("failed", "it failed")
+
+
+def test_a_cancelled_study_gets_its_last_report_without_verdicts(scene: Scene) -> None:
+    scene.end(0, 1, 2)
+    with scene.ledger.write() as tx:
+        studies.cancel(tx, scene.id)
+    assert scene.builder.build_due() == 1
+    assert scene.study().state == "cancelled"
+    assert scene.effects()["contrasts"][0]["rows"][0]["verdict"] is None
+    assert scene.builder.build_due() == 0
