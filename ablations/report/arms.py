@@ -78,7 +78,33 @@ def arms_table(evidence: Evidence, chosen: Sequence[Arm]) -> Table:
         columns.append(Column(name="diverged", kind=Kind.COUNT, help="seeds counted as the worst value"))
         for row, arm in enumerate(chosen):
             cells[row] += [diverged[arm.id]]
-    return Table(columns=tuple(columns), rows=tuple(tuple(row) for row in cells), strong=frozenset(strong))
+    better = _found_better(evidence)
+    dagger = frozenset((row, len(factors) or 1) for row, arm in enumerate(chosen) if arm.id in better)
+    caption = (
+        "\N{DAGGER} on a side that the primary contrast finds better than its baseline." if dagger else ""
+    )
+    return Table(
+        columns=tuple(columns),
+        rows=tuple(tuple(row) for row in cells),
+        caption=caption,
+        strong=frozenset(strong),
+        dagger=dagger,
+    )
+
+
+def _found_better(evidence: Evidence) -> set[str]:
+    """Arms on the `of` side of a row that the primary contrast calls better."""
+    judged = evidence.primary
+    if judged is None or judged.metric != evidence.main.name or judged.shape != "difference":
+        return set()
+    asked = evidence.question(judged)
+    return {
+        arm
+        for row, found in zip(asked.rows, judged.rows, strict=True)
+        if found.verdict == "better"
+        for arm, weight in row.weights.items()
+        if weight > 0
+    }
 
 
 def _measure_columns(measure: Measure, spreads: Sequence[float | None]) -> list[Column]:

@@ -125,12 +125,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of raw values; `strong` names the cells (row, column) that are set bold."""
+    """Rows of raw values; `strong` and `dagger` name the cells (row, column) set bold or marked."""
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Cell, ...], ...]
     caption: str = ""
     strong: frozenset[tuple[int, int]] = frozenset()
+    dagger: frozenset[tuple[int, int]] = frozenset()
 
     def __post_init__(self) -> None:
         for row in self.rows:

@@ -124,7 +124,7 @@ def _table(table: Table) -> str:
     rows = "\n".join(
         "<tr>"
         + "".join(
-            _cell(cell, column, strong=(i, j) in table.strong)
+            _cell(cell, column, strong=(i, j) in table.strong, dagger=(i, j) in table.dagger)
             for j, (cell, column) in enumerate(zip(row, table.columns, strict=True))
         )
         + "</tr>"
@@ -141,7 +141,7 @@ def _header(column: Column) -> str:
     return f'<th scope="col"{kind}{help_text}>{escape(column.name)}</th>'
 
 
-def _cell(cell: Cell, column: Column, *, strong: bool) -> str:
+def _cell(cell: Cell, column: Column, *, strong: bool, dagger: bool) -> str:
     if column.kind is Kind.VERDICT:
         return f"<td>{_badge(cell) if isinstance(cell, str) else ''}</td>"
     text = escape(cells.text(cell, column))
@@ -152,6 +152,8 @@ def _cell(cell: Cell, column: Column, *, strong: bool) -> str:
         text = "[" + ", ".join(f'<data value="{raw!r}">{end}</data>' for end, raw in ends) + "]"
     if strong:
         text = f"<b>{text}</b>"
+    if dagger:
+        text = f"<sup>\N{DAGGER}</sup>{text}"
     kind = "num" if column.kind in RIGHT else "name" if column.kind is Kind.NAME else ""
     return f'<td class="{kind}">{text}</td>' if kind else f"<td>{text}</td>"
 

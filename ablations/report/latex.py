@@ -49,6 +49,7 @@ def _table(table: Table, about: str, label: str) -> str:
     spec = "".join("l" if column.kind in LEFT else "r" for _, column, _ in columns)
     merged = any(spread is not None for _, _, spread in columns)
     how = " Mean $\\pm$ standard deviation over seeds; the best mean is bold." if merged else ""
+    about = f"{about} {table.caption}" if table.caption else about
     top = [r"\toprule", f"{head} \\\\", r"\midrule"]
     return "\n".join(
         [
@@ -84,6 +85,8 @@ def _cell(table: Table, row: int, place: int, column: Column, spread: int | None
         text = f"\\textbf{{{text}}}"
     if spread is not None and table.rows[row][spread] is not None:
         text = f"{text} $\\pm$ {escape(_plain(table.rows[row][spread], table.columns[spread]))}"
+    if (row, place) in table.dagger:
+        text = f"$^\\dagger${text}"
     return f"{{{text}}}" if text.startswith("[") else text
 
 

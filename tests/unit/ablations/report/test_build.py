@@ -247,3 +247,12 @@ def test_rates_of_single_arms_name_their_test():
     assert "Exact McNemar test" in words(report, "effects")
     assert "McNemar's exact test" in words(report, "methods")
     html.render(report)
+
+
+def test_arms_that_the_primary_contrast_finds_better_are_marked():
+    table = next(b for b in section(example_report(), "arms").blocks if isinstance(b, Table))
+    names = [c.name for c in table.columns]
+    marked = {tuple(table.rows[row][names.index(n)] for n in ("base", "depth")) for row, _ in table.dagger}
+    assert marked == {("relu", "10"), ("relu", "25")}
+    assert {column for _, column in table.dagger} == {names.index("test_accuracy")}
+    assert all(table.rows[row][names.index("scalars")] != "none" for row, _ in table.dagger)

@@ -54,6 +54,7 @@ def test_latex_tables_are_balanced_and_hold_the_effects():
     assert "+0.34 & {[+0.14, +0.53]} & 0.004 & 0.011 & 10 & 0 & better" in text
     assert r"\textbf{0.969} $\pm$ 0.008" in text
     assert "standard deviation over seeds" in text
+    assert text.count(r"$^\dagger$") == 8
     for table in text.split(r"\begin{longtable}")[1:]:
         width = len(re.match(r"\{([lr]+)\}", table)[1])
         body = table.split(r"\endfoot")[1]
