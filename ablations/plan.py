@@ -10,6 +10,7 @@ from ablations.cost import Cost, TimedTrial, estimate_cost
 from ablations.design import Design, compile_design, num_trials
 from ablations.errors import Json
 from ablations.manifest import Manifest
+from ablations.reading import Reading
 from ablations.spec import Study
 from ablations.stats.power import POWER, detectable_effect, seeds_needed
 from ablations.warnings import warnings_of
@@ -210,6 +211,7 @@ def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -
         return Power(detectable_effect=None, basis="the study asks no question", num_seeds=len(design.seeds))
     planned = _planned(primary, design, spreads)
     share, known = _share(primary), spreads.get(primary.metric)
+    margins = design.study.analysis.margin
     if known is None:
         basis = f"in standard deviations of the paired difference, as no spread of {primary.metric} is known"
     else:
@@ -220,11 +222,16 @@ def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -
         alpha=share,
         num_seeds=len(design.seeds),
         seeds_for_margin={
-            metric: seeds_needed(margin / spreads[metric].sd, alpha=share)
-            for metric, margin in design.study.analysis.margin.items()
-            if metric in spreads
+            reading.name: seeds_needed(_on_scale(margins[reading.name], reading) / seen.sd, alpha=share)
+            for reading in design.readings
+            if reading.name in margins and (seen := spreads.get(reading.name)) is not None
         },
     )
+
+
+def _on_scale(margin: float, reading: Reading) -> float:
+    """A margin on the scale of the scores: on a log scale it is a share."""
+    return math.log1p(margin) if reading.scale == "log" else margin
 
 
 def _hopeless(planned: Sequence[PlannedContrast]) -> tuple[str, ...]:

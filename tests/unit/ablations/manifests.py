@@ -16,6 +16,10 @@ MLP = Manifest(
         Setting(name="alpha_init", kind="float", default=1.0, when={"scalars": DYNAMIC}),
         Setting(name="beta_init", kind="float", default=0.0, when={"scalars": DYNAMIC}),
         Setting(name="train_scalars", kind="bool", default=True, when={"scalars": DYNAMIC}),
+        Setting(
+            name="mode", kind="str", default="plain", choices=("plain", "gated"), when={"scalars": DYNAMIC}
+        ),
+        Setting(name="gate", kind="float", default=0.0, when={"mode": ("gated",)}),
         Setting(name="dataset", kind="str", default="digits-5k", choices=("digits-5k", "mnist")),
         Setting(name="epochs", kind="int", default=5, low=1),
         Setting(name="batch_size", kind="int", default=128, low=1),

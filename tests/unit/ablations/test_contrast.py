@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from ablations import design as design_module
 from ablations.contrast import Contrast, ContrastRow, compile_contrasts
 from ablations.design import Design
 from ablations.errors import InvalidStudy, NotEstimable
@@ -182,13 +181,6 @@ def test_a_contrast_without_a_single_pair_is_refused() -> None:
         design_of(TWO, exclude=rules)
 
 
-@pytest.fixture
-def all_built(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Questions that compile before there is a verdict for them."""
-    monkeypatch.setattr(design_module, "refuse_unbuilt", lambda *_: None)
-
-
-@pytest.mark.usefixtures("all_built")
 def test_an_interaction_is_a_difference_of_differences() -> None:
     design, contrast = asking(
         {"vary": "scalars", "interaction": "base", "over": ["beta_init"], "where": {"depth": 4}}
@@ -206,7 +198,6 @@ def test_an_interaction_is_a_difference_of_differences() -> None:
     }
 
 
-@pytest.mark.usefixtures("all_built")
 def test_an_interaction_counts_only_strata_that_both_sides_have() -> None:
     design, contrast = asking(
         {"vary": "scalars", "interaction": "base", "over": ["beta_init", "depth"]},
@@ -215,7 +206,6 @@ def test_an_interaction_counts_only_strata_that_both_sides_have() -> None:
     assert all("depth=4" not in label for label in weights(design, contrast.rows[0]))
 
 
-@pytest.mark.usefixtures("all_built")
 @pytest.mark.parametrize(
     "trend, positions, name",
     [
@@ -237,7 +227,6 @@ def test_a_trend_is_the_least_squares_slope(trend: str, positions: list[float], 
     assert sum(row.weights.values()) == pytest.approx(0.0)
 
 
-@pytest.mark.usefixtures("all_built")
 def test_the_slope_of_an_effect_over_a_factor() -> None:
     design, contrast = asking(
         {"vary": "scalars", "interaction": "depth", "trend": "log", "over": ["base", "beta_init"]}
@@ -250,3 +239,11 @@ def test_the_slope_of_an_effect_over_a_factor() -> None:
         doublings = {1: 0, 2: 1, 4: 2}[levels["depth"]]
         score += weight * (5.0 + 2.0 * doublings * (levels["scalars"] == "shared"))
     assert score == pytest.approx(2.0)
+
+
+def test_arms_linked_through_one_partner_are_one_stratum() -> None:
+    factors = {"scalars": ["none", "shared"], "mode": ["plain", "gated"], "gate": [0.0, 1.0]}
+    design = design_of(SMALL, factors=factors)
+    (row,) = compile_contrasts(design).contrasts[0].rows
+    assert (row.num_strata, row.num_pairs) == (1, 3)
+    assert sorted(row.weights.values()) == pytest.approx([-1, 1 / 3, 1 / 3, 1 / 3])

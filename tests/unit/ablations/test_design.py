@@ -158,6 +158,8 @@ def test_tuning_comes_first_with_the_same_budget_for_every_arm() -> None:
         ({"exclude": [{"scalars": "none"}], "analysis": {}}, "baseline.scalars", NotEstimable),
         ({"exclude": [{"depth": {"ge": 1}}]}, "exclude", NotEstimable),
         ({"require": [{"then": {"depth": 5}}, {"then": {"depth": 1}}]}, "require", NotEstimable),
+        ({"analysis": {"looks": [5, 5]}}, "analysis.looks", InvalidStudy),
+        ({"analysis": {"margin": {"beauty": 0.1}}}, "analysis.margin.beauty", InvalidStudy),
         ({"analysis": {"spread": {"beauty": 0.1}}}, "analysis.spread.beauty", InvalidStudy),
         ({"design": "one_factor", "baseline": {}, "analysis": {}}, "baseline", InvalidStudy),
         (

@@ -1,5 +1,6 @@
 """Five studies of the kinds this is for, planned, and counted a second way."""
 
+import math
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from ablations.arm import Arm
 from ablations.contrast import compile_contrasts
 from ablations.design import Design, planned_trials
 from ablations.plan import make_plan
+from ablations.stats.power import seeds_needed
 from tests.unit.ablations import enumeration
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import EXAMPLE, design_of, study_of
@@ -80,7 +82,7 @@ LANGUAGE: dict[str, Any] = {
     "exclude": [{"base": "relu", "scalars": "per_layer", "beta_init": {"ge": 1.0}}],
     "seeds": 6,
     "metric": "train_loss",
-    "analysis": {"spread": {"train_loss": 0.02}},
+    "analysis": {"spread": {"train_loss": 0.02}, "margin": {"train_loss": 0.02}},
 }
 
 
@@ -180,8 +182,11 @@ def test_a_language_study_with_a_log_metric() -> None:
     for name, against in LANGUAGE["baseline"].items():
         assert rows_of(design, name) == enumeration.matched_pairs(arms, vary=name, against=against)
     assert design.readings[0].scale == "log"
+    assert {c.margin for c in compile_contrasts(design).contrasts} == {0.02}
     plan = make_plan(study_of(LANGUAGE), MLP).to_json()
     assert plan["num_trials"] == len(arms) * 6
+    share = math.log1p(0.02) / 0.02  # a margin of 2 % on the log scale, in standard deviations
+    assert plan["power"]["seeds_for_margin"] == {"train_loss": seeds_needed(share, alpha=0.05 / 2)}
     matched = {(c["name"], r["of"]): r["matched_pairs"] for c in plan["contrasts"] for r in c["rows"]}
     assert matched["scalars", "per_layer"] == 6 * (2 * 2 + 3 * 2 + 3 * 2)
 
