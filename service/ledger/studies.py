@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, func, insert, select, text, update
 
 from service.errors import StudyFinished, StudyNotFound
 from service.ledger import events, outbox
@@ -114,6 +114,9 @@ def create(
     rows = [_trial_values(study_id, project, position, trial) for position, trial in enumerate(planned)]
     for start in range(0, len(rows), _CHUNK):
         tx.execute(insert(trials), rows[start : start + _CHUNK])
+    if len(rows) > _CHUNK and tx.dialect.name == "postgresql":
+        # Until statistics know of the new rows, PostgreSQL finds one of them by reading all of its study.
+        tx.execute(text("ANALYZE trials"))
     events.append(tx, study_id, "study", {"state": "queued", "total": len(planned)})
     outbox.put(tx, "study", study_id, study_id, {})
     return get(tx, study_id)
