@@ -224,6 +224,17 @@ SEARCH = {"candidates": 4, "space": {"lr": {"low": 1e-4, "high": 0.1}, "optimize
 SOUND = [
     EXAMPLE,
     {**SMALL, "tuning": {**SEARCH, "start": [{"lr": 0.01}], "fixed": {"epochs": 1}}},
+    {
+        **SMALL,
+        "analysis": {
+            "contrasts": {
+                "a": {"vary": "scalars", "interaction": "depth", "trend": "log"},
+                "b": {"vary": "depth", "trend": "linear", "within": ["scalars"]},
+            },
+            "margin": {"test_accuracy": 0.01},
+            "looks": [3, 6],
+        },
+    },
     {**SMALL, "design": "listed", "factors": {}, "arms": [{"scalars": "none"}, {"scalars": "shared"}]},
 ]
 
