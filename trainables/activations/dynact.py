@@ -1,7 +1,7 @@
 """dynActivation: f(x) = base(x)(alpha - beta) + beta x, with alpha and beta learned.
 
-Source: arXiv 2603.22154. With alpha = 1 and beta = 0 the value is base(x) for every finite x, exactly:
-base(x) times 1 and plus 0 times x are both exact.
+Source: arXiv 2603.22154. With alpha = 1 and beta = 0 value and gradient are those of base, to the bit:
+static and dynamic run the same formulas (fused.py); plugins' bases run the plain form below.
 """
 
 from typing import Literal
@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trainables.activations.bases import BASES, Base
+from trainables.activations.fused import backward_into, dyn_act, forward_into
 
 Kind = Literal["none", "shared", "per_layer", "per_channel"]
 
@@ -75,6 +76,8 @@ class DynActivation(nn.Module):
             return self.base(x)
         alpha: Tensor = self.scalars.alpha
         beta: Tensor = self.scalars.beta
+        if self.base.fused:
+            return dyn_act(x, alpha, beta, self.base.name, channel_dim=self.channel_dim)
         if alpha.ndim:
             shape = [1] * x.ndim
             shape[self.channel_dim] = -1
@@ -103,6 +106,9 @@ def forward_rows(
 
     Returns what `backward_rows` wants back as `y`.
     """
+    if base.fused:
+        forward_into(x, alpha, beta, [base.name], [len(x)], out)
+        return None
     y = base.forward(x)
     if alpha is None or beta is None:
         out.copy_(y)
@@ -121,6 +127,8 @@ def backward_rows(
     out: Float[Tensor, "members rows width"],
 ) -> tuple[Float[Tensor, "members 1 channels"], Float[Tensor, "members 1 channels"]] | None:
     """The gradient with respect to x into `out`; those of alpha and beta are returned."""
+    if base.fused:
+        return backward_into(grad, x, alpha, beta, [base.name], [len(x)], out)
     y = base.forward(x) if y is None else y
     if alpha is None or beta is None:
         out.copy_(base.backward(grad, x, y))

@@ -1,0 +1,292 @@
+"""The operators ablate::dyn_act and ablate::base_act for torch: schemas, fakes, vmap, autograd, back ends.
+
+CPU: the compiled kernels, which bring their autograd along; without a compiler the plain form serves, slower,
+with the same bits. CUDA: Triton. Anything else: the plain form.
+"""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from trainables.activations import fused_exact, fused_plain
+from trainables.activations.fused_build import CannotBuild, build
+
+_GROUPS = "int[] bases, int[] counts"
+_SCALARS = "Tensor alpha, Tensor beta"
+SCHEMAS = (
+    f"dyn_act(Tensor x, {_SCALARS}, {_GROUPS}, int channel_dim) -> Tensor",
+    f"dyn_act_backward(Tensor grad, Tensor x, {_SCALARS}, {_GROUPS}, int channel_dim, bool scalars)"
+    " -> (Tensor, Tensor, Tensor)",
+    f"base_act(Tensor x, {_GROUPS}) -> Tensor",
+    f"base_act_backward(Tensor grad, Tensor x, {_GROUPS}) -> Tensor",
+)
+_SECOND = (
+    "dyn_act_double_backward(Tensor to_x, Tensor to_alpha, Tensor to_beta, Tensor grad, Tensor x,"
+    f" {_SCALARS}, {_GROUPS}, int channel_dim) -> (Tensor, Tensor, Tensor, Tensor)",
+    f"base_act_double_backward(Tensor to_x, Tensor grad, Tensor x, {_GROUPS}) -> (Tensor, Tensor)",
+)
+# Without autograd, into buffers made once: for training that writes its own backward pass.
+_INTO = (
+    f"dyn_act_into(Tensor x, {_SCALARS}, {_GROUPS}, int channel_dim, Tensor(a!) y) -> ()",
+    f"dyn_act_backward_into(Tensor grad, Tensor x, {_SCALARS}, {_GROUPS}, int channel_dim,"
+    " Tensor(a!) grad_x, Tensor(b!) grad_alpha, Tensor(c!) grad_beta) -> ()",
+    f"base_act_into(Tensor x, {_GROUPS}, Tensor(a!) y) -> ()",
+    f"base_act_backward_into(Tensor grad, Tensor x, {_GROUPS}, Tensor(a!) grad_x) -> ()",
+)
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "dyn_act": fused_plain.dyn_act,
+    "dyn_act_backward": fused_plain.dyn_act_backward,
+    "base_act": fused_plain.base_act,
+    "base_act_backward": fused_plain.base_act_backward,
+}
+_log = logging.getLogger(__name__)
+_library = torch.library.Library("ablate", "DEF")
+
+
+def _dyn_act_into(*args: Any) -> None:
+    args[-1].copy_(torch.ops.ablate.dyn_act(*args[:-1]))
+
+
+def _dyn_act_backward_into(*args: Any) -> None:
+    results = torch.ops.ablate.dyn_act_backward(*args[:-3], args[-1].numel() > 0)
+    for into, result in zip(args[-3:], results, strict=True):
+        into.copy_(result.view(into.shape))
+
+
+def _base_act_into(*args: Any) -> None:
+    args[-1].copy_(torch.ops.ablate.base_act(*args[:-1]))
+
+
+def _base_act_backward_into(*args: Any) -> None:
+    args[-1].copy_(torch.ops.ablate.base_act_backward(*args[:-1]))
+
+
+_COPIED: dict[str, Callable[..., None]] = {
+    "dyn_act_into": _dyn_act_into,
+    "dyn_act_backward_into": _dyn_act_backward_into,
+    "base_act_into": _base_act_into,
+    "base_act_backward_into": _base_act_backward_into,
+}
+
+
+def _declare() -> None:
+    for schema in SCHEMAS:
+        name = schema.split("(")[0]
+        _library.define(schema)
+        _library.define(schema.replace("(", "_plain(", 1))
+        _library.impl(name, _PLAIN[name], "CompositeExplicitAutograd")
+        _library.impl(f"{name}_plain", _PLAIN[name], "CompositeExplicitAutograd")
+        torch.library.register_vmap(f"ablate::{name}", _BATCHED[name], lib=_library)
+    for schema, second in zip(_SECOND, (dyn_act_double_backward, base_act_double_backward), strict=True):
+        _library.define(schema)
+        _library.impl(schema.split("(")[0], second, "CompositeImplicitAutograd")
+    for schema in _INTO:
+        name = schema.split("(")[0]
+        _library.define(schema)
+        _library.impl(name, _COPIED[name], "CompositeExplicitAutograd")
+    torch.library.register_fake("ablate::dyn_act", lambda x, *_: torch.empty_like(x), lib=_library)
+    torch.library.register_fake("ablate::base_act", lambda x, *_: torch.empty_like(x), lib=_library)
+    torch.library.register_fake(
+        "ablate::base_act_backward", lambda _g, x, *_: torch.empty_like(x), lib=_library
+    )
+    torch.library.register_fake("ablate::dyn_act_backward", _fake_backward, lib=_library)
+
+
+def _fake_backward(
+    _grad: Tensor, x: Tensor, alpha: Tensor, beta: Tensor, _bases: Any, _counts: Any, _dim: int, scalars: bool
+) -> tuple[Tensor, Tensor, Tensor]:
+    if not scalars:
+        return torch.empty_like(x), alpha.new_empty(0), beta.new_empty(0)
+    return torch.empty_like(x), alpha.new_empty(alpha.shape), beta.new_empty(beta.shape)
+
+
+# vmap: the mapped dimension becomes members, in front of those there may be already.
+
+
+def _members(t: Tensor, dim: int | None, size: int) -> Tensor:
+    return t.movedim(dim, 0) if dim is not None else t.expand(size, *t.shape)
+
+
+def _merged(t: Tensor, counts: Sequence[int]) -> Tensor:
+    return (t.flatten(0, 1) if counts else t).contiguous()
+
+
+def _repeated(bases: Sequence[int], counts: Sequence[int], size: int) -> tuple[list[int], list[int]]:
+    return list(bases) * size, (list(counts) if counts else [1]) * size
+
+
+def _batched_forward(
+    info: Any, dims: Any, x: Tensor, alpha: Tensor, beta: Tensor, bases: Any, counts: Any, channel_dim: int
+) -> tuple[Tensor, int]:
+    tensors = [_members(t, dim, info.batch_size) for t, dim in zip((x, alpha, beta), dims, strict=False)]
+    merged = [_merged(t, counts) for t in tensors]
+    groups = _repeated(bases, counts, info.batch_size)
+    y = torch.ops.ablate.dyn_act(*merged, *groups, channel_dim if counts else channel_dim + 1)
+    return y.view(tensors[0].shape), 0
+
+
+def _batched_backward(
+    info: Any,
+    dims: Any,
+    grad: Tensor,
+    x: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    bases: Any,
+    counts: Any,
+    channel_dim: int,
+    scalars: bool,
+) -> tuple[tuple[Tensor, ...], tuple[int, int, int]]:
+    given = zip((grad, x, alpha, beta), dims, strict=False)
+    tensors = [_members(t, dim, info.batch_size) for t, dim in given]
+    merged = [_merged(t, counts) for t in tensors]
+    groups = _repeated(bases, counts, info.batch_size)
+    dim = channel_dim if counts else channel_dim + 1
+    grad_x, *sums = torch.ops.ablate.dyn_act_backward(*merged, *groups, dim, scalars)
+    if not scalars:
+        return (grad_x.view(tensors[1].shape), *(s.new_empty(info.batch_size, 0) for s in sums)), (0, 0, 0)
+    shaped = [s.view(t.shape) for s, t in zip((grad_x, *sums), tensors[1:], strict=True)]
+    return tuple(shaped), (0, 0, 0)
+
+
+def _batched_base(info: Any, dims: Any, x: Tensor, bases: Any, counts: Any) -> tuple[Tensor, int]:
+    moved = _members(x, dims[0], info.batch_size)
+    groups = _repeated(bases, counts, info.batch_size)
+    return torch.ops.ablate.base_act(_merged(moved, counts), *groups).view(moved.shape), 0
+
+
+def _batched_base_backward(
+    info: Any, dims: Any, grad: Tensor, x: Tensor, bases: Any, counts: Any
+) -> tuple[Tensor, int]:
+    moved = [_members(t, dim, info.batch_size) for t, dim in zip((grad, x), dims, strict=False)]
+    groups = _repeated(bases, counts, info.batch_size)
+    result = torch.ops.ablate.base_act_backward(*(_merged(t, counts) for t in moved), *groups)
+    return result.view(moved[1].shape), 0
+
+
+_BATCHED: dict[str, Callable[..., Any]] = {
+    "dyn_act": _batched_forward,
+    "dyn_act_backward": _batched_backward,
+    "base_act": _batched_base,
+    "base_act_backward": _batched_base_backward,
+}
+
+
+# Second derivatives: rare, so in plain differentiable torch.
+
+
+def _each(function: Callable[[str, Tensor], Tensor], x: Tensor, bases: Any, counts: Any) -> Tensor:
+    pieces = []
+    start = 0
+    for base, count in zip(bases, counts or [0], strict=True):
+        pieces.append(function(fused_plain.NAMES[base], x[start : start + count] if counts else x))
+        start += count
+    return torch.cat(pieces) if len(pieces) > 1 else pieces[0]
+
+
+def dyn_act_double_backward(
+    to_x: Tensor,
+    to_alpha: Tensor,
+    to_beta: Tensor,
+    grad: Tensor,
+    x: Tensor,
+    alpha: Tensor,
+    beta: Tensor,
+    bases: Any,
+    counts: Any,
+    channel_dim: int,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Gradients of dyn_act_backward's results with respect to grad, x, alpha and beta."""
+    value, slope, bend = (
+        _each(f, x, bases, counts) for f in (fused_exact.value, fused_exact.slope, fused_exact.bend)
+    )
+    spread = [_spread(s, x, counts, channel_dim) for s in (alpha, beta, to_alpha, to_beta)]
+    difference = spread[0] - spread[1]
+    to_grad = to_x * (slope * difference + spread[1]) + spread[2] * value + spread[3] * (x - value)
+    into_x = grad * (to_x * bend * difference + spread[2] * slope + spread[3] * (1 - slope))
+    product = to_x * grad
+    sums = [(product * s).sum_to_size(spread[0].shape) for s in (slope, 1 - slope)]
+    return to_grad, into_x, sums[0].reshape(alpha.shape), sums[1].reshape(beta.shape)
+
+
+def base_act_double_backward(
+    to_x: Tensor, grad: Tensor, x: Tensor, bases: Any, counts: Any
+) -> tuple[Tensor, Tensor]:
+    """Gradients of base_act_backward's result with respect to grad and x."""
+    slope, bend = (_each(f, x, bases, counts) for f in (fused_exact.slope, fused_exact.bend))
+    return to_x * slope, to_x * grad * bend
+
+
+def _spread(scalars: Tensor, x: Tensor, counts: Any, channel_dim: int) -> Tensor:
+    members = sum(counts) if counts else 1
+    shape = [1] * x.ndim
+    if counts:
+        shape[0] = members
+    if scalars.numel() > members:
+        shape[channel_dim] = scalars.numel() // members
+    return scalars.reshape(shape)
+
+
+# Autograd for machines without the compiled kernels, which bring the same in C++.
+
+
+def _keep(num_tensors: int) -> Callable[..., None]:
+    def setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG001
+        ctx.save_for_backward(*inputs[:num_tensors])
+        ctx.groups = inputs[num_tensors:]
+
+    return setup
+
+
+def _dyn_act_backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    scalars = any(ctx.needs_input_grad[1:3])
+    results = torch.ops.ablate.dyn_act_backward(grad, *ctx.saved_tensors, *ctx.groups, scalars)
+    return *(results if scalars else (results[0], None, None)), None, None, None
+
+
+def _dyn_act_second(ctx: Any, to_x: Tensor, to_alpha: Tensor, to_beta: Tensor) -> tuple[Any, ...]:
+    grad, x, alpha, beta = ctx.saved_tensors
+    *groups, scalars = ctx.groups
+    if not scalars:
+        to_alpha, to_beta = torch.zeros_like(alpha), torch.zeros_like(beta)
+    return *dyn_act_double_backward(to_x, to_alpha, to_beta, grad, x, alpha, beta, *groups), *[None] * 4
+
+
+def _base_act_backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
+    return torch.ops.ablate.base_act_backward(grad, *ctx.saved_tensors, *ctx.groups), None, None
+
+
+def _base_act_second(ctx: Any, to_x: Tensor) -> tuple[Any, ...]:
+    return *base_act_double_backward(to_x, *ctx.saved_tensors, *ctx.groups), None, None
+
+
+def _register_plain_autograd() -> None:
+    for name, num_tensors, backward in (
+        ("dyn_act", 3, _dyn_act_backward),
+        ("dyn_act_backward", 4, _dyn_act_second),
+        ("base_act", 1, _base_act_backward),
+        ("base_act_backward", 2, _base_act_second),
+    ):
+        torch.library.register_autograd(
+            f"ablate::{name}", backward, setup_context=_keep(num_tensors), lib=_library
+        )
+
+
+def _load() -> bool:
+    """Whether the compiled kernels serve; `ABLATE_FUSED=plain` asks for the plain form."""
+    if os.environ.get("ABLATE_FUSED") != "plain":
+        try:
+            torch.ops.load_library(str(build()))
+            return True
+        except (CannotBuild, OSError) as error:
+            _log.warning("the fused activation runs in its plain form, slower, same bits: %s", error)
+    _register_plain_autograd()
+    return False
+
+
+_declare()
+COMPILED = _load()

@@ -1,0 +1,364 @@
+// Forward and backward sweeps over memory. Compile without contraction of a*b+c: the formulas rely on it.
+#include "dynact.h"
+
+#include <algorithm>
+#include <cstring>
+
+#if defined(__F16C__) || defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace dynact {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr int kWidth = 16;
+#elif defined(__AVX__)
+constexpr int kWidth = 8;
+#else
+constexpr int kWidth = 4;
+#endif
+constexpr int kVectors = kLanes / kWidth;
+
+typedef float V __attribute__((vector_size(kWidth * 4)));
+typedef int32_t M __attribute__((vector_size(kWidth * 4)));
+typedef uint32_t U __attribute__((vector_size(kWidth * 4)));
+typedef uint16_t U16 __attribute__((vector_size(kWidth * 2)));
+typedef float HalfV __attribute__((vector_size(kWidth * 2)));
+typedef double HalfD __attribute__((vector_size(kWidth * 4)));
+
+struct D { // as many doubles as V has floats
+  HalfD low, high;
+};
+struct Parts {
+  V a, rest, slope;
+};
+
+#define INLINE __attribute__((always_inline)) inline
+INLINE D operator+(D a, D b) { return {a.low + b.low, a.high + b.high}; }
+INLINE D operator-(D a, D b) { return {a.low - b.low, a.high - b.high}; }
+INLINE D operator*(D a, D b) { return {a.low * b.low, a.high * b.high}; }
+INLINE D operator/(D a, D b) { return {a.low / b.low, a.high / b.high}; }
+
+template <class T> INLINE T constant(double value);
+template <> INLINE V constant<V>(double value) { return V{} + static_cast<float>(value); }
+template <> INLINE D constant<D>(double value) { return {HalfD{} + value, HalfD{} + value}; }
+
+#if defined(__AVX512F__) // elsewhere compilers see through the copies
+INLINE D wide(V x) {
+  const __m256d high = _mm512_extractf64x4_pd(_mm512_castps_pd((__m512)x), 1);
+  return {(HalfD)_mm512_cvtps_pd(_mm512_castps512_ps256((__m512)x)), (HalfD)_mm512_cvtps_pd(_mm256_castpd_ps(high))};
+}
+INLINE V narrow(D x) {
+  const __m512d low = _mm512_castps_pd(_mm512_castps256_ps512(_mm512_cvtpd_ps((__m512d)x.low)));
+  return (V)_mm512_castpd_ps(_mm512_insertf64x4(low, _mm256_castps_pd(_mm512_cvtpd_ps((__m512d)x.high)), 1));
+}
+#else
+INLINE D wide(V x) {
+  HalfV low, high;
+  std::memcpy(&low, &x, sizeof low);
+  std::memcpy(&high, reinterpret_cast<const char *>(&x) + sizeof low, sizeof high);
+  return {__builtin_convertvector(low, HalfD), __builtin_convertvector(high, HalfD)};
+}
+INLINE V narrow(D x) {
+  const HalfV low = __builtin_convertvector(x.low, HalfV), high = __builtin_convertvector(x.high, HalfV);
+  V result;
+  std::memcpy(&result, &low, sizeof low);
+  std::memcpy(reinterpret_cast<char *>(&result) + sizeof low, &high, sizeof high);
+  return result;
+}
+#endif
+INLINE V pow2(V biased) { return (V)((U)biased << 23); }
+INLINE V magnitude(V x) { return (V)((U)x & 0x7fffffffu); }
+INLINE V guess_reciprocal(V x) { return (V)(0x7ef311c3u - (U)x); }
+#if defined(__AVX512F__) // these instructions give the second operand if one is NaN or both are zeros
+INLINE V at_least(V x, V low) { return (V)_mm512_max_ps((__m512)low, (__m512)x); }
+INLINE V at_most(V x, V high) { return (V)_mm512_min_ps((__m512)high, (__m512)x); }
+#else
+INLINE V at_least(V x, V low) { return x < low ? low : x; }
+INLINE V at_most(V x, V high) { return x > high ? high : x; }
+#endif
+INLINE V high_bits(V x) { return (V)((U)x & 0xfffff000u); }
+
+#include "formulas.h"
+
+struct BFloat16 {
+  uint16_t bits;
+};
+struct Half {
+  uint16_t bits;
+};
+
+template <class T> INLINE V load(const T *from);
+template <class T> INLINE void store(T *to, V value);
+
+template <> INLINE V load(const float *from) {
+  V value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+template <> INLINE void store(float *to, V value) { std::memcpy(to, &value, sizeof value); }
+
+template <> INLINE V load(const BFloat16 *from) {
+  U16 bits;
+  std::memcpy(&bits, from, sizeof bits);
+  return (V)(__builtin_convertvector(bits, U) << 16);
+}
+template <> INLINE void store(BFloat16 *to, V value) {
+  const U bits = (U)value, odd = (bits >> 16) & 1u;
+  const U rounded = (bits + (odd + 0x7fffu)) >> 16;
+  const U16 result = __builtin_convertvector((U)(value != value ? (M)(U{} + 0x7fc0u) : (M)rounded), U16);
+  std::memcpy(to, &result, sizeof result);
+}
+
+#if defined(__F16C__)
+template <> INLINE V load(const Half *from) {
+#if defined(__AVX512F__)
+  return (V)_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i *>(from)));
+#else
+  return (V)_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i *>(from)));
+#endif
+}
+template <> INLINE void store(Half *to, V value) {
+#if defined(__AVX512F__)
+  _mm256_storeu_si256(reinterpret_cast<__m256i *>(to), _mm512_cvtps_ph((__m512)value, 0));
+#else
+  _mm_storeu_si128(reinterpret_cast<__m128i *>(to), _mm256_cvtps_ph((__m256)value, 0));
+#endif
+}
+#else
+template <> INLINE V load(const Half *from) {
+  V value;
+  for (int lane = 0; lane < kWidth; ++lane) {
+    _Float16 half;
+    std::memcpy(&half, from + lane, 2);
+    value[lane] = static_cast<float>(half);
+  }
+  return value;
+}
+template <> INLINE void store(Half *to, V value) {
+  for (int lane = 0; lane < kWidth; ++lane) {
+    const _Float16 half = static_cast<_Float16>(value[lane]);
+    std::memcpy(to + lane, &half, 2);
+  }
+}
+#endif
+
+template <int kBase> V base_forward(V x);
+template <int kBase> Parts base_parts(V x);
+#define SPECIALISE(number, name)                                                                               \
+  template <> INLINE V base_forward<number>(V x) { return name##_forward(x); }                                 \
+  template <> INLINE Parts base_parts<number>(V x) { return name##_parts(x); }
+FOR_EACH_BASE(SPECIALISE)
+
+// Scalars of a run: either one value everywhere or one a channel. Their difference is rounded once, here.
+struct Scalars {
+  V difference, beta;
+  M none; // beta is zero: leave beta * x out, for infinity times zero is no number
+};
+INLINE Scalars scalars(V alpha, V beta) { return {alpha - beta, beta, beta == constant<V>(0)}; }
+
+enum class Mode { kBase, kOnlyAlpha, kBoth };
+
+template <int kBase, Mode kMode> INLINE V value_at(V x, const Scalars &s) {
+  const V a = base_forward<kBase>(x);
+  if (kMode == Mode::kBase) return a;
+  const V scaled = a * s.difference;
+  if (kMode == Mode::kOnlyAlpha) return scaled;
+  return s.none ? scaled : scaled + s.beta * x;
+}
+
+// The last, incomplete vector runs through the same code in a padded copy.
+template <class T> struct Padded {
+  T values[kLanes] = {};
+  Padded(const T *from, int64_t count) { std::memcpy(values, from, count * sizeof(T)); }
+};
+
+template <int kBase, class T, Mode kMode>
+void run_forward(const T *x, T *y, int64_t count, const Scalars &s) {
+  int64_t i = 0;
+  for (; i + kWidth <= count; i += kWidth) store(y + i, value_at<kBase, kMode>(load(x + i), s));
+  if (i < count) {
+    Padded<T> tail(x + i, count - i);
+    store(tail.values, value_at<kBase, kMode>(load(tail.values), s));
+    std::memcpy(y + i, tail.values, (count - i) * sizeof(T));
+  }
+}
+
+template <int kBase, class T>
+void run_forward(const T *x, T *y, int64_t count, const float *alpha, const float *beta) {
+  if (alpha == nullptr) return run_forward<kBase, T, Mode::kBase>(x, y, count, Scalars{});
+  const Scalars s = scalars(constant<V>(*alpha), constant<V>(*beta));
+  if (*beta == 0) return run_forward<kBase, T, Mode::kOnlyAlpha>(x, y, count, s);
+  run_forward<kBase, T, Mode::kBoth>(x, y, count, s);
+}
+
+template <int kBase> INLINE V slope_at(const Parts &parts, const Scalars &s) {
+  return parts.slope * s.difference + s.beta;
+}
+
+template <int kBase, class T, bool kSums>
+INLINE void step(const T *grad, const T *x, T *grad_x, const Scalars &s, V *alpha_sum, V *beta_sum) {
+  for (int k = 0; k < kVectors; ++k) {
+    const V g = load(grad + k * kWidth);
+    const Parts parts = base_parts<kBase>(load(x + k * kWidth));
+    store(grad_x + k * kWidth, g * slope_at<kBase>(parts, s));
+    if (kSums) {
+      alpha_sum[k] += g * parts.a;
+      beta_sum[k] += g * parts.rest;
+    }
+  }
+}
+
+INLINE float halve(const V *sums) {
+  float lanes[kLanes];
+  std::memcpy(lanes, sums, sizeof lanes);
+  for (int64_t half = kLanes / 2; half > 0; half /= 2)
+    for (int64_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
+  return lanes[0];
+}
+
+template <int kBase, class T, bool kSums>
+void run_backward(const T *grad, const T *x, T *grad_x, int64_t count, const Scalars &s, double *sums) {
+  for (int64_t start = 0; start < count; start += kBlock) {
+    const int64_t end = std::min(count, start + kBlock);
+    V alpha_sum[kVectors] = {}, beta_sum[kVectors] = {};
+    int64_t i = start;
+    for (; i + kLanes <= end; i += kLanes)
+      step<kBase, T, kSums>(grad + i, x + i, grad_x + i, s, alpha_sum, beta_sum);
+    if (i < end) {
+      Padded<T> tail_grad(grad + i, end - i), tail(x + i, end - i);
+      step<kBase, T, kSums>(tail_grad.values, tail.values, tail.values, s, alpha_sum, beta_sum);
+      std::memcpy(grad_x + i, tail.values, (end - i) * sizeof(T));
+    }
+    if (kSums) {
+      sums[0] += static_cast<double>(halve(alpha_sum));
+      sums[1] += static_cast<double>(halve(beta_sum));
+    }
+  }
+}
+
+struct Channels { // scalars of up to kWidth neighbouring channels
+  float alpha[kWidth] = {}, beta[kWidth] = {};
+  Channels(const float *from_alpha, const float *from_beta, int64_t count) {
+    std::memcpy(alpha, from_alpha, count * sizeof(float));
+    std::memcpy(beta, from_beta, count * sizeof(float));
+  }
+  Scalars scalars() const { return dynact::scalars(load(alpha), load(beta)); }
+};
+
+template <int kBase, class T>
+void rows_forward(const T *x, T *y, int64_t rows, int64_t channels, const float *alpha, const float *beta) {
+  for (int64_t c = 0; c < channels; c += kWidth) {
+    const int64_t count = std::min<int64_t>(kWidth, channels - c);
+    const Scalars s = Channels(alpha + c, beta + c, count).scalars();
+    for (int64_t row = 0; row < rows; ++row)
+      run_forward<kBase, T, Mode::kBoth>(x + row * channels + c, y + row * channels + c, count, s);
+  }
+}
+
+template <int kBase, class T>
+INLINE void row_step(const T *grad, const T *x, T *grad_x, const Scalars &s, V &alpha_sum, V &beta_sum) {
+  const V g = load(grad);
+  const Parts parts = base_parts<kBase>(load(x));
+  store(grad_x, g * slope_at<kBase>(parts, s));
+  alpha_sum += g * parts.a;
+  beta_sum += g * parts.rest;
+}
+
+template <int kBase, class T>
+void rows_backward(const T *grad, const T *x, T *grad_x, int64_t rows, int64_t channels, const float *alpha,
+                   const float *beta, double *sums) {
+  for (int64_t c = 0; c < channels; c += kWidth) {
+    const int64_t count = std::min<int64_t>(kWidth, channels - c);
+    const Scalars s = Channels(alpha + c, beta + c, count).scalars();
+    V alpha_sum{}, beta_sum{};
+    for (int64_t at = c; at < rows * channels + c; at += channels) {
+      if (count == kWidth) {
+        row_step<kBase>(grad + at, x + at, grad_x + at, s, alpha_sum, beta_sum);
+      } else {
+        Padded<T> one_grad(grad + at, count), one(x + at, count);
+        row_step<kBase>(one_grad.values, one.values, one.values, s, alpha_sum, beta_sum);
+        std::memcpy(grad_x + at, one.values, count * sizeof(T));
+      }
+    }
+    for (int64_t lane = 0; sums != nullptr && lane < count; ++lane) {
+      sums[2 * (c + lane)] = static_cast<double>(alpha_sum[lane]);
+      sums[2 * (c + lane) + 1] = static_cast<double>(beta_sum[lane]);
+    }
+  }
+}
+
+template <int kBase, class T> struct Sweep {
+  static void forward(const Layout &l, const void *from, void *to, const float *alpha, const float *beta,
+                      int64_t begin, int64_t end) {
+    const T *x = static_cast<const T *>(from);
+    T *y = static_cast<T *>(to);
+    if (l.channels == 1) {
+      const int64_t start = begin * kBlock, stop = std::min(l.numel(), end * kBlock);
+      return run_forward<kBase, T>(x + start, y + start, stop - start, alpha, beta);
+    }
+    if (l.vertical()) {
+      const int64_t start = begin * kRows, stop = std::min(l.outer, end * kRows);
+      return rows_forward<kBase, T>(x + start * l.channels, y + start * l.channels, stop - start, l.channels,
+                                    alpha, beta);
+    }
+    for (int64_t row = begin * l.channels; row < end * l.channels; ++row)
+      run_forward<kBase, T>(x + row * l.inner, y + row * l.inner, l.inner, alpha + row % l.channels,
+                            beta + row % l.channels);
+  }
+
+  static void backward(const Layout &l, const void *from_grad, const void *from, void *to, const float *alpha,
+                       const float *beta, double *sums, int64_t begin, int64_t end) {
+    const T *grad = static_cast<const T *>(from_grad), *x = static_cast<const T *>(from);
+    T *out = static_cast<T *>(to);
+    for (int64_t unit = begin; unit < end; ++unit) {
+      double *unit_sums = sums == nullptr ? nullptr : sums + 2 * unit * l.channels;
+      if (l.channels == 1) {
+        const int64_t at = unit * kBlock, count = std::min(kBlock, l.numel() - at);
+        block(grad + at, x + at, out + at, count, alpha, beta, unit_sums);
+      } else if (l.vertical()) {
+        const int64_t at = unit * kRows * l.channels, rows = std::min(kRows, l.outer - unit * kRows);
+        rows_backward<kBase, T>(grad + at, x + at, out + at, rows, l.channels, alpha, beta, unit_sums);
+      } else {
+        for (int64_t c = 0; c < l.channels; ++c) {
+          const int64_t at = (unit * l.channels + c) * l.inner;
+          block(grad + at, x + at, out + at, l.inner, alpha + c, beta + c, sums == nullptr ? nullptr : unit_sums + 2 * c);
+        }
+      }
+    }
+  }
+
+  static void block(const T *grad, const T *x, T *out, int64_t count, const float *alpha, const float *beta,
+                    double *sums) {
+    const Scalars s = alpha == nullptr ? scalars(constant<V>(1), constant<V>(0))
+                                       : scalars(constant<V>(*alpha), constant<V>(*beta));
+    if (sums == nullptr) return run_backward<kBase, T, false>(grad, x, out, count, s, sums);
+    run_backward<kBase, T, true>(grad, x, out, count, s, sums);
+  }
+};
+
+} // namespace
+
+#define BY_DTYPE(number, call)                                                                                 \
+  switch (dtype) {                                                                                             \
+  case Dtype::kFloat: return Sweep<number, float>::call;                                                       \
+  case Dtype::kBFloat16: return Sweep<number, BFloat16>::call;                                                 \
+  case Dtype::kHalf: return Sweep<number, Half>::call;                                                         \
+  }
+
+void forward(int base, Dtype dtype, const Layout &layout, const void *x, void *y, const float *alpha,
+             const float *beta, int64_t begin, int64_t end) {
+#define FORWARD_CASE(number, name)                                                                             \
+  case number: BY_DTYPE(number, forward(layout, x, y, alpha, beta, begin, end)) break;
+  switch (base) { FOR_EACH_BASE(FORWARD_CASE) }
+}
+
+void backward(int base, Dtype dtype, const Layout &layout, const void *grad, const void *x, void *grad_x,
+              const float *alpha, const float *beta, double *sums, int64_t begin, int64_t end) {
+#define BACKWARD_CASE(number, name)                                                                            \
+  case number: BY_DTYPE(number, backward(layout, grad, x, grad_x, alpha, beta, sums, begin, end)) break;
+  switch (base) { FOR_EACH_BASE(BACKWARD_CASE) }
+}
+
+} // namespace dynact

@@ -1,0 +1,1108 @@
+// Written by fused_source.py from fused_formulas.py; not edited by hand.
+inline V identity_forward(const V v0) {
+
+  return v0;
+}
+
+inline V relu_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
+  return v1;
+}
+
+inline V leaky_relu_forward(const V v0) {
+  const M v1 = v0 < constant<V>(0x0.0p+0f);
+  const V v2 = v0 * constant<V>(0x1.47ae140000000p-7f);
+  const V v3 = v1 ? v2 : v0;
+  return v3;
+}
+
+inline V relu6_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+2f));
+  return v2;
+}
+
+inline V squared_relu_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v2 = v1 * v1;
+  return v2;
+}
+
+inline V hardswish_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
+  const D v2 = wide(v1);
+  const V v3 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
+  const D v4 = wide(v3);
+  const D v5 = v4 + constant<D>(0x1.8000000000000p+1);
+  const D v6 = v2 * v5;
+  const D v7 = v6 * constant<D>(0x1.5555555555555p-3);
+  const V v8 = narrow(v7);
+  return v8;
+}
+
+inline V elu_forward(const V v0) {
+  const M v1 = v0 >= constant<V>(0x0.0p+0f);
+  const V v2 = at_most(v0, constant<V>(0x0.0p+0f));
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 - constant<V>(0x1.0000000000000p+0f);
+  const V v27 = v25 + v26;
+  const V v33 = v1 ? v0 : v27;
+  return v33;
+}
+
+inline V celu_forward(const V v0) {
+  const M v1 = v0 >= constant<V>(0x0.0p+0f);
+  const V v2 = at_most(v0, constant<V>(0x0.0p+0f));
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 - constant<V>(0x1.0000000000000p+0f);
+  const V v27 = v25 + v26;
+  const V v33 = v1 ? v0 : v27;
+  return v33;
+}
+
+inline V selu_forward(const V v0) {
+  const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
+  const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
+  const V v4 = v3 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v5 = v4 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 * constant<V>(0x1.62e4000000000p-1f);
+  const V v7 = v2 - v6;
+  const V v8 = v5 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v9 = v7 - v8;
+  const V v10 = v9 * v9;
+  const V v11 = constant<V>(0x1.5554880000000p-3f) * v9;
+  const V v12 = constant<V>(0x1.0000000000000p-1f) + v11;
+  const V v13 = constant<V>(0x1.1241360000000p-7f) * v9;
+  const V v14 = constant<V>(0x1.5554540000000p-5f) + v13;
+  const V v15 = v14 * v10;
+  const V v16 = v12 + v15;
+  const V v17 = v10 * v10;
+  const V v18 = constant<V>(0x1.6dbc4c0000000p-10f) * v17;
+  const V v19 = v16 + v18;
+  const V v21 = v10 * v19;
+  const V v22 = v9 + v21;
+  const V v23 = pow2(v4);
+  const V v24 = v23 * v22;
+  const V v25 = v23 - constant<V>(0x1.0000000000000p+0f);
+  const V v26 = v24 + v25;
+  const D v32 = wide(v26);
+  const D v33 = v32 * constant<D>(0x1.c212cc640f030p+0);
+  const V v34 = narrow(v33);
+  const M v35 = v0 >= constant<V>(0x0.0p+0f);
+  const V v36 = v0 * constant<V>(0x1.0cfabe0000000p+0f);
+  const V v37 = v35 ? v36 : v34;
+  return v37;
+}
+
+inline V gelu_forward(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = at_most(v1, constant<V>(0x1.e000000000000p+3f));
+  const V v3 = high_bits(v2);
+  const V v4 = v3 * v3;
+  const V v5 = v4 * constant<V>(-0x1.0000000000000p-1f);
+  const V v6 = v2 + v3;
+  const V v7 = v2 - v3;
+  const V v8 = v6 * v7;
+  const V v9 = v8 * constant<V>(-0x1.0000000000000p-1f);
+  const V v10 = v2 * v2;
+  const V v11 = v10 * constant<V>(-0x1.7154760000000p-1f);
+  const V v12 = v11 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v13 = v12 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v14 = v13 * constant<V>(0x1.62e4000000000p-1f);
+  const V v15 = v5 - v14;
+  const V v16 = v13 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v17 = v16 - v9;
+  const V v18 = v15 - v17;
+  const V v19 = v18 * v18;
+  const V v20 = constant<V>(0x1.5554880000000p-3f) * v18;
+  const V v21 = constant<V>(0x1.0000000000000p-1f) + v20;
+  const V v22 = constant<V>(0x1.1241360000000p-7f) * v18;
+  const V v23 = constant<V>(0x1.5554540000000p-5f) + v22;
+  const V v24 = v23 * v19;
+  const V v25 = v21 + v24;
+  const V v26 = v19 * v19;
+  const V v27 = constant<V>(0x1.6dbc4c0000000p-10f) * v26;
+  const V v28 = v25 + v27;
+  const V v30 = v19 * v28;
+  const V v31 = v18 + v30;
+  const D v32 = wide(v2);
+  const V v33 = v2 + constant<V>(0x1.4000000000000p+1f);
+  const V v34 = constant<V>(0x1.0000000000000p+0f) / v33;
+  const D v35 = v32 + constant<D>(0x1.4000000000000p+1);
+  const D v36 = wide(v34);
+  const D v37 = v36 * v35;
+  const D v38 = constant<D>(0x1.0000000000000p+1) - v37;
+  const D v39 = v36 * v38;
+  const V v40 = v34 * constant<V>(0x1.4000000000000p+2f);
+  const V v41 = constant<V>(0x1.0000000000000p+0f) - v40;
+  const V v42 = constant<V>(0x1.2ea4240000000p-7f) * v41;
+  const V v43 = constant<V>(0x1.0e4f300000000p-3f) + v42;
+  const V v44 = constant<V>(-0x1.a3a5e20000000p-10f) * v41;
+  const V v45 = constant<V>(-0x1.0c78a40000000p-6f) + v44;
+  const V v46 = constant<V>(0x1.66d4540000000p-11f) * v41;
+  const V v47 = constant<V>(0x1.4ad1220000000p-9f) + v46;
+  const V v48 = constant<V>(-0x1.4ab9d40000000p-13f) * v41;
+  const V v49 = constant<V>(-0x1.46c2a20000000p-12f) + v48;
+  const V v50 = v41 * v41;
+  const V v51 = v45 * v50;
+  const V v52 = v43 + v51;
+  const V v53 = v49 * v50;
+  const V v54 = v47 + v53;
+  const V v55 = v50 * v50;
+  const V v56 = v54 * v55;
+  const V v57 = v52 + v56;
+  const V v59 = v41 * v57;
+  const V v60 = v59 + constant<V>(-0x1.bc19c20000000p-2f);
+  const D v61 = v39 * constant<D>(0x1.4000000000000p+2);
+  const D v62 = constant<D>(0x1.0000000000000p+0) - v61;
+  const D v63 = wide(v60);
+  const D v64 = v62 * v63;
+  const D v65 = v64 + constant<D>(0x1.69cee6d79576dp-1);
+  const D v66 = v32 * v39;
+  const D v67 = v66 * v65;
+  const M v68 = v12 < constant<V>(0x1.8000860000000p+23f);
+  const V v69 = v12 + constant<V>(0x1.0000000000000p+6f);
+  const V v70 = v68 ? v69 : v12;
+  const V v71 = pow2(v70);
+  const V v72 = v68 ? constant<V>(0x1.0000000000000p-64f) : constant<V>(0x1.0000000000000p+0f);
+  const D v73 = wide(v31);
+  const D v74 = v67 * v73;
+  const D v75 = v67 + v74;
+  const V v76 = narrow(v75);
+  const V v77 = v76 * v71;
+  const V v78 = v77 * v72;
+  const M v79 = v0 >= constant<V>(0x0.0p+0f);
+  const V v80 = v0 - v78;
+  const V v81 = v78 * constant<V>(-0x1.0000000000000p+0f);
+  const V v82 = v79 ? v80 : v81;
+  return v82;
+}
+
+inline V gelu_tanh_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.7000000000000p+3f));
+  const V v2 = at_most(v1, constant<V>(0x1.2000000000000p+3f));
+  const D v3 = wide(v2);
+  const D v4 = v3 * v3;
+  const D v5 = v4 * constant<D>(-0x1.2444f2a4d8b4bp-4);
+  const D v6 = v5 - constant<D>(0x1.9884533d43651p+0);
+  const D v7 = v3 * v6;
+  const V v8 = narrow(v7);
+  const V v9 = v8 * constant<V>(0x1.7154760000000p+0f);
+  const V v10 = v9 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v11 = v10 - constant<V>(0x1.8000fe0000000p+23f);
+  const D v12 = wide(v11);
+  const D v13 = v12 * constant<D>(0x1.62e42fefa39efp-1);
+  const D v14 = v7 - v13;
+  const V v15 = narrow(v14);
+  const V v16 = v15 * v15;
+  const V v17 = constant<V>(0x1.5554880000000p-3f) * v15;
+  const V v18 = constant<V>(0x1.0000000000000p-1f) + v17;
+  const V v19 = constant<V>(0x1.1241360000000p-7f) * v15;
+  const V v20 = constant<V>(0x1.5554540000000p-5f) + v19;
+  const V v21 = v20 * v16;
+  const V v22 = v18 + v21;
+  const V v23 = v16 * v16;
+  const V v24 = constant<V>(0x1.6dbc4c0000000p-10f) * v23;
+  const V v25 = v22 + v24;
+  const V v27 = v16 * v25;
+  const V v28 = v15 + v27;
+  const M v29 = v10 > constant<V>(0x1.8001720000000p+23f);
+  const V v30 = v10 - constant<V>(0x1.0000000000000p+6f);
+  const V v31 = v29 ? v30 : v10;
+  const V v32 = pow2(v31);
+  const V v33 = v29 ? constant<V>(0x1.0000000000000p-64f) : constant<V>(0x1.0000000000000p+0f);
+  const V v34 = v32 + v33;
+  const V v35 = v34 - v32;
+  const V v36 = v33 - v35;
+  const V v37 = v32 * v28;
+  const V v38 = v37 + v36;
+  const V v39 = v34 + v38;
+  const V v40 = v1 / v39;
+  const V v41 = v40 * v33;
+  return v41;
+}
+
+inline V silu_forward(const V v0) {
+  const V v1 = v0 * constant<V>(-0x1.0000000000000p+0f);
+  const V v2 = at_least(v1, constant<V>(-0x1.4000000000000p+6f));
+  const V v3 = at_most(v2, constant<V>(0x1.b800000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = at_least(v0, constant<V>(-0x1.b800000000000p+6f));
+  const M v25 = v5 > constant<V>(0x1.8001720000000p+23f);
+  const V v26 = v5 - constant<V>(0x1.0000000000000p+6f);
+  const V v27 = v25 ? v26 : v5;
+  const V v28 = pow2(v27);
+  const V v29 = v25 ? constant<V>(0x1.0000000000000p-64f) : constant<V>(0x1.0000000000000p+0f);
+  const V v30 = v28 + v29;
+  const V v31 = v30 - v28;
+  const V v32 = v29 - v31;
+  const V v33 = v28 * v23;
+  const V v34 = v33 + v32;
+  const V v35 = v30 + v34;
+  const V v36 = v24 / v35;
+  const V v37 = v36 * v29;
+  return v37;
+}
+
+inline V mish_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.e000000000000p+6f));
+  const V v2 = at_most(v1, constant<V>(0x1.4000000000000p+5f));
+  const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
+  const V v4 = v3 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v5 = v4 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 * constant<V>(0x1.62e4000000000p-1f);
+  const V v7 = v2 - v6;
+  const V v8 = v5 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v9 = v7 - v8;
+  const V v10 = v9 * v9;
+  const V v11 = constant<V>(0x1.5554880000000p-3f) * v9;
+  const V v12 = constant<V>(0x1.0000000000000p-1f) + v11;
+  const V v13 = constant<V>(0x1.1241360000000p-7f) * v9;
+  const V v14 = constant<V>(0x1.5554540000000p-5f) + v13;
+  const V v15 = v14 * v10;
+  const V v16 = v12 + v15;
+  const V v17 = v10 * v10;
+  const V v18 = constant<V>(0x1.6dbc4c0000000p-10f) * v17;
+  const V v19 = v16 + v18;
+  const V v21 = v10 * v19;
+  const V v22 = v9 + v21;
+  const M v23 = v4 < constant<V>(0x1.8000860000000p+23f);
+  const V v24 = v4 + constant<V>(0x1.0000000000000p+6f);
+  const V v25 = v23 ? v24 : v4;
+  const V v26 = pow2(v25);
+  const V v27 = v23 ? constant<V>(0x1.0000000000000p-64f) : constant<V>(0x1.0000000000000p+0f);
+  const D v28 = wide(v26);
+  const D v29 = wide(v22);
+  const D v30 = v28 * v29;
+  const D v31 = v28 + v30;
+  const D v32 = wide(v27);
+  const D v33 = v31 * v32;
+  const D v34 = v33 + constant<D>(0x1.0000000000000p+1);
+  const D v35 = v33 * v34;
+  const D v36 = v35 + constant<D>(0x1.0000000000000p+1);
+  const V v37 = narrow(v36);
+  const V v38 = constant<V>(0x1.0000000000000p+0f) / v37;
+  const D v39 = wide(v38);
+  const D v40 = v39 * v36;
+  const D v41 = constant<D>(0x1.0000000000000p+1) - v40;
+  const D v42 = v39 * v41;
+  const D v43 = wide(v1);
+  const D v44 = v35 * v42;
+  const D v45 = v43 * v44;
+  const V v46 = narrow(v45);
+  return v46;
+}
+
+inline V softplus_forward(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+0f);
+  const V v3 = at_least(v2, constant<V>(-0x1.e000000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const M v24 = v5 < constant<V>(0x1.8000860000000p+23f);
+  const V v25 = v5 + constant<V>(0x1.0000000000000p+6f);
+  const V v26 = v24 ? v25 : v5;
+  const V v27 = pow2(v26);
+  const V v28 = v24 ? constant<V>(0x1.0000000000000p-64f) : constant<V>(0x1.0000000000000p+0f);
+  const V v29 = v27 * v23;
+  const V v30 = v27 + v29;
+  const V v31 = v30 * v28;
+  const V v32 = v30 - v27;
+  const V v33 = v29 - v32;
+  const V v34 = constant<V>(0x1.0000000000000p+1f) + v31;
+  const V v35 = v31 / v34;
+  const V v36 = v35 * v35;
+  const V v37 = v35 + v35;
+  const V v38 = constant<V>(0x1.0000000000000p+0f) - v37;
+  const V v39 = v36 + v36;
+  const V v40 = v38 + v39;
+  const V v41 = v33 * v40;
+  const V v42 = v34 - constant<V>(0x1.0000000000000p+1f);
+  const V v43 = v31 - v42;
+  const V v44 = v35 * v43;
+  const V v45 = constant<V>(0x1.0000000000000p+0f) - v35;
+  const V v46 = v44 * v45;
+  const V v47 = v41 - v46;
+  const V v48 = constant<V>(0x1.9996a80000000p-2f) * v36;
+  const V v49 = constant<V>(0x1.5555580000000p-1f) + v48;
+  const V v50 = constant<V>(0x1.b6d6a20000000p-3f) * v36;
+  const V v51 = constant<V>(0x1.2509720000000p-2f) + v50;
+  const V v52 = v36 * v36;
+  const V v53 = v51 * v52;
+  const V v54 = v49 + v53;
+  const V v55 = v52 * v52;
+  const V v56 = constant<V>(0x1.f1aee80000000p-3f) * v55;
+  const V v57 = v54 + v56;
+  const V v59 = v36 * v57;
+  const V v60 = v35 * v59;
+  const V v61 = v60 + v47;
+  const V v62 = v37 + v61;
+  const V v63 = at_least(v0, constant<V>(0x0.0p+0f));
+  const M v64 = v28 < constant<V>(0x1.0000000000000p+0f);
+  const V v65 = v64 ? v31 : v62;
+  const V v66 = v63 + v65;
+  return v66;
+}
+
+inline V sigmoid_forward(const V v0) {
+  const V v1 = v0 * constant<V>(-0x1.0000000000000p+0f);
+  const V v2 = at_least(v1, constant<V>(-0x1.4000000000000p+6f));
+  const V v3 = at_most(v2, constant<V>(0x1.b800000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = constant<V>(0x1.0000000000000p+0f);
+  const M v25 = v5 > constant<V>(0x1.8001720000000p+23f);
+  const V v26 = v5 - constant<V>(0x1.0000000000000p+6f);
+  const V v27 = v25 ? v26 : v5;
+  const V v28 = pow2(v27);
+  const V v29 = v25 ? constant<V>(0x1.0000000000000p-64f) : constant<V>(0x1.0000000000000p+0f);
+  const V v30 = v28 + v29;
+  const V v31 = v30 - v28;
+  const V v32 = v29 - v31;
+  const V v33 = v28 * v23;
+  const V v34 = v33 + v32;
+  const V v35 = v30 + v34;
+  const V v36 = v24 / v35;
+  const V v37 = v36 * v29;
+  return v37;
+}
+
+inline V tanh_forward(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+1f);
+  const V v3 = at_least(v2, constant<V>(-0x1.4000000000000p+5f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const D v25 = wide(v24);
+  const D v26 = wide(v23);
+  const D v27 = v25 * v26;
+  const D v28 = v25 - constant<D>(0x1.0000000000000p+0);
+  const D v29 = v27 + v28;
+  const D v30 = v29 * constant<D>(-0x1.0000000000000p+0);
+  const D v31 = v29 + constant<D>(0x1.0000000000000p+1);
+  const V v32 = narrow(v31);
+  const V v33 = constant<V>(0x1.0000000000000p+0f) / v32;
+  const D v34 = wide(v33);
+  const D v35 = v34 * v31;
+  const D v36 = constant<D>(0x1.0000000000000p+1) - v35;
+  const D v37 = v34 * v36;
+  const D v38 = v30 * v37;
+  const V v39 = narrow(v38);
+  const M v40 = v0 < constant<V>(0x0.0p+0f);
+  const V v41 = v39 * constant<V>(-0x1.0000000000000p+0f);
+  const V v42 = v40 ? v41 : v39;
+  return v42;
+}
+
+inline V hardsigmoid_forward(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
+  const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
+  const D v3 = wide(v2);
+  const D v4 = v3 + constant<D>(0x1.8000000000000p+1);
+  const D v5 = v4 * constant<D>(0x1.5555555555555p-3);
+  const V v6 = narrow(v5);
+  return v6;
+}
+
+inline Parts identity_parts(const V v0) {
+  const V v1 = constant<V>(0x0.0p+0f);
+  const V v2 = constant<V>(0x1.0000000000000p+0f);
+  return Parts{v0, v1, v2};
+}
+
+inline Parts relu_parts(const V v0) {
+  const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_most(v0, constant<V>(0x0.0p+0f));
+  const M v3 = v0 <= constant<V>(0x0.0p+0f);
+  const V v4 = v3 ? constant<V>(0x0.0p+0f) : constant<V>(0x1.0000000000000p+0f);
+  return Parts{v1, v2, v4};
+}
+
+inline Parts leaky_relu_parts(const V v0) {
+  const M v1 = v0 <= constant<V>(0x0.0p+0f);
+  const V v2 = v1 ? constant<V>(0x1.47ae140000000p-7f) : constant<V>(0x1.0000000000000p+0f);
+  const M v3 = v0 < constant<V>(0x0.0p+0f);
+  const V v4 = v0 * constant<V>(0x1.47ae140000000p-7f);
+  const V v5 = v3 ? v4 : v0;
+  const M v6 = v0 > constant<V>(0x0.0p+0f);
+  const V v7 = v0 * constant<V>(0x1.fae1480000000p-1f);
+  const V v8 = v6 ? constant<V>(0x0.0p+0f) : v7;
+  return Parts{v5, v8, v2};
+}
+
+inline Parts relu6_parts(const V v0) {
+  const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+2f));
+  const M v3 = v0 > constant<V>(0x0.0p+0f);
+  const V v4 = v0 - constant<V>(0x1.8000000000000p+2f);
+  const V v5 = at_least(v4, constant<V>(0x0.0p+0f));
+  const V v6 = v3 ? v5 : v0;
+  const M v7 = v0 <= constant<V>(0x0.0p+0f);
+  const M v8 = v0 >= constant<V>(0x1.8000000000000p+2f);
+  const V v9 = v8 ? constant<V>(0x0.0p+0f) : constant<V>(0x1.0000000000000p+0f);
+  const V v10 = v7 ? constant<V>(0x0.0p+0f) : v9;
+  return Parts{v2, v6, v10};
+}
+
+inline Parts squared_relu_parts(const V v0) {
+  const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v2 = v1 * v1;
+  const V v3 = constant<V>(0x1.0000000000000p+0f) - v1;
+  const V v4 = v0 * v3;
+  const V v5 = v1 + v1;
+  return Parts{v2, v4, v5};
+}
+
+inline Parts hardswish_parts(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
+  const V v2 = at_most(v0, constant<V>(0x1.8000000000000p+1f));
+  const V v3 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
+  const M v4 = v0 <= constant<V>(-0x1.8000000000000p+1f);
+  const M v5 = v0 >= constant<V>(0x1.8000000000000p+1f);
+  const V v6 = v3 * constant<V>(0x1.5555560000000p-2f);
+  const V v7 = v6 + constant<V>(0x1.0000000000000p-1f);
+  const V v8 = v5 ? constant<V>(0x1.0000000000000p+0f) : v7;
+  const V v9 = v4 ? constant<V>(0x0.0p+0f) : v8;
+  const V v10 = v3 + constant<V>(0x1.8000000000000p+1f);
+  const V v11 = v10 * constant<V>(0x1.5555560000000p-3f);
+  const V v12 = v1 * v11;
+  const V v13 = constant<V>(0x1.8000000000000p+1f) - v3;
+  const V v14 = v13 * constant<V>(0x1.5555560000000p-3f);
+  const V v15 = v2 * v14;
+  return Parts{v12, v15, v9};
+}
+
+inline Parts elu_parts(const V v0) {
+  const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
+  const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
+  const V v4 = v3 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v5 = v4 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 * constant<V>(0x1.62e4000000000p-1f);
+  const V v7 = v2 - v6;
+  const V v8 = v5 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v9 = v7 - v8;
+  const V v10 = v9 * v9;
+  const V v11 = constant<V>(0x1.5554880000000p-3f) * v9;
+  const V v12 = constant<V>(0x1.0000000000000p-1f) + v11;
+  const V v13 = constant<V>(0x1.1241360000000p-7f) * v9;
+  const V v14 = constant<V>(0x1.5554540000000p-5f) + v13;
+  const V v15 = v14 * v10;
+  const V v16 = v12 + v15;
+  const V v17 = v10 * v10;
+  const V v18 = constant<V>(0x1.6dbc4c0000000p-10f) * v17;
+  const V v19 = v16 + v18;
+  const V v21 = v10 * v19;
+  const V v22 = v9 + v21;
+  const V v23 = pow2(v4);
+  const V v24 = v23 * v22;
+  const V v25 = v23 - constant<V>(0x1.0000000000000p+0f);
+  const V v26 = v24 + v25;
+  const M v27 = v4 < constant<V>(0x1.8000fe0000000p+23f);
+  const V v28 = v0 - v26;
+  const V v29 = v21 * constant<V>(-0x1.0000000000000p+0f);
+  const V v30 = v27 ? v28 : v29;
+  const V v31 = v23 + v24;
+  const M v32 = v0 > constant<V>(0x0.0p+0f);
+  const V v33 = v32 ? v0 : v26;
+  const V v34 = v32 ? constant<V>(0x0.0p+0f) : v30;
+  const V v35 = v32 ? constant<V>(0x1.0000000000000p+0f) : v31;
+  return Parts{v33, v34, v35};
+}
+
+inline Parts celu_parts(const V v0) {
+  const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
+  const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
+  const V v4 = v3 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v5 = v4 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 * constant<V>(0x1.62e4000000000p-1f);
+  const V v7 = v2 - v6;
+  const V v8 = v5 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v9 = v7 - v8;
+  const V v10 = v9 * v9;
+  const V v11 = constant<V>(0x1.5554880000000p-3f) * v9;
+  const V v12 = constant<V>(0x1.0000000000000p-1f) + v11;
+  const V v13 = constant<V>(0x1.1241360000000p-7f) * v9;
+  const V v14 = constant<V>(0x1.5554540000000p-5f) + v13;
+  const V v15 = v14 * v10;
+  const V v16 = v12 + v15;
+  const V v17 = v10 * v10;
+  const V v18 = constant<V>(0x1.6dbc4c0000000p-10f) * v17;
+  const V v19 = v16 + v18;
+  const V v21 = v10 * v19;
+  const V v22 = v9 + v21;
+  const V v23 = pow2(v4);
+  const V v24 = v23 * v22;
+  const V v25 = v23 - constant<V>(0x1.0000000000000p+0f);
+  const V v26 = v24 + v25;
+  const M v27 = v4 < constant<V>(0x1.8000fe0000000p+23f);
+  const V v28 = v0 - v26;
+  const V v29 = v21 * constant<V>(-0x1.0000000000000p+0f);
+  const V v30 = v27 ? v28 : v29;
+  const V v31 = v23 + v24;
+  const M v32 = v0 > constant<V>(0x0.0p+0f);
+  const V v33 = v32 ? v0 : v26;
+  const V v34 = v32 ? constant<V>(0x0.0p+0f) : v30;
+  const V v35 = v32 ? constant<V>(0x1.0000000000000p+0f) : v31;
+  return Parts{v33, v34, v35};
+}
+
+inline Parts selu_parts(const V v0) {
+  const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
+  const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
+  const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
+  const V v4 = v3 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v5 = v4 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 * constant<V>(0x1.62e4000000000p-1f);
+  const V v7 = v2 - v6;
+  const V v8 = v5 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v9 = v7 - v8;
+  const V v10 = v9 * v9;
+  const V v11 = constant<V>(0x1.5554880000000p-3f) * v9;
+  const V v12 = constant<V>(0x1.0000000000000p-1f) + v11;
+  const V v13 = constant<V>(0x1.1241360000000p-7f) * v9;
+  const V v14 = constant<V>(0x1.5554540000000p-5f) + v13;
+  const V v15 = v14 * v10;
+  const V v16 = v12 + v15;
+  const V v17 = v10 * v10;
+  const V v18 = constant<V>(0x1.6dbc4c0000000p-10f) * v17;
+  const V v19 = v16 + v18;
+  const V v21 = v10 * v19;
+  const V v22 = v9 + v21;
+  const V v23 = pow2(v4);
+  const V v24 = v23 * v22;
+  const V v25 = v23 - constant<V>(0x1.0000000000000p+0f);
+  const V v26 = v24 + v25;
+  const V v31 = v23 + v24;
+  const M v32 = v0 > constant<V>(0x0.0p+0f);
+  const V v33 = v26 * constant<V>(0x1.c212cc0000000p+0f);
+  const V v34 = v0 * constant<V>(-0x1.9f57ae0000000p-5f);
+  const V v35 = v0 - v33;
+  const V v36 = v32 ? v34 : v35;
+  const V v37 = v0 * constant<V>(0x1.0cfabe0000000p+0f);
+  const V v38 = v32 ? v37 : v33;
+  const V v39 = v31 * constant<V>(0x1.c212cc0000000p+0f);
+  const V v40 = v32 ? constant<V>(0x1.0cfabe0000000p+0f) : v39;
+  return Parts{v38, v36, v40};
+}
+
+inline Parts gelu_parts(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = at_most(v1, constant<V>(0x1.a000000000000p+3f));
+  const V v3 = v2 * v2;
+  const V v4 = v3 * constant<V>(-0x1.0000000000000p-1f);
+  const V v5 = v4 * constant<V>(0x1.7154760000000p+0f);
+  const V v6 = v5 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v8 = v7 * constant<V>(0x1.62e4000000000p-1f);
+  const V v9 = v4 - v8;
+  const V v10 = v7 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v11 = v9 - v10;
+  const V v12 = v11 * v11;
+  const V v13 = constant<V>(0x1.5554880000000p-3f) * v11;
+  const V v14 = constant<V>(0x1.0000000000000p-1f) + v13;
+  const V v15 = constant<V>(0x1.1241360000000p-7f) * v11;
+  const V v16 = constant<V>(0x1.5554540000000p-5f) + v15;
+  const V v17 = v16 * v12;
+  const V v18 = v14 + v17;
+  const V v19 = v12 * v12;
+  const V v20 = constant<V>(0x1.6dbc4c0000000p-10f) * v19;
+  const V v21 = v18 + v20;
+  const V v23 = v12 * v21;
+  const V v24 = v11 + v23;
+  const V v25 = pow2(v6);
+  const V v26 = v25 * v24;
+  const V v27 = v25 + v26;
+  const V v28 = v2 + constant<V>(0x1.4000000000000p+1f);
+  const V v29 = constant<V>(0x1.0000000000000p+0f) / v28;
+  const V v30 = v27 * v29;
+  const V v31 = v29 * constant<V>(0x1.4000000000000p+2f);
+  const V v32 = constant<V>(0x1.0000000000000p+0f) - v31;
+  const V v33 = constant<V>(-0x1.bc19c20000000p-2f) * v32;
+  const V v34 = constant<V>(0x1.69cee60000000p-1f) + v33;
+  const V v35 = constant<V>(0x1.2ea4240000000p-7f) * v32;
+  const V v36 = constant<V>(0x1.0e4f300000000p-3f) + v35;
+  const V v37 = constant<V>(-0x1.a3a5e20000000p-10f) * v32;
+  const V v38 = constant<V>(-0x1.0c78a40000000p-6f) + v37;
+  const V v39 = constant<V>(0x1.66d4540000000p-11f) * v32;
+  const V v40 = constant<V>(0x1.4ad1220000000p-9f) + v39;
+  const V v41 = constant<V>(-0x1.4ab9d40000000p-13f) * v32;
+  const V v42 = constant<V>(-0x1.46c2a20000000p-12f) + v41;
+  const V v43 = v32 * v32;
+  const V v44 = v36 * v43;
+  const V v45 = v34 + v44;
+  const V v46 = v40 * v43;
+  const V v47 = v38 + v46;
+  const V v48 = v43 * v43;
+  const V v49 = v47 * v48;
+  const V v50 = v45 + v49;
+  const V v51 = v48 * v48;
+  const V v52 = v42 * v51;
+  const V v53 = v50 + v52;
+  const V v55 = v30 * v53;
+  const V v56 = v2 * v55;
+  const M v57 = v0 > constant<V>(0x0.0p+0f);
+  const V v58 = v2 * v27;
+  const V v59 = v58 * constant<V>(0x1.9884540000000p-2f);
+  const V v60 = constant<V>(0x1.0000000000000p+0f) - v55;
+  const V v61 = v60 + v59;
+  const V v62 = v55 - v59;
+  const V v63 = v57 ? v61 : v62;
+  const V v64 = v0 - v56;
+  const V v65 = v56 * constant<V>(-0x1.0000000000000p+0f);
+  const V v66 = v57 ? v64 : v65;
+  const V v67 = v0 + v56;
+  const V v68 = v57 ? v56 : v67;
+  return Parts{v66, v68, v63};
+}
+
+inline Parts gelu_tanh_parts(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.3000000000000p+3f));
+  const V v2 = at_most(v1, constant<V>(0x1.3000000000000p+3f));
+  const V v3 = v2 * v2;
+  const V v4 = v3 * constant<V>(0x1.2444f20000000p-4f);
+  const V v5 = v4 + constant<V>(0x1.9884540000000p+0f);
+  const V v6 = v2 * v5;
+  const V v7 = magnitude(v6);
+  const V v8 = v7 * constant<V>(-0x1.0000000000000p+0f);
+  const V v9 = at_least(v8, constant<V>(-0x1.5c00000000000p+6f));
+  const V v10 = v9 * constant<V>(0x1.7154760000000p+0f);
+  const V v11 = v10 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v12 = v11 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v13 = v12 * constant<V>(0x1.62e4000000000p-1f);
+  const V v14 = v9 - v13;
+  const V v15 = v12 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v16 = v14 - v15;
+  const V v17 = v16 * v16;
+  const V v18 = constant<V>(0x1.5554880000000p-3f) * v16;
+  const V v19 = constant<V>(0x1.0000000000000p-1f) + v18;
+  const V v20 = constant<V>(0x1.1241360000000p-7f) * v16;
+  const V v21 = constant<V>(0x1.5554540000000p-5f) + v20;
+  const V v22 = v21 * v17;
+  const V v23 = v19 + v22;
+  const V v24 = v17 * v17;
+  const V v25 = constant<V>(0x1.6dbc4c0000000p-10f) * v24;
+  const V v26 = v23 + v25;
+  const V v28 = v17 * v26;
+  const V v29 = v16 + v28;
+  const V v30 = pow2(v11);
+  const V v31 = v30 * v29;
+  const V v32 = v30 + v31;
+  const V v33 = constant<V>(0x1.0000000000000p+0f) + v32;
+  const V v34 = constant<V>(0x1.0000000000000p+0f) / v33;
+  const V v35 = v32 * v34;
+  const M v36 = v0 > constant<V>(0x0.0p+0f);
+  const V v37 = at_least(v0, constant<V>(-0x1.9000000000000p+6f));
+  const V v38 = at_most(v37, constant<V>(0x1.9000000000000p+6f));
+  const V v39 = v38 * v35;
+  const V v40 = v0 * v34;
+  const V v41 = v36 ? v40 : v39;
+  const V v42 = v36 ? v39 : v40;
+  const V v43 = v3 * constant<V>(0x1.b6676c0000000p-3f);
+  const V v44 = v43 + constant<V>(0x1.9884540000000p+0f);
+  const V v45 = v2 * v44;
+  const V v46 = v36 ? v34 : v35;
+  const V v47 = v34 * v35;
+  const V v48 = v45 * v47;
+  const V v49 = v46 + v48;
+  return Parts{v41, v42, v49};
+}
+
+inline Parts silu_parts(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+0f);
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 + v25;
+  const V v27 = constant<V>(0x1.0000000000000p+0f) + v26;
+  const V v28 = constant<V>(0x1.0000000000000p+0f) / v27;
+  const V v29 = v26 * v28;
+  const M v30 = v0 > constant<V>(0x0.0p+0f);
+  const V v31 = at_least(v0, constant<V>(-0x1.9000000000000p+6f));
+  const V v32 = at_most(v31, constant<V>(0x1.9000000000000p+6f));
+  const V v33 = v32 * v29;
+  const V v34 = v0 * v28;
+  const V v35 = v30 ? v34 : v33;
+  const V v36 = v30 ? v33 : v34;
+  const V v37 = v30 ? v28 : v29;
+  const V v38 = v30 ? v29 : v28;
+  const V v39 = v32 * v37;
+  const V v40 = v39 * v38;
+  const V v41 = v37 + v40;
+  return Parts{v35, v36, v41};
+}
+
+inline Parts mish_parts(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+0f);
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 + v25;
+  const V v27 = v26 * v26;
+  const M v28 = v0 > constant<V>(0x0.0p+0f);
+  const V v29 = v26 + v26;
+  const V v30 = v27 + v27;
+  const V v31 = v28 ? v30 : constant<V>(0x1.0000000000000p+1f);
+  const V v32 = constant<V>(0x1.0000000000000p+0f) + v29;
+  const V v33 = v27 + v29;
+  const V v34 = v28 ? v32 : v33;
+  const V v35 = v34 + v31;
+  const V v36 = constant<V>(0x1.0000000000000p+0f) / v35;
+  const V v37 = v34 * v36;
+  const V v38 = v28 ? v27 : v26;
+  const V v39 = v38 * constant<V>(0x1.0000000000000p+2f);
+  const V v40 = constant<V>(0x1.0000000000000p+0f) + v26;
+  const V v41 = v39 * v40;
+  const V v42 = v36 * v36;
+  const V v43 = v41 * v42;
+  const V v44 = at_least(v0, constant<V>(-0x1.9000000000000p+6f));
+  const V v45 = at_most(v44, constant<V>(0x1.9000000000000p+6f));
+  const V v46 = v28 ? v0 : v45;
+  const V v47 = v46 * v37;
+  const V v48 = v28 ? v45 : v0;
+  const V v49 = v31 * v36;
+  const V v50 = v48 * v49;
+  const V v51 = v45 * v43;
+  const V v52 = v37 + v51;
+  return Parts{v47, v50, v52};
+}
+
+inline Parts softplus_parts(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+0f);
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 + v25;
+  const V v27 = constant<V>(0x1.0000000000000p+0f) + v26;
+  const V v28 = constant<V>(0x1.0000000000000p+0f) / v27;
+  const V v29 = v26 + constant<V>(0x1.0000000000000p+1f);
+  const V v30 = v26 / v29;
+  const V v31 = v30 * v30;
+  const V v32 = v30 + v30;
+  const V v33 = constant<V>(0x1.9996a80000000p-2f) * v31;
+  const V v34 = constant<V>(0x1.5555580000000p-1f) + v33;
+  const V v35 = constant<V>(0x1.b6d6a20000000p-3f) * v31;
+  const V v36 = constant<V>(0x1.2509720000000p-2f) + v35;
+  const V v37 = v31 * v31;
+  const V v38 = v36 * v37;
+  const V v39 = v34 + v38;
+  const V v40 = v37 * v37;
+  const V v41 = constant<V>(0x1.f1aee80000000p-3f) * v40;
+  const V v42 = v39 + v41;
+  const V v44 = v31 * v42;
+  const V v45 = v30 * v44;
+  const V v46 = v32 + v45;
+  const M v47 = v0 > constant<V>(0x0.0p+0f);
+  const V v48 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v49 = v48 + v46;
+  const V v50 = v47 ? constant<V>(0x0.0p+0f) : v0;
+  const V v51 = v50 - v46;
+  const V v52 = v26 * v28;
+  const V v53 = v47 ? v28 : v52;
+  return Parts{v49, v51, v53};
+}
+
+inline Parts sigmoid_parts(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+0f);
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 + v25;
+  const V v27 = constant<V>(0x1.0000000000000p+0f) + v26;
+  const V v28 = constant<V>(0x1.0000000000000p+0f) / v27;
+  const V v29 = v26 * v28;
+  const M v30 = v0 > constant<V>(0x0.0p+0f);
+  const V v31 = v30 ? v28 : v29;
+  const V v32 = v0 - v31;
+  const V v33 = v28 * v29;
+  return Parts{v31, v32, v33};
+}
+
+inline Parts tanh_parts(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = v1 * constant<V>(-0x1.0000000000000p+1f);
+  const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
+  const V v4 = v3 * constant<V>(0x1.7154760000000p+0f);
+  const V v5 = v4 + constant<V>(0x1.8000fe0000000p+23f);
+  const V v6 = v5 - constant<V>(0x1.8000fe0000000p+23f);
+  const V v7 = v6 * constant<V>(0x1.62e4000000000p-1f);
+  const V v8 = v3 - v7;
+  const V v9 = v6 * constant<V>(0x1.7f7d1c0000000p-20f);
+  const V v10 = v8 - v9;
+  const V v11 = v10 * v10;
+  const V v12 = constant<V>(0x1.5554880000000p-3f) * v10;
+  const V v13 = constant<V>(0x1.0000000000000p-1f) + v12;
+  const V v14 = constant<V>(0x1.1241360000000p-7f) * v10;
+  const V v15 = constant<V>(0x1.5554540000000p-5f) + v14;
+  const V v16 = v15 * v11;
+  const V v17 = v13 + v16;
+  const V v18 = v11 * v11;
+  const V v19 = constant<V>(0x1.6dbc4c0000000p-10f) * v18;
+  const V v20 = v17 + v19;
+  const V v22 = v11 * v20;
+  const V v23 = v10 + v22;
+  const V v24 = pow2(v5);
+  const V v25 = v24 * v23;
+  const V v26 = v24 - constant<V>(0x1.0000000000000p+0f);
+  const V v27 = v25 + v26;
+  const V v28 = v27 + constant<V>(0x1.0000000000000p+1f);
+  const V v29 = constant<V>(0x1.0000000000000p+0f) / v28;
+  const V v30 = v27 * constant<V>(-0x1.0000000000000p+0f);
+  const V v31 = v30 * v29;
+  const M v32 = v0 < constant<V>(0x0.0p+0f);
+  const V v33 = v31 * constant<V>(-0x1.0000000000000p+0f);
+  const V v34 = v32 ? v33 : v31;
+  const V v35 = v0 * v0;
+  const M v36 = v35 < constant<V>(0x1.0000000000000p+0f);
+  const V v37 = v0 * v35;
+  const V v38 = constant<V>(-0x1.1110f60000000p-3f) * v35;
+  const V v39 = constant<V>(0x1.5555560000000p-2f) + v38;
+  const V v40 = constant<V>(-0x1.65b21a0000000p-6f) * v35;
+  const V v41 = constant<V>(0x1.ba125a0000000p-5f) + v40;
+  const V v42 = constant<V>(-0x1.a5a8960000000p-9f) * v35;
+  const V v43 = constant<V>(0x1.1d3d7c0000000p-7f) + v42;
+  const V v44 = constant<V>(-0x1.2fdd9e0000000p-13f) * v35;
+  const V v45 = constant<V>(0x1.e80cf00000000p-11f) + v44;
+  const V v46 = v35 * v35;
+  const V v47 = v41 * v46;
+  const V v48 = v39 + v47;
+  const V v49 = v45 * v46;
+  const V v50 = v43 + v49;
+  const V v51 = v46 * v46;
+  const V v52 = v50 * v51;
+  const V v53 = v48 + v52;
+  const V v55 = v37 * v53;
+  const V v56 = v0 - v34;
+  const V v57 = v36 ? v55 : v56;
+  const V v58 = v24 + v25;
+  const V v59 = v58 * constant<V>(0x1.0000000000000p+2f);
+  const V v60 = v29 * v29;
+  const V v61 = v59 * v60;
+  return Parts{v34, v57, v61};
+}
+
+inline Parts hardsigmoid_parts(const V v0) {
+  const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
+  const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
+  const V v3 = v2 + constant<V>(0x1.8000000000000p+1f);
+  const V v4 = v3 * constant<V>(0x1.5555560000000p-3f);
+  const V v5 = v0 - v4;
+  const M v6 = v0 <= constant<V>(-0x1.8000000000000p+1f);
+  const M v7 = v0 >= constant<V>(0x1.8000000000000p+1f);
+  const V v8 = v7 ? constant<V>(0x0.0p+0f) : constant<V>(0x1.5555560000000p-3f);
+  const V v9 = v6 ? constant<V>(0x0.0p+0f) : v8;
+  return Parts{v4, v5, v9};
+}
+
+#define FOR_EACH_BASE(DO) \
+  DO(0, identity) \
+  DO(1, relu) \
+  DO(2, leaky_relu) \
+  DO(3, relu6) \
+  DO(4, squared_relu) \
+  DO(5, hardswish) \
+  DO(6, elu) \
+  DO(7, celu) \
+  DO(8, selu) \
+  DO(9, gelu) \
+  DO(10, gelu_tanh) \
+  DO(11, silu) \
+  DO(12, mish) \
+  DO(13, softplus) \
+  DO(14, sigmoid) \
+  DO(15, tanh) \
+  DO(16, hardsigmoid)
