@@ -83,7 +83,9 @@ def _declare() -> None:
         torch.library.register_vmap(f"ablate::{name}", _BATCHED[name], lib=_library)
     for schema, second in zip(_SECOND, (dyn_act_double_backward, base_act_double_backward), strict=True):
         _library.define(schema)
-        _library.impl(schema.split("(")[0], second, "CompositeImplicitAutograd")
+        name = schema.split("(")[0]
+        _library.impl(name, second, "CompositeImplicitAutograd")
+        torch.library.register_vmap(f"ablate::{name}", _BATCHED[name], lib=_library)
     for schema in _INTO:
         name = schema.split("(")[0]
         _library.define(schema)
@@ -168,7 +170,27 @@ def _batched_base_backward(
     return result.view(moved[1].shape), 0
 
 
+def _batched_second(info: Any, dims: Any, *args: Any) -> tuple[tuple[Tensor, ...], tuple[int, ...]]:
+    tensors = [_members(t, dim, info.batch_size) for t, dim in zip(args[:7], dims, strict=False)]
+    bases, counts, channel_dim = args[7:]
+    groups = _repeated(bases, counts, info.batch_size)
+    dim = channel_dim if counts else channel_dim + 1
+    results = torch.ops.ablate.dyn_act_double_backward(*(_merged(t, counts) for t in tensors), *groups, dim)
+    return tuple(r.view(t.shape) for r, t in zip(results, tensors[3:], strict=True)), (0, 0, 0, 0)
+
+
+def _batched_base_second(
+    info: Any, dims: Any, to_x: Tensor, grad: Tensor, x: Tensor, bases: Any, counts: Any
+) -> tuple[tuple[Tensor, ...], tuple[int, int]]:
+    tensors = [_members(t, dim, info.batch_size) for t, dim in zip((to_x, grad, x), dims, strict=False)]
+    groups = _repeated(bases, counts, info.batch_size)
+    results = torch.ops.ablate.base_act_double_backward(*(_merged(t, counts) for t in tensors), *groups)
+    return tuple(r.view(tensors[2].shape) for r in results), (0, 0)
+
+
 _BATCHED: dict[str, Callable[..., Any]] = {
+    "dyn_act_double_backward": _batched_second,
+    "base_act_double_backward": _batched_base_second,
     "dyn_act": _batched_forward,
     "dyn_act_backward": _batched_backward,
     "base_act": _batched_base,
