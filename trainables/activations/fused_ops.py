@@ -44,7 +44,8 @@ _PLAIN: dict[str, Callable[..., Any]] = {
     "base_act_backward": fused_plain.base_act_backward,
 }
 _log = logging.getLogger(__name__)
-_library = torch.library.Library("ablate", "DEF")
+_torch: Any = torch  # where its own annotations stop
+_library: Any = _torch.library.Library("ablate", "DEF")
 
 
 def _dyn_act_into(*args: Any) -> None:
@@ -302,7 +303,7 @@ def _load() -> bool:
     """Whether the compiled kernels serve; `ABLATE_FUSED=plain` asks for the plain form."""
     if os.environ.get("ABLATE_FUSED") != "plain":
         try:
-            torch.ops.load_library(str(build()))
+            _torch.ops.load_library(str(build()))
             return True
         except (CannotBuild, OSError) as error:
             _log.warning("the fused activation runs in its plain form, slower, same bits: %s", error)

@@ -96,7 +96,8 @@ def layout_of(x: Tensor, num_scalars: int, counts: Sequence[int], channel_dim: i
     members = sum(counts) if counts else 1
     if counts and (x.ndim == 0 or x.shape[0] != members):
         raise ValueError(f"groups hold {members} members, x has shape {tuple(x.shape)}")
-    order = sorted(range(x.ndim), key=lambda dim: -x.stride(dim))
+    strides = x.stride()
+    order = sorted(range(x.ndim), key=lambda dim: -strides[dim])
     if not x.permute(order).is_contiguous() or (counts and order[0] != 0) or x.is_contiguous():
         order = list(range(x.ndim))
     channels = num_scalars // members if members else 1
@@ -217,7 +218,7 @@ def add_up(terms: Tensor) -> Tensor:
         return _total(_run(_blocks(terms[..., 0], 1, ROWS), 2), 1)
     inner = terms.shape[3]
     runs = _blocks(_pad(terms, 3, LANES), 3, BLOCK if inner > BLOCK else -(-inner // LANES) * LANES)
-    lanes = _run(runs.unflatten(4, (-1, LANES)), 4)
+    lanes = _run(runs.reshape(*runs.shape[:4], -1, LANES), 4)
     while lanes.shape[-1] > 1:
         half = lanes.shape[-1] // 2
         lanes = lanes[..., :half] + lanes[..., half:]
@@ -234,7 +235,8 @@ def _pad(t: Tensor, dim: int, multiple: int) -> Tensor:
 
 
 def _blocks(t: Tensor, dim: int, size: int) -> Tensor:
-    return _pad(t, dim, size).unflatten(dim, (-1, size))
+    padded = _pad(t, dim, size)
+    return padded.reshape(*t.shape[:dim], -1, size, *t.shape[dim + 1 :])
 
 
 def _run(t: Tensor, dim: int) -> Tensor:
