@@ -33,12 +33,28 @@ class Pack:
     def add(self, members: Sequence[Member]) -> None:
         """Take new members in, measured as they are before training."""
         started = time.perf_counter()
-        self.members = sorted([*self.members, *members], key=lambda member: sort_key(member.shape))
-        self._rebuild()
+        self.place(members)
         self._validate(members)
         for member in members:
             member.log_scalars()
         self._share(members, time.perf_counter() - started)
+
+    def place(self, members: Sequence[Member]) -> None:
+        """Give new members their places, unmeasured."""
+        self.members = sorted([*self.members, *members], key=lambda member: sort_key(member.shape))
+        self._rebuild()
+
+    @torch.no_grad()
+    def time_steps(self, num: int) -> float:
+        """Seconds that `num` steps take after a first one, always on the first images."""
+        order = torch.arange(self._batch_size).expand(len(self.members), -1)
+        generators = self._dropout_streams()
+        self._step(order, generators).sum().item()
+        started = time.perf_counter()
+        for _ in range(num):
+            loss = self._step(order, generators)
+        loss.sum().item()  # waits for a GPU
+        return time.perf_counter() - started
 
     def remove(self, members: Sequence[Member]) -> None:
         """Let members go; the others keep their tensors until the next rebuild."""
@@ -78,13 +94,16 @@ class Pack:
         """One pass over the training images; the losses [steps, members] come back to the CPU once."""
         num, size = len(self._data.train), self._batch_size
         orders = torch.stack([member.order(num) for member in self.members])
-        generators = [m.dropout_streams(self._device) if m.shape.dropout else None for m in self.members]
+        generators = self._dropout_streams()
         losses = []
         for start in range(0, num, size):
             losses.append(self._step(orders[:, start : start + size], generators))
         for member in self.members:
             member.num_steps += len(losses)
         return torch.stack(losses).cpu()
+
+    def _dropout_streams(self) -> list[list[torch.Generator] | None]:
+        return [m.dropout_streams(self._device) if m.shape.dropout else None for m in self.members]
 
     def _step(self, order: Tensor, generators: Sequence[list[torch.Generator] | None]) -> Tensor:
         network = self._networks[order.shape[1]]

@@ -13,8 +13,7 @@ from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.member import Member
 from trainables.training.numerics import device_name
 from trainables.training.pack import Pack, ended
-
-AUTO_SIZE = 32
+from trainables.training.sizing import SIZES, fastest_size, largest_size
 
 
 class DataMismatch(TrainableError):
@@ -36,7 +35,9 @@ class PackTrainer:
     ) -> None:
         self._source, self._code = source, code
         self._device, self._threads, self._datasets_dir = device, threads, datasets_dir
-        self._size = AUTO_SIZE if pack == "auto" else max(1, pack)
+        self._auto = pack == "auto"
+        self._size = max(SIZES) if pack == "auto" else max(1, pack)
+        self._sizes: dict[Group, int] = {}
         self._waiting: list[Lease] = []
         self._alone: list[Lease] = []
         self._data: dict[str, Tensors] = {}
@@ -66,7 +67,9 @@ class PackTrainer:
             self._waiting = [lease for lease in self._waiting if lease is not first]
             self._fail([first], error)
             return
-        pack = Pack(layout, data, batch_size=group.batch_size, device=self._device, threads=self._threads)
+        pack = self._pack(layout, data, group)
+        if self._auto and not alone:
+            self._size = self._measured(group, layout, data)
         fresh = [first]
         while True:
             fresh = fresh if alone else self._next(pack, group)
@@ -74,6 +77,27 @@ class PackTrainer:
             if not members and not pack.members:
                 return
             self._epoch(pack, members)
+
+    def _pack(self, layout: Layout, data: Tensors, group: Group) -> Pack:
+        return Pack(layout, data, batch_size=group.batch_size, device=self._device, threads=self._threads)
+
+    def _measured(self, group: Group, layout: Layout, data: Tensors) -> int:
+        """The size for this group: measured once, when there is more than one trial to measure it with."""
+        leases = [lease for lease in self._waiting if self._belongs(lease, group)]
+        if group in self._sizes or len(leases) < 2:
+            return self._sizes.get(group, max(SIZES))
+        try:
+            made = [self._code.member(lease, layout, self._device) for lease in leases]
+            deepest = max(member.shape.depth for member in made)
+            limit = largest_size(layout, depth=deepest, rows=group.batch_size)
+            size = fastest_size(
+                lambda: [self._code.member(lease, layout, self._device) for lease in leases[:limit]],
+                lambda: self._pack(layout, data, group),
+            )
+        except Exception:  # whoever is at fault fails by itself when it is trained
+            return max(SIZES)
+        self._sizes[group] = size
+        return size
 
     def _next(self, pack: Pack, group: Group) -> list[Lease]:
         """Leases to refill the pack with, from those that wait and then from the source."""

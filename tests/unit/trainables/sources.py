@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ablations.manifest import applies
 from trainables.catalogue import load_catalogue
@@ -57,7 +57,7 @@ def train(
     leases: Sequence[Lease],
     datasets_dir: Path,
     *,
-    pack: int = 1,
+    pack: int | Literal["auto"] = 1,
     threads: int = 1,
     trainable: str = "mlp-classifier",
     stop: Callable[[Report], str | None] | None = None,

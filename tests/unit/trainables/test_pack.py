@@ -108,3 +108,9 @@ def test_seeds_differ_and_seeds_repeat(datasets_dir: Path) -> None:
         train([lease("a", seed=seed, dropout=0.3)], datasets_dir).outcomes["a"] for seed in (5, 5, 6)
     )
     assert numbers(first) == numbers(again) != numbers(other)
+
+
+def test_auto_changes_nothing_but_the_size(alone: dict[str, object], datasets_dir: Path) -> None:
+    source = train(MIXED, datasets_dir, pack="auto")
+    assert {name: numbers(outcome) for name, outcome in source.outcomes.items()} == alone
+    assert {outcome.pack for outcome in source.outcomes.values()} <= set(range(1, 9))
