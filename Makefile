@@ -19,6 +19,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml docker/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c docker/constraints.txt -e '.[dev]'
+	$(BIN)/python -m trainables.activations.fused_build
 	touch $@
 
 demo: $(STAMP)
@@ -34,7 +35,9 @@ lint: $(STAMP)
 	$(BIN)/lint-imports
 
 bench: $(STAMP)
-	$(BIN)/python -m tests.benchmarks $(BENCH_ARGS)
+	mkdir -p benchmarks-out
+	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
+	$(BIN)/python -m tests.benchmarks.control_plane 1000 10000 | tee benchmarks-out/control_plane.jsonl
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ablations.manifest import Manifest, Metric, Scalar, Setting
+from trainables.builtin_models import image_classifier
 from trainables.components import Component
 
 DYNAMIC = ("shared", "per_layer", "per_channel")
@@ -34,7 +35,6 @@ DATASETS = (
     Component(kind="dataset", name="cifar10", summary="60,000 colour images of 10 classes, 32x32"),
 )
 
-MODELS: tuple[Component, ...] = ()
 MEASURES = (
     Component(
         kind="measure",
@@ -254,6 +254,12 @@ def mlp_classifier(activations: tuple[Scalar, ...], datasets: tuple[Scalar, ...]
     )
 
 
-def trainables(parts: Mapping[str, Mapping[str, Component]]) -> tuple[Manifest, ...]:
-    """The packaged trainables, which take every activation and dataset there is."""
-    return (mlp_classifier(tuple(parts["activation"]), tuple(parts["dataset"])),)
+def classifiers(parts: Mapping[str, Mapping[str, Component]]) -> tuple[Manifest, ...]:
+    """The packaged classifiers, which take every activation, dataset and measure there is."""
+    activations, datasets = tuple(parts["activation"]), tuple(parts["dataset"])
+    return (
+        mlp_classifier(activations, datasets),
+        image_classifier(
+            tuple(parts["model"]), classifier_settings(activations, datasets), CLASSIFIER_METRICS
+        ),
+    )

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ablations.errors import Json
 from ablations.manifest import Manifest, Setting
-from trainables import builtin
+from trainables import builtin, builtin_models
 from trainables.components import Component
 from trainables.digests import code_digest
 from trainables.errors import UnknownTrainable
@@ -51,6 +51,7 @@ class Catalogue:
     models: Mapping[str, Component]
     datasets: Mapping[str, Component]
     measures: Mapping[str, Component]
+    corpora: Mapping[str, Component]
     broken: tuple[Broken, ...] = ()
 
     def manifest(self, name: str) -> Manifest:
@@ -69,6 +70,7 @@ class Catalogue:
             "model": self.models,
             "dataset": self.datasets,
             "measure": self.measures,
+            "corpus": self.corpora,
         }
         return parts[kind].get(name)
 
@@ -94,13 +96,18 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
     broken: list[Broken] = []
     parts = {
         "activation": _by_name(builtin.ACTIVATIONS),
-        "model": _by_name(builtin.MODELS),
+        "model": _by_name(builtin_models.MODELS),
         "dataset": _by_name(builtin.DATASETS),
         "measure": _by_name(builtin.MEASURES),
+        "corpus": _by_name(builtin_models.CORPORA),
     }
     for path in sorted(datasets_dir.glob("*.npz")) if datasets_dir is not None else ():
         parts["dataset"].setdefault(
             path.stem, Component(kind="dataset", name=path.stem, summary="a local file")
+        )
+    for path in sorted(datasets_dir.glob("*.txt")) if datasets_dir is not None else ():
+        parts["corpus"].setdefault(
+            path.stem, Component(kind="corpus", name=path.stem, summary="a local file")
         )
     for kind, group in GROUPS.items():
         for component in _declared(group, Component, broken):
@@ -108,7 +115,9 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
                 _add(parts[kind], component, group, broken)
             else:
                 broken.append(Broken(group=group, name=component.name, reason=f"declares a {component.kind}"))
-    trainables = _by_name(_with_measures(builtin.trainables(parts), parts["measure"].values(), broken))
+    trainables = _by_name(_with_measures(builtin.classifiers(parts), parts["measure"].values(), broken))
+    language = builtin_models.language_model(tuple(parts["activation"]), tuple(parts["corpus"]))
+    trainables[language.name] = language
     for manifest in _declared(TRAINABLES_GROUP, Manifest, broken):
         _add(trainables, manifest, TRAINABLES_GROUP, broken)
     return Catalogue(
@@ -117,6 +126,7 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
         models=parts["model"],
         datasets=parts["dataset"],
         measures=parts["measure"],
+        corpora=parts["corpus"],
         broken=tuple(broken),
     )
 

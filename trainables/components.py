@@ -6,7 +6,7 @@ from typing import Literal
 from ablations.errors import Json
 from ablations.manifest import Metric, Setting
 
-Kind = Literal["activation", "model", "dataset", "measure"]
+Kind = Literal["activation", "model", "dataset", "measure", "corpus"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

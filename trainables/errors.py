@@ -4,9 +4,12 @@ TrainableError
   UnknownTrainable     no trainable of this name        -> 422
   PluginMissing        code named by a manifest cannot be imported here: the trial fails
   DataUnavailable      a dataset is neither here nor to be had: the trial fails
+  DataMismatch         data that is not what the trial was planned for: the trial fails
   BadCheckpoint        a saved state that does not fit: the trial fails
   SwapError            a network whose activations cannot be replaced as asked: the trial fails
 """
+
+from typing import Self
 
 
 class TrainableError(Exception):
@@ -23,6 +26,15 @@ class PluginMissing(TrainableError):
 
 class DataUnavailable(TrainableError):
     """A dataset that is not here and cannot be fetched."""
+
+
+class DataMismatch(TrainableError):
+    """The data on this machine is not what the trial was planned for."""
+
+    @classmethod
+    def between(cls, name: str, here: str, planned: str) -> Self:
+        """The error for a dataset whose hash is `here` and should be `planned`."""
+        return cls(f"data_mismatch: {name} here is {here[:12]}, the trial was planned for {planned[:12]}")
 
 
 class BadCheckpoint(TrainableError):

@@ -119,17 +119,17 @@ def _run(
     *, trainable: str, settings: dict[str, Any], seed: int, device: str, threads: int, datasets_dir: Path
 ) -> Any:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
-    from trainables.data.vision import prepare
+    from trainables.data.fingerprints import data_fingerprint
     from trainables.training.lease import Lease
     from trainables.training.trainer import run_trainer
 
-    data = prepare(settings["dataset"], datasets_dir) if "dataset" in settings else None
+    data = data_fingerprint(settings["dataset"], datasets_dir) if "dataset" in settings else None
     lease = Lease(
         trial_id="try",
         settings=settings,
         seed=seed,
         fingerprint="",
-        data_fingerprint=data.fingerprint if data else None,
+        data_fingerprint=data,
     )
     source = OneTrial(lease)
     run_trainer(

@@ -10,7 +10,7 @@ from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import fingerprint
 from trainables.catalogue import Catalogue
-from trainables.data.vision import prepare
+from trainables.data.fingerprints import data_fingerprint
 from trainables.errors import TrainableError
 from trainables.training.lease import Lease
 
@@ -72,7 +72,7 @@ class Preparation:
             return None
         if name not in self._data:
             try:
-                self._data[name] = prepare(name, self._datasets_dir).fingerprint
+                self._data[name] = data_fingerprint(name, self._datasets_dir)
             except TrainableError as error:
                 # Remembered: a download that failed once is not tried again for every trial.
                 self._data[name] = error

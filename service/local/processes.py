@@ -53,14 +53,15 @@ def alive(known: Mapping[str, float]) -> bool:
     """Whether exactly this process still runs."""
     try:
         process = psutil.Process(int(known["pid"]))
-        return abs(process.create_time() - known["began"]) < 1.0 and process.status() != psutil.STATUS_ZOMBIE
+        same = abs(process.create_time() - known["began"]) < 1.0
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
 
 def replaced(known: Mapping[str, float]) -> bool:
     """Whether the id is another process's by now. An id that only vanished may still name a session."""
-    return psutil.pid_exists(int(known["pid"])) and not alive(known)
+    return bool(psutil.pid_exists(int(known["pid"]))) and not alive(known)
 
 
 def family(roots: Collection[int], mark: str, *, spare: Collection[int] = ()) -> set[psutil.Process]:

@@ -1,7 +1,7 @@
 """The operators ablate::dyn_act and ablate::base_act for torch: schemas, fakes, vmap, autograd, back ends.
 
 CPU: the compiled kernels, which bring their autograd along; without a compiler the plain form serves, slower,
-with the same bits. CUDA: Triton. Anything else: the plain form.
+with the same bits. CUDA and anything else: the plain form.
 """
 
 import logging

@@ -6,7 +6,7 @@ from typing import Literal
 
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
-from trainables.errors import TrainableError
+from trainables.errors import DataMismatch
 from trainables.training.classifier import Group, MlpClassifier
 from trainables.training.layout import Layout
 from trainables.training.lease import Lease, Outcome, Source
@@ -14,10 +14,6 @@ from trainables.training.member import Member
 from trainables.training.numerics import device_name
 from trainables.training.pack import Pack, ended
 from trainables.training.sizing import SIZES, fastest_size, largest_size
-
-
-class DataMismatch(TrainableError):
-    """The data here are not those the trial was planned for."""
 
 
 class PackTrainer:
@@ -123,10 +119,7 @@ class PackTrainer:
             try:
                 expected = lease.data_fingerprint
                 if expected is not None and expected != data.source.fingerprint:
-                    raise DataMismatch(
-                        f"data_mismatch: {data.source.name} here is {data.source.fingerprint[:12]}, "
-                        f"the trial was planned for {expected[:12]}"
-                    )
+                    raise DataMismatch.between(data.source.name, data.source.fingerprint, expected)
                 members.append(self._code.member(lease, layout, self._device))
             except Exception as error:
                 self._fail([lease], error)

@@ -8,8 +8,10 @@ from pathlib import Path
 import torch
 
 from ablations.errors import Json
+from trainables.catalogue import load_catalogue
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
+from trainables.errors import DataMismatch
 from trainables.training.lease import Lease, Outcome, Report, Source, State
 from trainables.training.numerics import device_name
 from trainables.training.streams import stream, stream_seed
@@ -34,7 +36,11 @@ class Run:
         self.curve: dict[str, list[tuple[float, float | None]]] = {}
         self.stop: str | None = None
         self.bad: str | None = None
-        self._lease, self._send, self._datasets_dir = lease, send, datasets_dir
+        self.datasets_dir = datasets_dir
+        self.readings = lease.readings
+        self.notes: list[str] = []
+        self._scalars: list[tuple[float, list[float], list[float]]] = []
+        self._lease, self._send = lease, send
         self._ignored = 0
         self._saved: object = None
 
@@ -45,10 +51,21 @@ class Run:
     def data(self, name: str | None = None) -> Tensors:
         """A dataset by name, by default the one in `settings["dataset"]`, standardised on the device.
 
-        Raises: DataUnavailable.
+        Raises: DataUnavailable, DataMismatch.
         """
-        chosen = name if name is not None else self.settings["dataset"]
-        return to_device(load(str(chosen), self._datasets_dir), self.device)
+        chosen = str(name if name is not None else self.settings["dataset"])
+        dataset = load(chosen, self.datasets_dir)
+        self.verify(chosen, dataset.fingerprint)
+        return to_device(dataset, self.device)
+
+    def verify(self, name: str, fingerprint: str) -> None:
+        """Compare data with what the trial was planned for.
+
+        Raises: DataMismatch.
+        """
+        expected = self._lease.data_fingerprint
+        if name == self.settings.get("dataset") and expected not in (None, fingerprint):
+            raise DataMismatch.between(name, fingerprint, str(expected))
 
     def report(self, step: float, **metrics: float) -> None:
         """Put metrics on the curve. The first that is not finite makes the trial diverged.
@@ -68,6 +85,28 @@ class Run:
             return
         report = Report(trial_id=self._lease.trial_id, step=step, metrics=kept)
         self.stop = self._send([report]).get(self._lease.trial_id)
+
+    def log_scalars(self, step: float, scalars: tuple[list[float], list[float]] | None) -> None:
+        """Keep learned alpha and beta, one value a layer each; None is nothing to keep."""
+        if scalars is not None:
+            self._scalars.append((step, *scalars))
+
+    def code(self, kind: str, name: str) -> str:
+        """The import string of a plugin's part, "" for one of the package's own."""
+        part = load_catalogue().component(kind, name)
+        return part.code if part is not None else ""
+
+    def note(self, text: str) -> None:
+        """Say something about this trial that stands with its result."""
+        self.notes.append(text)
+
+    @property
+    def scalars(self) -> Json:
+        """What `log_scalars` kept, as an outcome carries it."""
+        if not self._scalars:
+            return None
+        steps, alphas, betas = zip(*self._scalars, strict=True)
+        return {"steps": list(steps), "alpha": list(alphas), "beta": list(betas)}
 
     def checkpoint(self, state: object) -> None:
         """Keep a state that `restore` gives back if this trial is started again in this process."""
@@ -119,7 +158,8 @@ def train_one(train: Train, lease: Lease, source: Source, *, device: str, datase
         state=state,
         metrics={**metrics, "seconds": seconds},
         curve={key: tuple(points) for key, points in run.curve.items()},
-        reason=run.bad,
+        scalars=run.scalars,
+        reason=run.bad or "; ".join(run.notes) or None,
         seconds=seconds,
         device=name,
     )

@@ -1,0 +1,110 @@
+"""Image classifiers train through the same door as every trial, and refuse what cannot be."""
+
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+
+from ablations.design import compile_design
+from ablations.spec import parse_study
+from tests.unit.trainables.sources import ListSource
+from trainables.activations.sites import Sites
+from trainables.catalogue import load_catalogue
+from trainables.data.augment import augment
+from trainables.models.images import BUILDS
+from trainables.models.torchvision_names import TORCHVISION
+from trainables.training.lease import Lease, Outcome
+from trainables.training.parameters import initialise, make_optimizer, scalar_parameters
+from trainables.training.schedules import factor
+from trainables.training.trainer import run_trainer
+
+FIXED = {"dataset": "digits-5k", "epochs": 1, "batch_size": 256, "width": 4, "base": "mish"}
+
+
+def run(factors: dict[str, list[object]], fixed: dict[str, object], folder: Path) -> list[Outcome]:
+    study = parse_study(
+        {
+            "name": "images",
+            "trainable": "image-classifier",
+            "factors": factors,
+            "fixed": {**FIXED, **fixed},
+            "seeds": 1,
+        }
+    )
+    design = compile_design(study, load_catalogue().manifest("image-classifier"))
+    leases = [Lease(trial_id=arm.label, settings=arm.settings, seed=0) for arm in design.arms]
+    source = ListSource(leases)
+    run_trainer(source, trainable="image-classifier", device="cpu", threads=1, datasets_dir=folder, pack=1)
+    return [source.outcomes[lease.trial_id] for lease in leases]
+
+
+@pytest.mark.slow
+def test_own_models_train_and_keep_their_scalars(tmp_path: Path) -> None:
+    outcomes = run(
+        {"model": ["cnn", "attention_cnn"], "scalars": ["none", "shared", "per_layer"]}, {}, tmp_path
+    )
+    assert [o.state for o in outcomes] == ["done"] * 6, [o.traceback for o in outcomes]
+    for outcome in outcomes:
+        assert 0.05 < (outcome.metrics["test_accuracy"] or 0) <= 1
+        assert [step for step, _ in outcome.curve["val_loss"]] == [0, 1]
+        assert (outcome.scalars is None) == ("scalars=none" in outcome.trial_id)
+
+
+def test_the_same_trial_gives_the_same_numbers(tmp_path: Path) -> None:
+    first, second = (run({"model": ["cnn"]}, {"blocks": 1}, tmp_path)[0] for _ in range(2))
+    metrics = [{k: v for k, v in o.metrics.items() if k != "seconds"} for o in (first, second)]
+    assert metrics[0] == metrics[1] and first.curve == second.curve
+
+
+def test_a_network_that_is_too_large_for_the_images_fails_with_the_reason(tmp_path: Path) -> None:
+    (outcome,) = run({"model": ["torchvision/densenet121"]}, {}, tmp_path)
+    assert outcome.state == "failed" and "28x28 pixels" in (outcome.reason or "")
+
+
+def test_every_name_of_torchvision_is_known() -> None:
+    assert set(TORCHVISION) == set(torchvision.models.list_models(module=torchvision.models))
+
+
+@pytest.mark.parametrize("name", sorted(BUILDS))
+def test_layers_of_one_name_start_alike_in_static_and_dynamic_networks(name: str) -> None:
+    networks = []
+    for scalars in ("none", "per_layer"):
+        network = BUILDS[name](
+            (3, 32, 32), 10, Sites({"base": "relu", "scalars": scalars}), {"width": 8, "heads": 4}
+        )
+        initialise(network, seed=3)
+        networks.append(network)
+    static, dynamic = networks
+    weights = dict(dynamic.named_parameters())
+    assert all(torch.equal(value, weights[key]) for key, value in static.named_parameters())
+    x = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(static.eval()(x), dynamic.eval()(x), rtol=0, atol=0)
+
+
+def test_weight_decay_spares_the_scalars_which_learn_at_their_own_rate() -> None:
+    network = BUILDS["cnn"]((1, 28, 28), 10, Sites({"base": "relu", "scalars": "per_layer"}), {"width": 4})
+    settings = {"optimizer": "adamw", "lr": 0.1, "weight_decay": 0.5, "scalar_lr": 0.01}
+    weights, scalars = make_optimizer(network, settings).param_groups
+    assert (weights["weight_decay"], scalars["weight_decay"]) == (0.5, 0.0)
+    assert (weights["lr"], scalars["lr"]) == (0.1, 0.01)
+    assert len(scalars["params"]) == len(scalar_parameters(network)) == 12
+    decayed = make_optimizer(network, {**settings, "decay_scalars": True}).param_groups[1]
+    assert decayed["weight_decay"] == 0.5
+
+
+def test_augmentation_comes_from_its_stream_and_keeps_what_it_shows() -> None:
+    images = torch.arange(2 * 3 * 8 * 8, dtype=torch.float32).view(2, 3, 8, 8) + 1
+    moved = [augment(images, "crop_flip", torch.Generator().manual_seed(seed)) for seed in (0, 0, 1)]
+    assert torch.equal(moved[0], moved[1]) and not torch.equal(moved[0], moved[2])
+    assert set(moved[0].unique().tolist()) <= set(images.unique().tolist()) | {0.0}
+    assert augment(images, "none", torch.Generator()) is images
+    flipped = augment(images.expand(2, 3, 8, 8), "flip", torch.Generator().manual_seed(0))
+    assert all(torch.equal(a, b) or torch.equal(a, b.flip(2)) for a, b in zip(flipped, images, strict=True))
+
+
+def test_schedules_end_where_they_should() -> None:
+    cosine, cycle = (factor(kind, num_steps=100) for kind in ("cosine", "one_cycle"))
+    assert cosine(0) == 1.0 and cosine(99) < 0.001
+    assert cycle(0) == pytest.approx(1 / 25) and max(map(cycle, range(100))) == pytest.approx(1, abs=1e-2)
+    assert factor("constant", num_steps=10, warmup=5)(4) == 1.0

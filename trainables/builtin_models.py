@@ -1,0 +1,296 @@
+"""The packaged trainables beside the perceptron: image classifiers and the language model, as manifests."""
+
+from ablations.manifest import Manifest, Metric, Scalar, Setting
+from trainables.components import Component
+from trainables.models.torchvision_names import TORCHVISION
+
+OWN_MODELS = (
+    "cnn", "attention_cnn", "vit", "resnet18", "resnet20", "resnet32", "resnet44", "resnet56",
+    "vgg11", "vgg13", "vgg16", "vgg19",
+)  # fmt: skip
+FOREIGN_MODELS = tuple(f"torchvision/{name}" for name in TORCHVISION)
+WITH_BLOCKS = ("cnn", "attention_cnn", "vit")
+WITH_HEADS = ("attention_cnn", "vit")
+
+MODELS = (
+    *(Component(kind="model", name=name, summary="for small images, built here") for name in OWN_MODELS),
+    *(
+        Component(kind="model", name=name, summary="torchvision's, its activations replaced")
+        for name in FOREIGN_MODELS
+    ),
+)
+CORPORA = (Component(kind="corpus", name="speeches", summary="12 MB of English: addresses of US presidents"),)
+
+WORST_PERPLEXITY = 1e6
+
+
+def image_settings(models: tuple[Scalar, ...]) -> tuple[Setting, ...]:
+    """What an image classifier can be told beside what every classifier can."""
+    return (
+        Setting(name="model", kind="str", default="resnet20", choices=models),
+        Setting(
+            name="width",
+            kind="int",
+            default=0,
+            low=0,
+            high=4096,
+            when={"model": OWN_MODELS},
+            help="channels of the first stage, or features of a transformer; 0 = the model's own",
+        ),
+        Setting(
+            name="blocks",
+            kind="int",
+            default=0,
+            low=0,
+            high=100,
+            when={"model": WITH_BLOCKS},
+            help="convolution or attention blocks; 0 = the model's own",
+        ),
+        Setting(
+            name="heads",
+            kind="int",
+            default=0,
+            low=0,
+            high=64,
+            when={"model": WITH_HEADS},
+            help="attention heads; 0 = the model's own",
+        ),
+        Setting(
+            name="patch",
+            kind="int",
+            default=4,
+            low=1,
+            high=64,
+            when={"model": ("vit",)},
+            help="pixels a side",
+        ),
+        Setting(
+            name="allow_functional",
+            kind="bool",
+            default=False,
+            when={"model": FOREIGN_MODELS},
+            help="leave functional activations, which cannot be replaced, instead of failing",
+        ),
+        Setting(
+            name="augment",
+            kind="str",
+            default="none",
+            choices=("none", "flip", "crop_flip"),
+            off="none",
+            help="flips, and crops of the image padded by 4",
+        ),
+        Setting(name="label_smoothing", kind="float", default=0.0, low=0.0, high=0.99, off=0.0),
+        Setting(
+            name="warmup", kind="float", default=0.0, low=0.0, off=0.0, help="epochs in which the rate climbs"
+        ),
+        Setting(
+            name="precision",
+            kind="str",
+            default="float32",
+            choices=("float32", "bfloat16"),
+            help="of the forward pass; weights stay float32",
+        ),
+        *rate_settings(),
+    )
+
+
+def rate_settings() -> tuple[Setting, ...]:
+    """How the learning rate moves and what alpha and beta have of their own."""
+    return (
+        Setting(
+            name="schedule",
+            kind="str",
+            default="constant",
+            choices=("constant", "cosine", "one_cycle"),
+            off="constant",
+        ),
+        Setting(
+            name="scalar_lr",
+            kind="float",
+            default=0.0,
+            low=0.0,
+            when={"scalars": ("shared", "per_layer", "per_channel")},
+            help="learning rate of alpha and beta; 0 = that of the weights",
+        ),
+        Setting(
+            name="decay_scalars",
+            kind="bool",
+            default=False,
+            off=False,
+            when={"scalars": ("shared", "per_layer", "per_channel")},
+            help="whether weight decay reaches alpha and beta",
+        ),
+    )
+
+
+NUM_PARAMETERS = Metric(
+    name="num_parameters",
+    goal="minimize",
+    worst=1e12,
+    split="train",
+    help="trained parameters, scalars included",
+)
+
+
+def image_classifier(
+    models: tuple[Scalar, ...], common: tuple[Setting, ...], metrics: tuple[Metric, ...]
+) -> Manifest:
+    """The manifest of `image-classifier`, from what all classifiers share."""
+    return Manifest(
+        name="image-classifier",
+        summary="Convolutional networks and transformers on images, trained by cross-entropy",
+        code="trainables.training.images:train",
+        settings=(*image_settings(models), *common),
+        metrics=(*metrics, NUM_PARAMETERS),
+        steps_setting="epochs",
+    )
+
+
+def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...]) -> tuple[Setting, ...]:
+    """The settings of `language-model`."""
+    gated = {"glu": ("dynactglu",)}
+    dynamic = ("shared", "per_layer", "per_channel")
+    return (
+        Setting(name="dataset", kind="str", default="speeches", choices=corpora),
+        Setting(name="tokenizer", kind="str", default="byte", choices=("byte", "bpe")),
+        Setting(
+            name="vocabulary",
+            kind="int",
+            default=1024,
+            low=257,
+            high=65_535,
+            when={"tokenizer": ("bpe",)},
+            help="tokens of the BPE, trained on the train split",
+        ),
+        Setting(
+            name="width", kind="int", default=96, low=4, high=4096, help="features of the residual stream"
+        ),
+        Setting(
+            name="hidden",
+            kind="int",
+            default=0,
+            low=0,
+            high=65_536,
+            help="features inside the GLU; 0 = 8/3 of the width, as many parameters as a plain layer of 4",
+        ),
+        Setting(
+            name="blocks", kind="int", default=4, low=1, high=100, help="attention and feed-forward pairs"
+        ),
+        Setting(name="heads", kind="int", default=4, low=1, high=64),
+        Setting(name="context", kind="int", default=64, low=2, high=8192, help="tokens a window"),
+        Setting(
+            name="glu",
+            kind="str",
+            default="swiglu",
+            choices=("swiglu", "geglu", "reglu", "bilinear", "dynactglu"),
+            help="the gate: silu, gelu, relu, none, or a dynActivation over `base`",
+        ),
+        Setting(name="base", kind="str", default="mish", choices=activations, when=gated, help="of the gate"),
+        Setting(
+            name="scalars",
+            kind="str",
+            default="per_layer",
+            choices=("none", *dynamic),
+            off="none",
+            when=gated,
+            help="which alpha and beta the gate has",
+        ),
+        Setting(name="alpha_init", kind="float", default=1.0, when={**gated, "scalars": dynamic}),
+        Setting(name="beta_init", kind="float", default=0.0, when={**gated, "scalars": dynamic}),
+        Setting(
+            name="train_scalars", kind="bool", default=True, off=False, when={**gated, "scalars": dynamic}
+        ),
+        Setting(name="steps", kind="int", default=1000, low=1, high=100_000_000, help="batches trained on"),
+        Setting(name="batch_size", kind="int", default=16, low=1, high=65_536, help="windows a step"),
+        Setting(name="eval_every", kind="int", default=100, low=1, help="steps between validations"),
+        Setting(
+            name="eval_tokens",
+            kind="int",
+            default=65_536,
+            low=2,
+            help="of each held-out split that are scored; the same for every arm",
+        ),
+        Setting(name="optimizer", kind="str", default="adamw", choices=("sgd", "adam", "adamw")),
+        Setting(name="lr", kind="float", default=1e-3, low=0.0, open_low=True, help="peak learning rate"),
+        Setting(
+            name="momentum",
+            kind="float",
+            default=0.0,
+            low=0.0,
+            high=1.0,
+            off=0.0,
+            when={"optimizer": ("sgd",)},
+        ),
+        Setting(name="weight_decay", kind="float", default=0.0, low=0.0, off=0.0),
+        Setting(name="clip_norm", kind="float", default=1.0, low=0.0, off=0.0),
+        Setting(
+            name="warmup_steps", kind="int", default=0, low=0, off=0, help="steps in which the rate climbs"
+        ),
+        *(
+            Setting(
+                name=s.name,
+                kind=s.kind,
+                default=s.default,
+                low=s.low,
+                choices=s.choices,
+                off=s.off,
+                when={**gated, **s.when} if s.when else {},
+                help=s.help,
+            )
+            for s in rate_settings()
+        ),
+    )
+
+
+LANGUAGE_METRICS = (
+    Metric(
+        name="test_perplexity",
+        goal="minimize",
+        worst=WORST_PERPLEXITY,
+        scale="log",
+        split="test",
+        help="exp of the mean cross-entropy a token",
+    ),
+    Metric(name="test_loss", goal="minimize", worst=100.0, unit="nats", split="test"),
+    Metric(
+        name="test_bits_per_byte",
+        goal="minimize",
+        worst=100.0,
+        unit="bits",
+        split="test",
+        help="comparable between tokenizers",
+    ),
+    Metric(name="val_loss", goal="minimize", worst=100.0, unit="nats", curve=True, split="validation"),
+    Metric(
+        name="val_perplexity",
+        goal="minimize",
+        worst=WORST_PERPLEXITY,
+        scale="log",
+        curve=True,
+        split="validation",
+    ),
+    Metric(name="train_loss", goal="minimize", worst=100.0, unit="nats", curve=True, split="train"),
+    Metric(
+        name="convergence_auc",
+        goal="minimize",
+        worst=1e9,
+        unit="nats x steps",
+        split="validation",
+        help="area under the validation loss over steps, from initialisation to the end",
+    ),
+    NUM_PARAMETERS,
+    Metric(name="seconds", goal="minimize", worst=86_400.0, unit="s", costly=True, split="train"),
+)
+
+
+def language_model(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...]) -> Manifest:
+    """The manifest of `language-model`."""
+    return Manifest(
+        name="language-model",
+        summary="A small decoder-only transformer with gated feed-forwards, trained on text",
+        code="trainables.training.language:train",
+        settings=language_settings(activations, corpora),
+        metrics=LANGUAGE_METRICS,
+        step="step",
+        steps_setting="steps",
+    )

@@ -1,0 +1,160 @@
+"""`image-classifier`: convolutional networks and transformers on images, one trial at a time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from trainables.activations.sites import Sites, count_parameters
+from trainables.data.augment import Augment, augment
+from trainables.data.tensors import Examples, Tensors
+from trainables.measures.convergence import area
+from trainables.models.images import PREFIX, FromRows, Shape, build_network, build_torchvision
+from trainables.training.measuring import any_measure, read_measures
+from trainables.training.parameters import initialise, make_optimizer
+from trainables.training.run import Run
+from trainables.training.schedules import Schedule, factor
+from trainables.training.streams import stream, stream_seed
+
+EVALUATION_ROWS = 512
+
+
+@dataclass(slots=True, kw_only=True)
+class Best:
+    """The weights at the best validation so far, where a reading asks for them."""
+
+    score: tuple[float, float] = (-1.0, 0.0)
+    weights: dict[str, Tensor] | None = None
+
+
+def train(run: Run) -> Mapping[str, float]:
+    """Train the network that the settings describe; returns the final metrics."""
+    data = run.data()
+    shape = image_shape(data)
+    sites = Sites(run.settings)
+    network = make_network(run, shape, data.num_classes, sites)
+    training = _Training(run, network, data, shape)
+    best, tests = Best(), dict[str, float]()
+    losses: list[tuple[float, float | None]] = [(0, _validate(run, network, data, 0, sites, best, 0.0))]
+    for epoch in range(1, int(str(run.settings["epochs"])) + 1):
+        train_loss = training.epoch(epoch - 1)
+        losses.append((epoch, _validate(run, network, data, epoch, sites, best, train_loss)))
+        if run.should_stop:
+            return tests
+        if epoch in run.readings:
+            tests |= _test(network, data, f"/{epoch}")
+    tests |= _test(network, data, "") | {"num_parameters": float(count_parameters(network))}
+    if (auc := area(losses)) is not None:
+        tests["convergence_auc"] = auc
+    if any_measure(run.settings):
+        tests |= read_measures(network, data, run.settings)
+    if best.weights is not None:
+        network.load_state_dict(best.weights)
+        tests |= _test(network, data, "/best_validation")
+    return tests
+
+
+def image_shape(data: Tensors) -> Shape:
+    """Channels, height and width of the images."""
+    shape = data.source.shape
+    return (1, shape[0], shape[1]) if len(shape) == 2 else (shape[2], shape[0], shape[1])
+
+
+def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.Module:
+    """The network on its device, its weights drawn from the trial's streams."""
+    name = str(run.settings["model"])
+    if name.startswith(PREFIX):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(stream_seed(run.seed, "init/network"))
+            network, swap = build_torchvision(shape, num_classes, sites, run.settings)
+        for place in swap.functional:
+            run.note(f"left as it is: {place}")
+    else:
+        network = build_network(shape, num_classes, sites, run.settings, code=run.code("model", name))
+        initialise(network, run.seed)
+    return FromRows(network, shape).to(run.device)
+
+
+class _Training:
+    """The optimizer of one trial and its passes over the training images."""
+
+    def __init__(self, run: Run, network: nn.Module, data: Tensors, shape: Shape) -> None:
+        self._run, self._network, self._data, self._shape = run, network, data, shape
+        settings = run.settings
+        self._batch = int(str(settings["batch_size"]))
+        self._optimizer = make_optimizer(network, settings)
+        self._peaks = [group["lr"] for group in self._optimizer.param_groups]
+        per_epoch = -(-len(data.train) // self._batch)
+        self._factor = factor(
+            cast(Schedule, settings["schedule"]),
+            num_steps=per_epoch * int(str(settings["epochs"])),
+            warmup=round(per_epoch * float(str(settings["warmup"]))),
+        )
+        self._smoothing = float(str(settings["label_smoothing"]))
+        self._clip = float(str(settings["clip_norm"]))
+        self._augment = cast(Augment, settings["augment"])
+        self._amp = settings["precision"] == "bfloat16"
+        self._step = 0
+
+    def epoch(self, epoch: int) -> float:
+        """One pass; the mean loss over its images."""
+        num, device = len(self._data.train), self._run.device
+        order = torch.randperm(num, generator=stream(self._run.seed, f"order/{epoch}")).to(device)
+        generator = stream(self._run.seed, f"augment/{epoch}", device)
+        self._network.train()
+        total = torch.zeros((), dtype=torch.float64, device=device)
+        for batch in torch.split(order, self._batch):
+            total += self._update(batch, generator).double() * len(batch)
+        return float(total / num)
+
+    def _update(self, batch: Tensor, generator: torch.Generator) -> Tensor:
+        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * self._factor(self._step)
+        self._step += 1
+        x = augment(self._data.train.x[batch].view(-1, *self._shape), self._augment, generator).flatten(1)
+        with torch.autocast(self._run.device.split(":")[0], torch.bfloat16, enabled=self._amp):
+            loss = F.cross_entropy(
+                self._network(x), self._data.train.y[batch], label_smoothing=self._smoothing
+            )
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._clip > 0:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
+        self._optimizer.step()
+        return loss.detach()
+
+
+def _validate(
+    run: Run, network: nn.Module, data: Tensors, epoch: int, sites: Sites, best: Best, train_loss: float
+) -> float:
+    """Put this epoch on the curve; the validation loss."""
+    loss, accuracy = evaluate(network, data.val)
+    run.log_scalars(epoch, sites.scalars())
+    metrics = {"val_loss": loss, "val_accuracy": accuracy}
+    run.report(epoch, **metrics, **({"train_loss": train_loss} if epoch else {}))
+    if epoch and "best_validation" in run.readings and (accuracy, -loss) > best.score:
+        best.score = accuracy, -loss
+        best.weights = {name: value.clone() for name, value in network.state_dict().items()}
+    return loss
+
+
+def _test(network: nn.Module, data: Tensors, suffix: str) -> dict[str, float]:
+    loss, accuracy = evaluate(network, data.test)
+    return {f"test_loss{suffix}": loss, f"test_accuracy{suffix}": accuracy}
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, examples: Examples) -> tuple[float, float]:
+    """Mean cross-entropy and accuracy on a split, in evaluation mode."""
+    network.eval()
+    loss = torch.zeros((), dtype=torch.float64, device=examples.x.device)
+    right = torch.zeros((), dtype=torch.int64, device=examples.x.device)
+    for start in range(0, len(examples), EVALUATION_ROWS):
+        x, y = examples.x[start : start + EVALUATION_ROWS], examples.y[start : start + EVALUATION_ROWS]
+        logits = network(x)
+        loss += F.cross_entropy(logits, y, reduction="sum").double()
+        right += (logits.argmax(1) == y).sum()
+    return float(loss / len(examples)), float(right / len(examples))

@@ -1,0 +1,185 @@
+"""`language-model`: a small GPT with gated feed-forwards on a text corpus, one trial at a time."""
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ablations.errors import Json
+from trainables.activations.sites import Sites, count_parameters
+from trainables.data.text import Tokens, read_texts, tokenize
+from trainables.measures.convergence import area
+from trainables.models.gpt import GPT, glu_width
+from trainables.training.parameters import initialise, make_optimizer
+from trainables.training.run import Run
+from trainables.training.schedules import Schedule, factor
+from trainables.training.streams import stream
+
+# The static gate of each variant; dynactglu's comes from the trial's base and scalars.
+GATES: Mapping[str, str | None] = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu", "bilinear": None}
+EVALUATION_WINDOWS = 32
+INIT_STD = 0.02
+# Perplexities beyond this say no more.
+LARGEST_LOSS = math.log(1e6)
+
+
+@lru_cache(maxsize=2)
+def load_tokens(name: str, datasets_dir: Path, tokenizer: str, vocabulary: int) -> Tokens:
+    """A corpus as tokens, kept for the next trial of this worker."""
+    return tokenize(read_texts(name, datasets_dir), tokenizer=tokenizer, vocabulary=vocabulary)
+
+
+def train(run: Run) -> Mapping[str, float]:
+    """Train the model that the settings describe; returns the final metrics."""
+    settings = run.settings
+    name = str(settings["dataset"])
+    run.verify(name, read_texts(name, run.datasets_dir).fingerprint)
+    tokens = load_tokens(
+        name,
+        run.datasets_dir,
+        str(settings["tokenizer"]),
+        int(str(settings.get("vocabulary", 256))),
+    )
+    sites = make_sites(settings)
+    network = make_network(settings, tokens.vocabulary, sites).to(run.device)
+    initialise(network, run.seed)
+    _scale(network)
+    training = _Training(run, network, torch.from_numpy(tokens.train.astype("int64")).to(run.device))
+    num_steps, every = int(str(settings["steps"])), int(str(settings["eval_every"]))
+    losses: list[tuple[float, float | None]] = []
+    tests: dict[str, float] = {}
+    for step in range(num_steps + 1):
+        if step % every == 0 or step == num_steps:
+            loss = evaluate(network, tokens.validation, settings, run.device)
+            losses.append((step, loss))
+            if sites is not None:
+                run.log_scalars(step, sites.scalars())
+            metrics = {"val_loss": loss, "val_perplexity": perplexity(loss)}
+            run.report(step, **metrics, **({"train_loss": training.mean_loss()} if step else {}))
+            if run.should_stop:
+                return tests
+        if step in run.readings:
+            tests |= _test(network, tokens, settings, run.device, f"/{step}")
+        if step < num_steps:
+            training.update(step)
+    tests |= _test(network, tokens, settings, run.device, "")
+    tests["num_parameters"] = float(count_parameters(network))
+    if (auc := area(losses)) is not None:
+        tests["convergence_auc"] = auc
+    return tests
+
+
+def make_sites(settings: Mapping[str, Json]) -> Sites | None:
+    """The activations of the gates; None for a bilinear model."""
+    if settings["glu"] == "dynactglu":
+        return Sites(settings)
+    gate = GATES[str(settings["glu"])]
+    return None if gate is None else Sites({"base": gate, "scalars": "none"})
+
+
+def make_network(settings: Mapping[str, Json], vocabulary: int, sites: Sites | None) -> GPT:
+    """The model. Every variant has the same matrices, so widths match but for alpha and beta."""
+    width = int(str(settings["width"]))
+    hidden = int(str(settings["hidden"])) or glu_width(width)
+    return GPT(
+        vocabulary=vocabulary,
+        width=width,
+        num_blocks=int(str(settings["blocks"])),
+        num_heads=int(str(settings["heads"])),
+        hidden=hidden,
+        activate=sites,
+    )
+
+
+def _scale(network: GPT) -> None:
+    """Normal weights of 0.02 from what the layers drew, as in GPT-2; residual outputs by depth."""
+    with torch.no_grad():
+        network.embedding.weight.mul_(INIT_STD)
+        for block in network.blocks:
+            for name, parameter in block.named_parameters():
+                if parameter.ndim == 2:
+                    # nn.Linear draws uniform in +-1/sqrt(n): standard deviation 1/sqrt(3 n).
+                    parameter.mul_(INIT_STD * math.sqrt(3 * parameter.shape[1]))
+                    if name.endswith(("out.weight", "down.weight")):
+                        parameter.div_(math.sqrt(2 * len(network.blocks)))
+
+
+class _Training:
+    """The optimizer of one trial and its steps over random windows of the corpus."""
+
+    def __init__(self, run: Run, network: nn.Module, corpus: Tensor) -> None:
+        settings = run.settings
+        self._run, self._network, self._corpus = run, network, corpus
+        self._context, self._batch = int(str(settings["context"])), int(str(settings["batch_size"]))
+        self._optimizer = make_optimizer(network, settings)
+        self._peaks = [group["lr"] for group in self._optimizer.param_groups]
+        self._factor = factor(
+            cast(Schedule, settings["schedule"]),
+            num_steps=int(str(settings["steps"])),
+            warmup=int(str(settings["warmup_steps"])),
+        )
+        self._clip = float(str(settings["clip_norm"]))
+        self._order = stream(run.seed, "order")
+        self._losses: list[Tensor] = []
+
+    def update(self, step: int) -> None:
+        """One step on a batch of windows."""
+        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * self._factor(step)
+        last = len(self._corpus) - self._context - 1
+        starts = torch.randint(0, last, (self._batch, 1), generator=self._order).to(self._corpus.device)
+        window = self._corpus[starts + torch.arange(self._context + 1, device=self._corpus.device)]
+        logits = self._network(window[:, :-1])
+        loss = F.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._clip > 0:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
+        self._optimizer.step()
+        self._losses.append(loss.detach())
+
+    def mean_loss(self) -> float:
+        """The mean training loss since it was last asked for."""
+        mean = float(torch.stack(self._losses).double().mean())
+        self._losses.clear()
+        return mean
+
+
+@torch.no_grad()
+def evaluate(network: nn.Module, tokens: object, settings: Mapping[str, Json], device: str) -> float:
+    """Mean cross-entropy in nats a token over the first `eval_tokens` tokens, in adjacent windows."""
+    context = int(str(settings["context"]))
+    array = torch.as_tensor(tokens).to(torch.int64)[: int(str(settings["eval_tokens"])) + 1]
+    windows = (len(array) - 1) // context
+    x = array[: windows * context].view(windows, context).to(device)
+    y = array[1 : windows * context + 1].view(windows, context).to(device)
+    network.eval()
+    total = torch.zeros((), dtype=torch.float64, device=device)
+    for start in range(0, windows, EVALUATION_WINDOWS):
+        part = slice(start, start + EVALUATION_WINDOWS)
+        logits = network(x[part])
+        total += F.cross_entropy(logits.flatten(0, 1), y[part].flatten(), reduction="sum").double()
+    network.train()
+    return float(total / (windows * context))
+
+
+def perplexity(loss: float) -> float:
+    """exp of the mean loss a token; capped where it says no more. NaN stays NaN."""
+    return math.exp(min(loss, LARGEST_LOSS)) if math.isfinite(loss) else loss
+
+
+def _test(
+    network: nn.Module, tokens: Tokens, settings: Mapping[str, Json], device: str, suffix: str
+) -> dict[str, float]:
+    loss = evaluate(network, tokens.test, settings, device)
+    bits = loss / math.log(2) / tokens.bytes_per_token
+    return {
+        f"test_loss{suffix}": loss,
+        f"test_perplexity{suffix}": perplexity(loss),
+        f"test_bits_per_byte{suffix}": bits,
+    }

@@ -1,0 +1,67 @@
+"""Parameters of a network as a training sees them: seeded by name, grouped for the optimizer."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from ablations.errors import Json
+from trainables.activations.dynact import Scalars
+from trainables.training.streams import stream_seed
+
+
+def initialise(network: nn.Module, seed: int) -> None:
+    """Draw every layer's parameters anew, on the CPU, from a stream keyed by the seed and its name.
+
+    So two arms share the initial values of every layer they both have, whatever else they have. A
+    parameter outside layers that can reset themselves keeps the constant it was made with.
+    """
+    for name, module in network.named_modules():
+        reset = getattr(module, "reset_parameters", None)
+        if callable(reset):
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(stream_seed(seed, f"init/{name}"))
+                reset()
+
+
+def scalar_parameters(network: nn.Module) -> dict[str, nn.Parameter]:
+    """alpha and beta of every dynActivation by name, each shared one once."""
+    found: dict[str, nn.Parameter] = {}
+    seen: set[int] = set()
+    for name, module in network.named_modules():
+        if isinstance(module, Scalars):
+            for part, parameter in module.named_parameters(recurse=False):
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    found[f"{name}.{part}"] = parameter
+    return found
+
+
+def make_optimizer(network: nn.Module, settings: Mapping[str, Json]) -> torch.optim.Optimizer:
+    """The optimizer of a trial: alpha and beta in a group of their own.
+
+    They are spared from weight decay unless `decay_scalars`, and learn at `scalar_lr` where it is not 0.
+    """
+    scalars = scalar_parameters(network)
+    ids = {id(parameter) for parameter in scalars.values()}
+    weights = [p for p in network.parameters() if id(p) not in ids and p.requires_grad]
+    lr, decay = float(str(settings["lr"])), float(str(settings["weight_decay"]))
+    groups: list[dict[str, Any]] = [{"params": weights, "lr": lr, "weight_decay": decay}]
+    trained = [p for p in scalars.values() if p.requires_grad]
+    if trained:
+        own = float(str(settings.get("scalar_lr", 0.0)))
+        groups.append(
+            {
+                "params": trained,
+                "lr": own if own > 0 else lr,
+                "weight_decay": decay if settings.get("decay_scalars") else 0.0,
+            }
+        )
+    kind = settings["optimizer"]
+    if kind == "sgd":
+        momentum = float(str(settings.get("momentum", 0.0)))
+        return torch.optim.SGD(groups, lr=lr, momentum=momentum, foreach=True)
+    if kind == "adam":
+        return torch.optim.Adam(groups, lr=lr, foreach=True)
+    return torch.optim.AdamW(groups, lr=lr, foreach=True)
