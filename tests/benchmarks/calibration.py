@@ -39,7 +39,9 @@ def measure(num_studies: int = NUM_STUDIES, num_seeds: tuple[int, ...] = NUM_SEE
     for seeds in num_seeds:
         for i, (name, draw) in enumerate(ERRORS.items()):
             rng = np.random.default_rng([SEED, seeds, i])
-            rows.append({"num_seeds": seeds, "errors": name, **_of_differences(draw(rng, (num_studies, seeds)))})
+            rows.append(
+                {"num_seeds": seeds, "errors": name, **_of_differences(draw(rng, (num_studies, seeds)))}
+            )
         rng = np.random.default_rng([SEED, seeds, len(ERRORS)])
         rows.append({"num_seeds": seeds, "errors": "rates of 30 %", **_of_rates(rng, (num_studies, seeds))})
     return rows
