@@ -42,7 +42,8 @@ def curve_view(curves: Sequence[str], bars: Sequence[str]) -> dict[str, Any]:
         "groupByKeys": [{"mode": "param", "groupByData": "arm"}],
         "ignoreUngroupedRuns": True,
     }
-    return _page(charts, "Curves by arm", group)
+    # The page loads a hundred runs. In the order of arms these are whole arms, not some seeds of each.
+    return {**_page(charts, "Curves by arm", group), "orderByKey": "params.`arm`", "orderByAsc": True}
 
 
 def factor_view(factors: Sequence[str], primary: str) -> dict[str, Any]:
