@@ -4,7 +4,7 @@ Loading it imports the manifests of plugins, which are free of torch, and never 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TypeVar
@@ -51,7 +51,7 @@ class Catalogue:
     models: Mapping[str, Component]
     datasets: Mapping[str, Component]
     measures: Mapping[str, Component]
-    corpora: Mapping[str, Component]
+    corpora: Mapping[str, Component] = field(default_factory=dict)
     broken: tuple[Broken, ...] = ()
 
     def manifest(self, name: str) -> Manifest:
