@@ -38,7 +38,7 @@ def list_datasets(context: InContext, _project: InProject) -> dict[str, Any]:
     """Every dataset by the name that studies use."""
     items: list[Json] = [
         {"name": name, "summary": manifest.summary}
-        for name, manifest in sorted(context.catalogue.datasets.items())
+        for name, manifest in sorted({**context.catalogue.datasets, **context.catalogue.corpora}.items())
     ]
     return {"items": items, "next": None}
 
