@@ -1,5 +1,7 @@
 """The packaged trainables beside the perceptron: image classifiers and the language model, as manifests."""
 
+from dataclasses import replace
+
 from ablations.manifest import Manifest, Metric, Scalar, Setting
 from trainables.components import Component
 from trainables.models.torchvision_names import TORCHVISION
@@ -226,19 +228,7 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
         Setting(
             name="warmup_steps", kind="int", default=0, low=0, off=0, help="steps in which the rate climbs"
         ),
-        *(
-            Setting(
-                name=s.name,
-                kind=s.kind,
-                default=s.default,
-                low=s.low,
-                choices=s.choices,
-                off=s.off,
-                when={**gated, **s.when} if s.when else {},
-                help=s.help,
-            )
-            for s in rate_settings()
-        ),
+        *(replace(s, when={**gated, **s.when}) if s.when else s for s in rate_settings()),
     )
 
 

@@ -14,9 +14,8 @@ from trainables.data.tensors import Examples, Tensors
 from trainables.measures.convergence import area
 from trainables.models.images import PREFIX, FromRows, Shape, build_network, build_torchvision
 from trainables.training.measuring import any_measure, read_measures
-from trainables.training.parameters import initialise, make_optimizer
+from trainables.training.parameters import Descent, initialise
 from trainables.training.run import Run
-from trainables.training.schedules import Schedule, factor
 from trainables.training.streams import stream, stream_seed
 
 EVALUATION_ROWS = 512
@@ -85,19 +84,16 @@ class _Training:
         self._run, self._network, self._data, self._shape = run, network, data, shape
         settings = run.settings
         self._batch = int(str(settings["batch_size"]))
-        self._optimizer = make_optimizer(network, settings)
-        self._peaks = [group["lr"] for group in self._optimizer.param_groups]
         per_epoch = -(-len(data.train) // self._batch)
-        self._factor = factor(
-            cast(Schedule, settings["schedule"]),
+        self._descent = Descent(
+            network,
+            settings,
             num_steps=per_epoch * int(str(settings["epochs"])),
             warmup=round(per_epoch * float(str(settings["warmup"]))),
         )
         self._smoothing = float(str(settings["label_smoothing"]))
-        self._clip = float(str(settings["clip_norm"]))
         self._augment = cast(Augment, settings["augment"])
         self._amp = settings["precision"] == "bfloat16"
-        self._step = 0
 
     def epoch(self, epoch: int) -> float:
         """One pass; the mean loss over its images."""
@@ -111,19 +107,12 @@ class _Training:
         return float(total / num)
 
     def _update(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
-            group["lr"] = peak * self._factor(self._step)
-        self._step += 1
         x = augment(self._data.train.x[batch].view(-1, *self._shape), self._augment, generator).flatten(1)
         with torch.autocast(self._run.device.split(":")[0], torch.bfloat16, enabled=self._amp):
             loss = F.cross_entropy(
                 self._network(x), self._data.train.y[batch], label_smoothing=self._smoothing
             )
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self._clip > 0:
-            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
-        self._optimizer.step()
+        self._descent.step(loss)
         return loss.detach()
 
 

@@ -4,7 +4,6 @@ import math
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -15,9 +14,8 @@ from trainables.activations.sites import Sites, count_parameters
 from trainables.data.text import Tokens, read_texts, tokenize
 from trainables.measures.convergence import area
 from trainables.models.gpt import GPT, glu_width
-from trainables.training.parameters import initialise, make_optimizer
+from trainables.training.parameters import Descent, initialise
 from trainables.training.run import Run
-from trainables.training.schedules import Schedule, factor
 from trainables.training.streams import stream
 
 # The static gate of each variant; dynactglu's comes from the trial's base and scalars.
@@ -66,7 +64,7 @@ def train(run: Run) -> Mapping[str, float]:
         if step in run.readings:
             tests |= _test(network, tokens, settings, run.device, f"/{step}")
         if step < num_steps:
-            training.update(step)
+            training.update()
     tests |= _test(network, tokens, settings, run.device, "")
     tests["num_parameters"] = float(count_parameters(network))
     if (auc := area(losses)) is not None:
@@ -116,31 +114,23 @@ class _Training:
         settings = run.settings
         self._run, self._network, self._corpus = run, network, corpus
         self._context, self._batch = int(str(settings["context"])), int(str(settings["batch_size"]))
-        self._optimizer = make_optimizer(network, settings)
-        self._peaks = [group["lr"] for group in self._optimizer.param_groups]
-        self._factor = factor(
-            cast(Schedule, settings["schedule"]),
+        self._descent = Descent(
+            network,
+            settings,
             num_steps=int(str(settings["steps"])),
             warmup=int(str(settings["warmup_steps"])),
         )
-        self._clip = float(str(settings["clip_norm"]))
         self._order = stream(run.seed, "order")
         self._losses: list[Tensor] = []
 
-    def update(self, step: int) -> None:
+    def update(self) -> None:
         """One step on a batch of windows."""
-        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
-            group["lr"] = peak * self._factor(step)
         last = len(self._corpus) - self._context - 1
         starts = torch.randint(0, last, (self._batch, 1), generator=self._order).to(self._corpus.device)
         window = self._corpus[starts + torch.arange(self._context + 1, device=self._corpus.device)]
         logits = self._network(window[:, :-1])
         loss = F.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        if self._clip > 0:
-            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
-        self._optimizer.step()
+        self._descent.step(loss)
         self._losses.append(loss.detach())
 
     def mean_loss(self) -> float:

@@ -1,13 +1,14 @@
 """Parameters of a network as a training sees them: seeded by name, grouped for the optimizer."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ablations.errors import Json
 from trainables.activations.dynact import Scalars
+from trainables.training.schedules import Schedule, factor
 from trainables.training.streams import stream_seed
 
 
@@ -65,3 +66,28 @@ def make_optimizer(network: nn.Module, settings: Mapping[str, Json]) -> torch.op
     if kind == "adam":
         return torch.optim.Adam(groups, lr=lr, foreach=True)
     return torch.optim.AdamW(groups, lr=lr, foreach=True)
+
+
+class Descent:
+    """The steps of one training: its optimizer, its learning rates by step, its clipping."""
+
+    def __init__(
+        self, network: nn.Module, settings: Mapping[str, Json], *, num_steps: int, warmup: int
+    ) -> None:
+        self._network = network
+        self._optimizer = make_optimizer(network, settings)
+        self._peaks = [group["lr"] for group in self._optimizer.param_groups]
+        self._factor = factor(cast(Schedule, settings["schedule"]), num_steps=num_steps, warmup=warmup)
+        self._clip = float(str(settings["clip_norm"]))
+        self._step = 0
+
+    def step(self, loss: Tensor) -> None:
+        """One step down the gradient of this loss."""
+        for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
+            group["lr"] = peak * self._factor(self._step)
+        self._step += 1
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self._clip > 0:
+            nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
+        self._optimizer.step()
