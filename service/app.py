@@ -6,7 +6,18 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from service.api import catalogue as catalogue_routes
-from service.api import events, health, internal, metrics, openapi, problems, reports, studies, trials
+from service.api import (
+    events,
+    health,
+    internal,
+    metrics,
+    openapi,
+    presets,
+    problems,
+    reports,
+    studies,
+    trials,
+)
 from service.api.context import Context
 from service.api.guard import Guard
 from service.auth import check_binding
@@ -56,7 +67,18 @@ def create_app(
         responses=openapi.PROBLEM_RESPONSES,
     )
     app.state.context = context
-    for part in (studies, trials, reports, events, catalogue_routes, health, metrics, internal, pages):
+    for part in (
+        studies,
+        trials,
+        reports,
+        events,
+        catalogue_routes,
+        presets,
+        health,
+        metrics,
+        internal,
+        pages,
+    ):
         app.include_router(part.router)
     problems.install(app)
     openapi.install(app)

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablations.presets import Preset
+
 PIPE_WIDTH = 140
 VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
@@ -100,6 +102,20 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, more: bool = False) -
     console.print(table if studies else "no studies")
     if more:
         console.print("[dim]there are more: --limit shows up to 500[/dim]")
+
+
+def print_presets(presets: Iterable[Preset]) -> None:
+    """The studies that come with the package; what one asks stands once, before its scales."""
+    table = _table(None)
+    for column in ("preset", "scale", "what"):
+        table.add_column(column, no_wrap=column != "what")
+    last = None
+    for preset in presets:
+        if preset.name != last:
+            table.add_row(f"[bold]{preset.name}[/bold]", "", escape(preset.title))
+        table.add_row("", preset.scale, f"[dim]{escape(preset.about)}[/dim]")
+        last = preset.name
+    _console().print(table)
 
 
 def print_trainables(trainables: Iterable[Mapping[str, Any]]) -> None:
