@@ -43,6 +43,11 @@ class Design:
         """Its factors, the judged ones first."""
         return self.layout.factors
 
+    @property
+    def pack(self) -> int | Literal["auto"]:
+        """How many trials share a worker; one where a metric is the time or memory that a trial takes."""
+        return 1 if _costly(self.study, self.manifest, self.readings) else self.study.resources.pack
+
     def arm(self, arm_id: str) -> Arm:
         """The arm of this id.
 
@@ -125,10 +130,25 @@ def _check_analysis(study: Study, readings: tuple[Reading, ...], problems: Probl
 def _check_resources(
     study: Study, manifest: Manifest, readings: tuple[Reading, ...], problems: Problems
 ) -> None:
+    pack = study.resources.pack
+    if pack in ("auto", 1):
+        return
+    allowed: Json = ["auto", 1]
+    for name in _costly(study, manifest, readings):
+        detail = f"{name} measures time or memory, which a trial must not share: pack must be 1"
+        problems.add("resources.pack", detail, allowed)
+    if not manifest.packs:
+        detail = f"{manifest.name} trains one trial at a time: pack must be 1"
+        problems.add("resources.pack", detail, allowed)
+
+
+def _costly(study: Study, manifest: Manifest, readings: tuple[Reading, ...]) -> list[str]:
+    """The metrics of time and memory that the study reads, for its answer or for its search."""
+    read = [reading.metric for reading in readings]
+    if study.tuning is not None and study.tuning.metric is not None:
+        read.append(study.tuning.metric.name)
     costly = {metric.name for metric in manifest.metrics if metric.costly}
-    for reading in readings:
-        if reading.metric in costly and isinstance(study.resources.pack, int) and study.resources.pack > 1:
-            problems.add("resources.pack", f"{reading.metric} measures time or memory: pack must be 1", 1)
+    return [name for name in dict.fromkeys(read) if name in costly]
 
 
 def _check_size(study: Study, num_arms: int, problems: Problems) -> None:

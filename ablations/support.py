@@ -7,8 +7,6 @@ from ablations.spec import Study
 def refuse_unbuilt(study: Study, problems: Problems) -> None:
     """Note everything the study asks for that is not built yet."""
     _refuse_search(study, problems)
-    if isinstance(study.resources.pack, int) and study.resources.pack > 1:
-        problems.unsupported("resources.pack", "packs of a given size")
 
 
 def _refuse_search(study: Study, problems: Problems) -> None:

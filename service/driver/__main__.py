@@ -72,7 +72,7 @@ class Driver:
             "device": self._device,
             "threads": self._resources.cpus,
             "datasets_dir": str(self._datasets_dir),
-            "pack": 1 if self._resources.pack == "auto" else self._resources.pack,
+            "pack": self._design.pack,
             "quantum_s": float(os.environ.get("ABLATE_QUANTUM_S", QUANTUM_S)),
         }
         slot = Resources(cpus=self._resources.cpus, gpus=self._resources.gpus)

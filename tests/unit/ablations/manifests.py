@@ -41,6 +41,7 @@ MLP = Manifest(
         Metric(name="seconds", goal="minimize", worst=1e6, costly=True, unit="s"),
     ),
     steps_setting="epochs",
+    packs=True,
     forbids=(
         Forbidden(settings={"scalars": ("per_channel",), "width": (1,)}, reason="no channels to scale"),
     ),

@@ -3,6 +3,7 @@
 import random
 import subprocess
 import sys
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -216,7 +217,25 @@ def test_two_arms_that_are_the_same_training_are_refused() -> None:
 
 def test_time_is_measured_alone() -> None:
     found = problems_of(SMALL, metric="seconds", resources={"pack": 8})
-    assert "resources.pack" in found
+    assert "seconds" in found["resources.pack"].detail and found["resources.pack"].allowed == ["auto", 1]
+    for pack in ("auto", 1):
+        assert design_of(SMALL, metric="seconds", resources={"pack": pack}).pack == 1
+
+
+def test_a_search_for_speed_is_measured_alone() -> None:
+    tuning = {"candidates": 4, "space": {"lr": [0.1, 0.2]}, "metric": {"name": "seconds"}}
+    assert "resources.pack" in problems_of(SMALL, tuning=tuning, resources={"pack": 2})
+    assert design_of(SMALL, tuning=tuning).pack == 1
+
+
+def test_a_size_is_taken_where_the_trainable_packs() -> None:
+    study = study_of(SMALL, resources={"pack": 8})
+    assert compile_design(study, MLP).pack == 8
+    with pytest.raises(InvalidStudy) as error:
+        compile_design(study, replace(MLP, packs=False))
+    (problem,) = error.value.problems
+    assert problem.path == "resources.pack" and "one trial at a time" in problem.detail
+    assert design_of(SMALL).pack == "auto" and design_of(SMALL, resources={"pack": 1}).pack == 1
 
 
 def test_a_design_of_many_arms_is_the_same_from_shuffled_data() -> None:

@@ -117,7 +117,8 @@ def test_an_unknown_trainable_says_which_there_are(client: TestClient) -> None:
 
 
 def test_not_supported_has_its_own_type(client: TestClient) -> None:
-    answer = client.post("/v1/studies", json={**STUDY, "resources": {"pack": 8}})
+    tuning = {"candidates": 4, "space": {"lr": [0.1, 0.2]}, "scheduler": "asha"}
+    answer = client.post("/v1/studies", json={**STUDY, "tuning": tuning})
     check(answer, 422, "not-supported")
 
 
