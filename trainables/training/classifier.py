@@ -8,11 +8,12 @@ from ablations.errors import Json
 from trainables.activations.bases import BASES, Base
 from trainables.activations.dynact import Kind
 from trainables.activations.plugins import find_base
-from trainables.data.tensors import Tensors
 from trainables.models.init import WeightInit
 from trainables.training.layout import Layout
 from trainables.training.lease import Lease
 from trainables.training.member import Member, optimizer_of
+from trainables.training.perceptrons import PerceptronBench
+from trainables.training.shelf import Shelf
 from trainables.training.state import Shape, initial_state
 
 
@@ -36,9 +37,22 @@ class MlpClassifier:
             batch_size=_int(settings["batch_size"]),
         )
 
-    def layout(self, group: Group, data: Tensors) -> Layout:
-        """Where parameters lie in the rows of this group's packs."""
-        return Layout(inputs=data.inputs, width=group.width, num_classes=data.num_classes)
+    def bench(self, settings: Mapping[str, Json], shelf: Shelf, threads: int) -> PerceptronBench:
+        """Where packs of a trial's group are made.
+
+        Raises: DataUnavailable.
+        """
+        group, device = self.group(settings), shelf.device
+        data = shelf.tensors(group.dataset)
+        layout = Layout(inputs=data.inputs, width=group.width, num_classes=data.num_classes)
+        return PerceptronBench(
+            lambda lease: self.member(lease, layout, device),
+            layout,
+            data,
+            batch_size=group.batch_size,
+            device=device,
+            threads=threads,
+        )
 
     def member(self, lease: Lease, layout: Layout, device: str) -> Member:
         """The trial at its start.

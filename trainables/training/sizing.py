@@ -22,27 +22,23 @@ def largest_size(layout: Layout, *, depth: int, rows: int) -> int:
 
 
 def fastest_size(
-    make_members: Callable[[], Sequence[Member]],
-    make_pack: Callable[[], Pack],
-    *,
-    clock: Callable[[], float] = time.perf_counter,
+    num: int, seconds: Callable[[int], float], *, clock: Callable[[], float] = time.perf_counter
 ) -> int:
-    """The size at which these members take the least time for a step each.
+    """The size at which `num` trials take the least time; `seconds` trains a few steps of all in packs of it.
 
     Every size trains all of them, in as many packs as it takes, so that none is judged by easier members.
-    The members are thrown away afterwards: measuring leaves no trace in a training.
     """
     started = clock()
-    seconds: dict[int, float] = {}
-    num = len(make_members())
+    taken: dict[int, float] = {}
     for size in sorted({min(size, num) for size in SIZES}):
-        seconds[size] = _seconds(make_members(), make_pack, size)
+        taken[size] = seconds(size)
         if clock() - started > BUDGET_S:
             break
-    return min(seconds, key=lambda size: seconds[size])
+    return min(taken, key=lambda size: taken[size])
 
 
-def _seconds(members: Sequence[Member], make_pack: Callable[[], Pack], size: int) -> float:
+def time_packs(make_pack: Callable[[], Pack], members: Sequence[Member], size: int) -> float:
+    """Seconds for a few steps of these new members, which are of no use afterwards."""
     total = 0.0
     for start in range(0, len(members), size):
         pack = make_pack()

@@ -10,6 +10,7 @@ from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name, set_numerics
 from trainables.training.packing import PackTrainer
 from trainables.training.run import train_one
+from trainables.training.shelf import Shelf
 
 
 def run_trainer(
@@ -35,7 +36,7 @@ def run_trainer(
         _fail_all(source, error, device)
         return
     if manifest.packs:
-        PackTrainer(source, code, device=device, threads=threads, datasets_dir=datasets_dir, pack=pack).run()
+        PackTrainer(source, code, Shelf(device, datasets_dir), threads=threads, pack=pack).run()
         return
     while leases := source.draw(1):
         for lease in leases:

@@ -1,0 +1,23 @@
+"""The data of one worker, on its device once for all trials that come."""
+
+from pathlib import Path
+
+from trainables.data.tensors import Tensors, to_device
+from trainables.data.vision import load
+
+
+class Shelf:
+    """Keeps the dataset that was asked for last."""
+
+    def __init__(self, device: str, datasets_dir: Path) -> None:
+        self.device, self.datasets_dir = device, datasets_dir
+        self._tensors: Tensors | None = None
+
+    def tensors(self, name: str) -> Tensors:
+        """A dataset, standardised on the device. Nobody may change it.
+
+        Raises: DataUnavailable.
+        """
+        if self._tensors is None or self._tensors.source.name != name:
+            self._tensors = to_device(load(name, self.datasets_dir), self.device)
+        return self._tensors
