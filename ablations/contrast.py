@@ -7,6 +7,7 @@ from typing import Literal, Protocol
 from ablations.arm import Arm, text_of
 from ablations.component import Layout
 from ablations.errors import NotEstimable, Problems
+from ablations.factor import Factor
 from ablations.manifest import Scalar
 from ablations.pairing import match, weights
 from ablations.question import Question
@@ -52,6 +53,7 @@ class Contrasts:
 
     `interactions` asks, of every judged factor, how each other factor changes its effect. `looks` are the
     numbers of seeds at which verdicts may be given; `tuned_once` says that settings were searched for, once.
+    `arms` and `factors` are those of the design, which effects describe too.
     """
 
     contrasts: tuple[Contrast, ...]
@@ -59,6 +61,9 @@ class Contrasts:
     interactions: tuple[Contrast, ...] = ()
     looks: tuple[int, ...] = ()
     tuned_once: bool = False
+    arms: tuple[Arm, ...] = ()
+    factors: tuple[Factor, ...] = ()
+    alpha: float = 0.05
 
 
 class Asking(Protocol):
@@ -106,6 +111,9 @@ def compile_contrasts(design: Asking) -> Contrasts:
         interactions=tuple(_on_readings(_interactions(judged, design), design, apart=True)),
         looks=tuple(sorted(design.study.analysis.looks)),
         tuned_once=design.study.tuning is not None and design.study.tuning.repeats == 1,
+        arms=design.arms,
+        factors=design.layout.factors,
+        alpha=design.study.analysis.alpha,
     )
 
 

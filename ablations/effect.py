@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from ablations.description import ArmSummary, RateCrossing, VarianceShares
 from ablations.errors import Json
 from ablations.manifest import Scalar
 
@@ -174,6 +175,7 @@ class Effects:
     """Everything a study found: its contrasts, then exploratory rows without correction or verdict.
 
     `look` is the number of seeds that an interim verdict rests on, where the study declared such a look.
+    `arms`, `variance` and `crossings` describe the results and judge nothing.
     """
 
     interim: bool
@@ -182,6 +184,9 @@ class Effects:
     interactions: tuple[EffectRow, ...] = ()
     look: int | None = None
     notes: tuple[str, ...] = ()
+    arms: tuple[ArmSummary, ...] = ()
+    variance: tuple[VarianceShares, ...] = ()
+    crossings: tuple[RateCrossing, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """The effects as clients read them."""
@@ -192,4 +197,7 @@ class Effects:
             "interactions": [row.to_json() for row in self.interactions],
             "look": self.look,
             "notes": list(self.notes),
+            "arms": [arm.to_json() for arm in self.arms],
+            "variance": [shares.to_json() for shares in self.variance],
+            "crossings": [crossing.to_json() for crossing in self.crossings],
         }

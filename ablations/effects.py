@@ -5,10 +5,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ablations.contrast import Contrast, ContrastRow, Contrasts
+from ablations.crossings import crossings_of
 from ablations.effect import ContrastEffects, EffectRow, Effects, Imputed, Interval, Sensitivity, Verdict
 from ablations.inference import Inference, infer
 from ablations.results import Results
 from ablations.scoring import Scores, Side, score
+from ablations.summaries import summarise
+from ablations.variance import shares_of_variance
 from ablations.verdict import Ruling, remarks, rule, settling_seeds
 
 __all__ = ["ContrastEffects", "EffectRow", "Effects", "Interval", "Sensitivity", "Verdict", "judge"]
@@ -50,6 +53,9 @@ def judge(contrasts: Contrasts, results: Results, *, final: bool, extended: bool
         interactions=tuple(_judge_apart(contrasts.interactions, results, occasion)),
         look=look,
         notes=occasion.notes,
+        arms=summarise(contrasts.arms, results),
+        variance=shares_of_variance(contrasts.arms, results),
+        crossings=crossings_of(contrasts.arms, contrasts.factors, results, alpha=contrasts.alpha),
     )
 
 

@@ -57,14 +57,14 @@ def arms_table(evidence: Evidence, chosen: Sequence[Arm]) -> Table:
         columns, cells = [Column(name="arm")], [["the recipe"] for _ in chosen]
     strong: set[tuple[int, int]] = set()
     for measure in evidence.measures:
-        values = evidence.results.values(measure.name)[index]
-        means = [_mean(row) for row in values]
-        spreads = [_spread(row) for row in values]
+        found = [evidence.summaries[arm.id].readings[measure.name] for arm in chosen]
+        means = [each.mean for each in found]
         best = _best(means, measure)
         strong |= {(row, len(columns)) for row in best}
-        columns += _measure_columns(measure, spreads)
-        for row, (mean, spread) in enumerate(zip(means, spreads, strict=True)):
-            cells[row] += [mean] if measure.rate else [mean, spread]
+        columns += _measure_columns(measure, [each.sd for each in found])
+        for row, each in enumerate(found):
+            more = [each.sd, each.median, each.interquartile_mean]
+            cells[row] += [each.mean] if measure.rate else [each.mean, *more]
     finished = np.isfinite(evidence.results.values(evidence.main.name)[index]).sum(axis=1)
     num_seeds = len(evidence.design.seeds)
     columns += [Column(name="n", kind=Kind.COUNT, help="seeds with a result")]
@@ -120,6 +120,13 @@ def _measure_columns(measure: Measure, spreads: Sequence[float | None]) -> list[
             decimals=decimals,
             help=f"standard deviation of {measure.name} over seeds",
         ),
+        Column(name="median", kind=Kind.NUMBER, decimals=decimals, help=f"median of {measure.name}"),
+        Column(
+            name="IQM",
+            kind=Kind.NUMBER,
+            decimals=decimals,
+            help=f"interquartile mean of {measure.name}: without its lowest and highest quarter of seeds",
+        ),
     ]
 
 
@@ -130,11 +137,6 @@ def _level(arm: Arm, name: str) -> str | None:
 def _mean(row: np.ndarray) -> float | None:
     known = row[~np.isnan(row)]
     return float(known.mean()) if len(known) else None
-
-
-def _spread(row: np.ndarray) -> float | None:
-    known = row[~np.isnan(row)]
-    return float(known.std(ddof=1)) if len(known) > 1 else None
 
 
 def _best(means: Sequence[float | None], measure: Measure) -> list[int]:

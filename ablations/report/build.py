@@ -9,12 +9,14 @@ from ablations.report import (
     answer,
     arms,
     comparisons,
+    crossings,
     curves,
     interactions,
     methods,
     question,
     scalars,
     searches,
+    variance,
 )
 from ablations.report.document import Block, Callout, Report, Section
 from ablations.report.evidence import Evidence
@@ -29,7 +31,9 @@ SECTIONS: tuple[tuple[str, str, Builder], ...] = (
     ("search", "Search", searches.search),
     ("other-contrasts", "Other contrasts", comparisons.others),
     ("interactions", "Interactions", interactions.interactions),
+    ("variance", "Shares of variance", variance.variance),
     ("against", "Across levels", curves.against_factor),
+    ("crossings", "Where rates cross a level", crossings.crossings),
     ("curves", "Learning curves", curves.learning_curves),
     ("scalars", "Learned scalars", scalars.learned_scalars),
     ("arms", "Every arm", arms.arms),

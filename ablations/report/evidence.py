@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ablations.contrast import Contrast, compile_contrasts
+from ablations.description import ArmSummary
 from ablations.design import Arm, Design
 from ablations.effects import ContrastEffects, Effects
 from ablations.factor import Factor
@@ -16,6 +17,7 @@ from ablations.manifest import Manifest, Scalar
 from ablations.reading import Reading
 from ablations.report.numbers import compact, listing
 from ablations.results import Results, TrialRecord
+from ablations.summaries import summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,11 @@ class Evidence:
     def selection(self, contrast: str) -> Mapping[str, Sequence[Scalar]]:
         """The part of the design a contrast looks at; {} is all of it."""
         return next((q.where for q in self.design.questions if q.name == contrast), {})
+
+    @cached_property
+    def summaries(self) -> Mapping[str, ArmSummary]:
+        """Every arm by itself, by its id."""
+        return {found.arm_id: found for found in summarise(self.design.arms, self.results)}
 
     @cached_property
     def varying(self) -> tuple[Factor, ...]:

@@ -1,12 +1,8 @@
-"""Rates on paired seeds: tests, intervals, and where along an axis a rate crosses a level."""
-
-from dataclasses import dataclass
+"""Rates on paired seeds: tests and intervals."""
 
 import numpy as np
 from jaxtyping import Float
 from scipy import special, stats
-
-CROSSING_DRAWS = 2000
 
 
 def mcnemar(
@@ -82,57 +78,3 @@ def _association(
     corrected = np.where(product > 0, np.maximum(product - num_seeds / 2, 0.0), product)
     margins = num_of * (num_seeds - num_of) * num_against * (num_seeds - num_against)
     return np.asarray(np.divide(corrected, np.sqrt(margins), out=np.zeros_like(corrected), where=margins > 0))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Crossing:
-    """Where along an axis a rate first crosses a level; None where it does not within the axis.
-
-    An end of the interval is None where it lies beyond the axis.
-    """
-
-    at: float | None
-    low: float | None
-    high: float | None
-    level: float
-
-
-def crossing(
-    positions: Float[np.ndarray, " positions"],
-    values: Float[np.ndarray, "positions seeds"],
-    *,
-    level: float = 0.5,
-    confidence: float = 0.95,
-    seed: int = 0,
-) -> Crossing:
-    """The position at which the mean over seeds crosses a level, between neighbours by linear interpolation.
-
-    The interval is the bootstrap's, by percentiles over resampled seeds: a seed keeps its whole course.
-
-    Assumes: positions ascend.
-    """
-    num_seeds = values.shape[1]
-    drawn = np.random.default_rng(seed).integers(0, num_seeds, (CROSSING_DRAWS, num_seeds))
-    rates = values[:, drawn].mean(axis=2).T
-    at = _cross(positions, values.mean(axis=1)[None], level)[0]
-    shares = ((1 - confidence) / 2, (1 + confidence) / 2)
-    low, high = np.quantile(_cross(positions, rates, level), shares, method="inverted_cdf")
-    return Crossing(at=_inside(at), low=_inside(low), high=_inside(high), level=level)
-
-
-def _cross(
-    positions: Float[np.ndarray, " positions"], rates: Float[np.ndarray, "courses positions"], level: float
-) -> Float[np.ndarray, " courses"]:
-    """The first crossing of each course; infinite where there is none."""
-    beyond = rates >= level
-    crossed = beyond[:, 1:] != beyond[:, :-1]
-    first = crossed.argmax(axis=1)
-    courses = np.arange(len(rates))
-    before, after = rates[courses, first], rates[courses, first + 1]
-    step = np.divide(level - before, after - before, out=np.zeros(len(rates)), where=after != before)
-    at = positions[first] + step * (positions[first + 1] - positions[first])
-    return np.where(crossed.any(axis=1), at, np.inf)
-
-
-def _inside(position: float) -> float | None:
-    return float(position) if np.isfinite(position) else None

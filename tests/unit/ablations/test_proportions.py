@@ -1,4 +1,4 @@
-"""Paired rates against statsmodels, and where a rate crosses a level."""
+"""Paired rates against statsmodels."""
 
 import math
 
@@ -8,7 +8,7 @@ from statsmodels.stats.contingency_tables import mcnemar as reference_mcnemar
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from ablations.stats.permutation import sign_flip
-from ablations.stats.proportions import crossing, mcnemar, newcombe, wilson
+from ablations.stats.proportions import mcnemar, newcombe, wilson
 
 RNG = np.random.default_rng(29)
 
@@ -84,34 +84,3 @@ def test_newcombe_is_never_a_point_and_mirrors() -> None:
     of, against = seeds(3, 4, 1, 2)
     there, back = newcombe(of, against), newcombe(against, of)
     assert (there[0][0], there[1][0]) == pytest.approx((-back[1][0], -back[0][0]))
-
-
-DEPTHS = np.array([1.0, 5.0, 10.0, 25.0])
-
-
-def test_a_rate_crosses_between_its_neighbours() -> None:
-    values = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [1, 1, 1, 0], [1, 1, 1, 1]], dtype=float)
-    found = crossing(DEPTHS, values)
-    assert found.at == pytest.approx(5 + 5 * (0.5 - 0.25) / (0.75 - 0.25))
-    assert found.low is not None and found.high is not None
-    assert 1 <= found.low <= found.at <= found.high <= 25
-    again = crossing(DEPTHS, values)
-    assert found == again
-
-
-def test_a_falling_rate_crosses_too() -> None:
-    values = np.array([[1, 1], [1, 1], [0, 0], [0, 0]], dtype=float)
-    assert crossing(DEPTHS, values).at == pytest.approx(7.5)
-
-
-@pytest.mark.parametrize("value", [0.0, 1.0])
-def test_a_flat_rate_crosses_nowhere(value: float) -> None:
-    found = crossing(DEPTHS, np.full((4, 6), value))
-    assert found.at is found.low is found.high is None
-
-
-def test_an_interval_may_be_open() -> None:
-    values = np.zeros((4, 6))
-    values[3, :3] = 1.0
-    found = crossing(DEPTHS, values)
-    assert found.at == 25.0 and found.low is not None and found.high is None
