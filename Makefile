@@ -37,7 +37,10 @@ lint: $(STAMP)
 bench: $(STAMP)
 	mkdir -p benchmarks-out
 	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
-	$(BIN)/python -m tests.benchmarks.control_plane 1000 10000 | tee benchmarks-out/control_plane.jsonl
+	$(BIN)/python -m tests.benchmarks.control_plane 1000 10000
+	$(BIN)/python -m tests.benchmarks.member_steps
+	$(BIN)/python -m tests.benchmarks.mixed_depth
+	$(BIN)/python -m tests.benchmarks.memory
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

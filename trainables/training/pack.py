@@ -56,6 +56,10 @@ class Pack:
         loss.sum().item()  # waits for a GPU
         return time.perf_counter() - started
 
+    def train_steps(self, num: int) -> int:
+        """The first steps of the coming epoch, unlogged; how many there were."""
+        return len(self._train(num))
+
     def remove(self, members: Sequence[Member]) -> None:
         """Let members go; the others keep their tensors until the next rebuild."""
         self.members = [member for member in self.members if member not in members]
@@ -90,13 +94,13 @@ class Pack:
         self._networks = {size: Network(self._stack, size, self._threads) for size in sizes}
 
     @torch.no_grad()
-    def _train(self) -> Tensor:
+    def _train(self, num_steps: int | None = None) -> Tensor:
         """One pass over the training images; the losses [steps, members] come back to the CPU once."""
         num, size = len(self._data.train), self._batch_size
         orders = torch.stack([member.order(num) for member in self.members])
         generators = self._dropout_streams()
         losses = []
-        for start in range(0, num, size):
+        for start in range(0, num, size)[:num_steps]:
             losses.append(self._step(orders[:, start : start + size], generators))
         for member in self.members:
             member.num_steps += len(losses)
