@@ -17,7 +17,8 @@ DEFAULT_PROJECT = "default"
 class Settings:
     """One process's view of the system.
 
-    Units: lease_s is seconds an attempt may stay silent before it counts as lost.
+    Units: lease_s is seconds an attempt may stay silent before it counts as lost; quantum_s seconds for
+    which a worker takes new trials before it makes room for other studies.
     """
 
     data_dir: Path
@@ -34,6 +35,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     lease_s: float = 30.0
+    quantum_s: float = 60.0
     storage: str | None = None
 
     @property
@@ -66,6 +68,7 @@ class Settings:
             host=host,
             port=port,
             lease_s=_number(environ, "ABLATE_LEASE_S", 30.0),
+            quantum_s=_number(environ, "ABLATE_QUANTUM_S", 60.0),
             storage=environ.get("ABLATE_STORAGE") or None,
         )
 

@@ -72,11 +72,16 @@ class Queue:
                 self._waiting.append(task.trial_id)
 
     def draw(self, slot_id: str, room: int, *, num_slots: int) -> list[Task]:
-        """Give a slot up to `room` trials, but no more than its share of what remains."""
+        """Give a slot up to `room` trials, but never more in all than its share of what remains.
+
+        What other slots hold counts as remaining, and what this one holds counts as drawn: who draws again
+        and again must not leave its peers without work at the end of a study.
+        """
         held = self._held.setdefault(slot_id, set())
         if any(self._deaths.get(trial_id) for trial_id in held):
             return []
-        room = min(room, math.ceil(len(self._waiting) / max(1, num_slots)))
+        remaining = len(self._waiting) + len(self._holder)
+        room = min(room, math.ceil(remaining / max(1, num_slots)) - len(held))
         drawn: list[str] = []
         passed: list[str] = []
         while self._waiting and len(drawn) < room:

@@ -35,6 +35,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "ABLATE_HOST": "0.0.0.0",
             "ABLATE_PORT": "9000",
             "ABLATE_LEASE_S": "5.5",
+            "ABLATE_QUANTUM_S": "20",
             "ABLATE_STORAGE": "s3://bucket",
         }
     )
@@ -52,6 +53,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         host="0.0.0.0",
         port=9000,
         lease_s=5.5,
+        quantum_s=20.0,
         storage="s3://bucket",
     )
 
@@ -94,6 +96,7 @@ def test_a_key_that_is_no_digest_is_refused_and_not_repeated(text: str) -> None:
         ("ABLATE_PORT", "0"),
         ("ABLATE_LEASE_S", "-1"),
         ("ABLATE_LEASE_S", "nan"),
+        ("ABLATE_QUANTUM_S", "0"),
         ("ABLATE_MLFLOW_URL", "mlflow:5000"),
     ],
 )

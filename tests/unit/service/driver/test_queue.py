@@ -23,8 +23,23 @@ class TestDrawing:
     def test_gives_no_more_than_a_share_of_what_remains(self) -> None:
         queue = filled(*"abcdefg")
         assert len(queue.draw("s1", 100, num_slots=2)) == 4
-        assert len(queue.draw("s2", 100, num_slots=2)) == 2
-        assert len(queue.draw("s3", 100, num_slots=2)) == 1
+        assert len(queue.draw("s2", 100, num_slots=2)) == 3
+
+    def test_who_draws_again_leaves_its_peers_their_share(self) -> None:
+        queue = filled(*"abcdefgh")
+        assert ids(queue.draw("s1", 100, num_slots=2)) == list("abcd")
+        assert queue.draw("s1", 100, num_slots=2) == []
+        queue.end("s1", ["a", "b"])
+        # Six remain: three for each.
+        assert ids(queue.draw("s1", 100, num_slots=2)) == ["e"]
+        assert ids(queue.draw("s2", 100, num_slots=2)) == ["f", "g", "h"]
+
+    def test_a_refill_is_given_as_long_as_there_is_work_for_all(self) -> None:
+        queue = filled(*"abcdefgh")
+        drawn = [i for slot in ("s1", "s2") for i in ids(queue.draw(slot, 2, num_slots=2))]
+        assert drawn == list("abcd")
+        queue.end("s1", ["a"])
+        assert ids(queue.draw("s1", 1, num_slots=2)) == ["e"]
 
     def test_does_not_queue_a_trial_twice(self) -> None:
         queue = filled("a")

@@ -113,6 +113,7 @@ class TestSubmitting:
         assert attempt.submitted_at is not None
         job = scene.cluster.jobs[f"ablate-{scene.study_id}-a1"]
         assert job.entrypoint == f"exec python -m service.driver {scene.study_id} 1"
+        assert job.env["ABLATE_QUANTUM_S"] == "60.0"
         assert job.env["ABLATE_INTERNAL_URL"] == "http://127.0.0.1:1"
         assert job.env["ABLATE_ATTEMPT_TOKEN"] == attempt_token("s", scene.study_id, 1)
 
