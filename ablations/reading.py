@@ -82,7 +82,7 @@ def _check_steps(study: Study, manifest: Manifest, spec: ReadingSpec, path: str,
     if not isinstance(steps, int | float):
         return
     for i, at in enumerate(spec.at):
-        if at > steps:
+        if isinstance(at, int) and at > steps:
             problems.add(f"{path}.{i}", f"a run ends after {steps} ({name})", steps)
 
 

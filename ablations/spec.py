@@ -145,13 +145,20 @@ class LeaveOneOut(Model):
     anchor: bool = False
 
 
+Point = Annotated[
+    Annotated[int, Field(ge=0), Tag("\x00step")]
+    | Annotated[Literal["end", "best_validation"], Tag("\x00named")],
+    Discriminator(lambda value: "\x00named" if isinstance(value, str) else "\x00step"),
+]
+
+
 class Reading(Model):
-    """A metric of the trainable and where it is read."""
+    """A metric of the trainable and where it is read: at one point or, as a list, at several."""
 
     name: MetricName
     goal: Literal["maximize", "minimize"] | None = None
     at: Annotated[
-        Annotated[list[Annotated[int, Field(ge=0)]], Field(min_length=1), Tag(LIST)]
+        Annotated[list[Point], Field(min_length=1), Tag(LIST)]
         | Annotated[Literal["end", "best_validation"], Tag(VALUE)],
         Discriminator(lambda value: LIST if isinstance(value, list) else VALUE),
     ] = "end"

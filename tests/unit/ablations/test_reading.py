@@ -96,3 +96,12 @@ def test_a_trainable_that_measures_nothing() -> None:
     problems = Problems()
     assert read_readings(study_of(SMALL, metric=...), Manifest(name="m"), problems) == ()
     assert problems
+
+
+def test_a_metric_can_be_read_at_the_end_and_before_it() -> None:
+    found = readings([{"name": "test_accuracy", "at": ["end", 2, "best_validation"]}])
+    assert [reading.name for reading in found] == [
+        "test_accuracy",
+        "test_accuracy/2",
+        "test_accuracy/best_validation",
+    ]
