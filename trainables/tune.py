@@ -75,17 +75,23 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
         return {"done": True, "num_trials": source.num_committed}
 
     def train_from(self, source: Source) -> None:
-        """Train all that the source gives. Torch is imported here, on the worker."""
+        """Train all that the source gives, in packs of sizes that the study's slots learn from each other.
+
+        Torch is imported here, on the worker.
+        """
         from trainables.training.trainer import run_trainer
 
-        run_trainer(
+        sizes = dict(self._call("sizes"))
+        tally = run_trainer(
             source,
             trainable=self.config["trainable"],
             device=self.config["device"],
             threads=self.config["threads"],
             datasets_dir=Path(self.config["datasets_dir"]),
             pack=self.config["pack"],
+            sizes=sizes,
         )
+        self._call("learn", sizes, tally.steps, tally.wasted)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the state of a study is the ledger's."""

@@ -77,6 +77,10 @@ class Driver:
         }
         slot = Resources(cpus=self._resources.cpus, gpus=self._resources.gpus)
         run_slots(self._board, slot, config=config, storage=storage)
+        end = self._board.standing()
+        if end["steps"]:
+            share = end["wasted"] / end["steps"]
+            logger.info("%d steps in packs, %.1f %% of them for nothing", end["steps"], 100 * share)
 
     def _do(self, step: Step) -> None:
         tasks: list[dict[str, Any]] = []

@@ -38,6 +38,8 @@ class Dispenser:
         self._heard: dict[str, float] = {}
         self._barren_deaths = 0
         self._broken: str | None = None
+        self._sizes: dict[str, int] = {}
+        self._steps = self._wasted = 0
         self._stopped = threading.Event()
         self._delivery = threading.Thread(target=self._courier.run, args=(self._stopped,), daemon=True)
 
@@ -115,6 +117,8 @@ class Dispenser:
                 "desired": self._courier.desired,
                 "over": self._courier.over,
                 "broken": self._broken,
+                "steps": self._steps,
+                "wasted": self._wasted,
             }
 
     def finish(self, state: str, error: str | None, timeout_s: float) -> bool:
@@ -184,6 +188,18 @@ class Dispenser:
             self._hear(slot_id)
             mine = set(self._queue.end(slot_id, [outcome["trial_id"] for outcome in outcomes]))
             self._end([outcome for outcome in outcomes if outcome["trial_id"] in mine])
+
+    def sizes(self) -> dict[str, int]:
+        """The fastest sizes of packs, as far as slots have measured them."""
+        with self._lock:
+            return dict(self._sizes)
+
+    def learn(self, sizes: Mapping[str, int], steps: int, wasted: int) -> None:
+        """What a slot has measured, and how many of its steps in packs were for nothing."""
+        with self._lock:
+            self._sizes.update(sizes)
+            self._steps += steps
+            self._wasted += wasted
 
     def leave(self, slot_id: str) -> None:
         """A slot ends in good order; what it still holds counts as lost."""

@@ -52,6 +52,7 @@ class MlpClassifier:
             batch_size=group.batch_size,
             device=device,
             threads=threads,
+            tally=shelf.tally,
         )
 
     def member(self, lease: Lease, layout: Layout, device: str) -> Member:

@@ -19,13 +19,24 @@ from trainables.training.network import Masks, Network
 from trainables.training.optim import Update
 from trainables.training.stack import Stack, sort_key
 from trainables.training.state import MemberState, to_module
+from trainables.training.tally import Tally
 
 
 class Pack:
     """Members in training, one epoch at a time."""
 
-    def __init__(self, layout: Layout, data: Tensors, *, batch_size: int, device: str, threads: int) -> None:
+    def __init__(
+        self,
+        layout: Layout,
+        data: Tensors,
+        *,
+        batch_size: int,
+        device: str,
+        threads: int,
+        tally: Tally | None = None,
+    ) -> None:
         self._layout, self._data = layout, data
+        self._tally = Tally() if tally is None else tally
         self._batch_size = min(batch_size, len(data.train))
         self._device, self._threads = device, threads
         self.members: list[Member] = []
@@ -54,11 +65,19 @@ class Pack:
         for _ in range(num):
             loss = self._step(order, generators)
         loss.sum().item()  # waits for a GPU
-        return time.perf_counter() - started
+        seconds = time.perf_counter() - started
+        self._tally.steps += (num + 1) * len(self.members)
+        self._tally.wasted += (num + 1) * len(self.members)
+        return seconds
 
     def train_steps(self, num: int) -> int:
         """The first steps of the coming epoch, unlogged; how many there were."""
         return len(self._train(num))
+
+    @property
+    def buffers(self) -> tuple[object, ...]:
+        """All that holds memory of this pack's own, for as long as its members stay."""
+        return self._stack, self._networks, [member.state for member in self.members]
 
     def remove(self, members: Sequence[Member]) -> None:
         """Let members go; the others keep their tensors until the next rebuild."""
@@ -71,6 +90,7 @@ class Pack:
         started = time.perf_counter()
         members = self.members
         losses = self._train()
+        self._tally.steps += losses.numel()
         for index, member in enumerate(members):
             member.epoch += 1
             member.pack = max(member.pack, len(members))
@@ -145,6 +165,7 @@ class Pack:
         wrong = torch.nonzero(~losses.isfinite())
         if len(wrong):
             step = int(member.num_steps) - len(losses) + int(wrong[0]) + 1
+            self._tally.wasted += len(losses) - int(wrong[0]) - 1
             member.reason = f"the loss was {losses[wrong[0]].item()} at step {step}, epoch {member.epoch}"
         num, size = len(self._data.train), self._batch_size
         sizes = torch.tensor([min(size, num - start) for start in range(0, num, size)], dtype=torch.float64)

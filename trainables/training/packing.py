@@ -1,6 +1,6 @@
 """Keeps a pack full: draws leases, groups those that can share a pack, hands in what has ended."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, MutableMapping, Sequence
 from typing import Literal
 
 from trainables.training.lease import Lease, Outcome, Source
@@ -11,7 +11,10 @@ from trainables.training.sizing import SIZES
 
 
 class PackTrainer:
-    """Trains everything a source hands out, one group of trials after the other."""
+    """Trains everything a source hands out, one group of trials after the other.
+
+    `sizes` are those found fastest before, here or on a machine like this; what is measured is added.
+    """
 
     def __init__(
         self,
@@ -21,11 +24,12 @@ class PackTrainer:
         *,
         threads: int,
         pack: int | Literal["auto"],
+        sizes: MutableMapping[str, int] | None = None,
     ) -> None:
         self._source, self._code, self._shelf, self._threads = source, code, shelf, threads
         self._auto = pack == "auto"
         self._room = max(SIZES) if pack == "auto" else max(1, pack)
-        self._sizes: dict[Hashable, int] = {}
+        self._sizes: MutableMapping[str, int] = {} if sizes is None else sizes
         self._waiting: list[Lease] = []
         self._alone: list[Lease] = []
 
@@ -73,15 +77,16 @@ class PackTrainer:
 
     def _measured(self, group: Hashable, bench: Bench) -> int:
         """The fastest size: measured once for a group, when there is more than one trial to measure with."""
-        if group not in self._sizes:
+        name = f"{device_name(self._shelf.device)}, {self._threads} threads: {group}"
+        if name not in self._sizes:
             if len(leases := self._of(group)) < 2 and self._draw(max(SIZES) - len(self._waiting)):
                 leases = self._of(group)
             try:
                 if len(leases) > 1:
-                    self._sizes[group] = bench.fastest(leases)
+                    self._sizes[name] = bench.fastest(leases)
             except Exception:  # whoever is at fault fails by itself when it is trained
                 pass
-        return self._sizes.get(group, max(SIZES))
+        return self._sizes.get(name, max(SIZES))
 
     def _of(self, group: Hashable) -> list[Lease]:
         return [lease for lease in self._waiting if self._belongs(lease, group)]

@@ -9,9 +9,20 @@ from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.member import Member
 from trainables.training.numerics import device_name
 from trainables.training.pack import Pack, ended
-from trainables.training.sizing import fastest_size, largest_size, time_packs
+from trainables.training.sizing import (
+    fastest_size,
+    largest_size,
+    memory_budget,
+    num_measured,
+    stretched,
+    tensor_bytes,
+    time_packs,
+)
+from trainables.training.tally import Tally
 
 MakeMember = Callable[[Lease], Member]
+# Units of a layer up to which a pack wins on any machine.
+NARROW = 64
 
 
 class PerceptronBench:
@@ -28,8 +39,9 @@ class PerceptronBench:
         batch_size: int,
         device: str,
         threads: int,
+        tally: Tally,
     ) -> None:
-        self._make, self._layout, self._data = make, layout, data
+        self._make, self._layout, self._data, self._tally = make, layout, data, tally
         self._batch_size, self._device, self._threads = batch_size, device, threads
 
     def pack(self) -> "PerceptronPack":
@@ -37,12 +49,27 @@ class PerceptronBench:
         return PerceptronPack(self._pack(), self._make, self._data, self._device)
 
     def fastest(self, leases: Sequence[Lease]) -> int:
-        """The size at which these trials take the least time for a step each."""
-        deepest = max(self._make(lease).shape.depth for lease in leases)
-        some = leases[: largest_size(self._layout, depth=deepest, rows=self._batch_size)]
-        return fastest_size(
-            len(some), lambda size: time_packs(self._pack, [self._make(lease) for lease in some], size)
-        )
+        """The size at which these trials take the least time for a step each, as far as memory goes.
+
+        Trials so short that measuring would cost them more than it can win are packed where layers are
+        narrow: there a step is all overhead on every machine.
+        """
+        members = [self._make(lease) for lease in leases]
+        largest = self._largest(max(members, key=lambda member: member.shape.depth))
+        per_epoch = -(-len(self._data.train) // self._batch_size)
+        steps = per_epoch * sum(member.epochs for member in members) / len(members)
+        num = min(num_measured(len(members), steps), largest)
+        if num < 2:
+            return largest if self._layout.width <= NARROW else 1
+        some = members[:: len(members) // num][:num]
+        size = fastest_size(num, lambda size: time_packs(self._pack, some, size))
+        return stretched(size, measured=num, largest=largest)
+
+    def _largest(self, member: Member) -> int:
+        """How many members like this one fit into memory, by what one of them takes."""
+        alone = self._pack()
+        alone.place([member])
+        return largest_size(tensor_bytes(*alone.buffers), memory_budget(self._device, self._threads))
 
     def _pack(self) -> Pack:
         return Pack(
@@ -51,6 +78,7 @@ class PerceptronBench:
             batch_size=self._batch_size,
             device=self._device,
             threads=self._threads,
+            tally=self._tally,
         )
 
 

@@ -1,9 +1,10 @@
-"""The data of one worker, on its device once for all trials that come."""
+"""What all trials of one worker share: its data, on the device once, and the count of its steps."""
 
 from pathlib import Path
 
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
+from trainables.training.tally import Tally
 
 
 class Shelf:
@@ -11,6 +12,7 @@ class Shelf:
 
     def __init__(self, device: str, datasets_dir: Path) -> None:
         self.device, self.datasets_dir = device, datasets_dir
+        self.tally = Tally()
         self._tensors: Tensors | None = None
 
     def tensors(self, name: str) -> Tensors:

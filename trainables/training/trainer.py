@@ -1,5 +1,6 @@
 """From leases to outcomes: trains what a source hands out, packed where the trainable can be packed."""
 
+from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Literal
 
@@ -11,6 +12,7 @@ from trainables.training.numerics import device_name, set_numerics
 from trainables.training.packing import PackTrainer
 from trainables.training.run import train_one
 from trainables.training.shelf import Shelf
+from trainables.training.tally import Tally
 
 
 def run_trainer(
@@ -21,9 +23,11 @@ def run_trainer(
     threads: int,
     datasets_dir: Path,
     pack: int | Literal["auto"],
-) -> None:
-    """Train what the source hands out until it hands out nothing.
+    sizes: MutableMapping[str, int] | None = None,
+) -> Tally:
+    """Train what the source hands out until it hands out nothing; the count of steps taken in packs.
 
+    `sizes` are pack sizes that were found fastest before; those measured here are added.
     Whatever happens inside a trial is its outcome; only a source that fails raises.
     """
     set_numerics(device, threads)
@@ -34,13 +38,15 @@ def run_trainer(
         code = resolve(manifest.code)
     except Exception as error:  # importing a user's module may fail in any way
         _fail_all(source, error, device)
-        return
+        return Tally()
     if manifest.packs:
-        PackTrainer(source, code, Shelf(device, datasets_dir), threads=threads, pack=pack).run()
-        return
+        shelf = Shelf(device, datasets_dir)
+        PackTrainer(source, code, shelf, threads=threads, pack=pack, sizes=sizes).run()
+        return shelf.tally
     while leases := source.draw(1):
         for lease in leases:
             source.commit([train_one(code, lease, source, device=device, datasets_dir=datasets_dir)])
+    return Tally()
 
 
 def _fail_all(source: Source, error: Exception, device: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from ablations.manifest import applies
 from trainables.catalogue import load_catalogue
 from trainables.training.lease import Lease, Outcome, Report
+from trainables.training.tally import Tally
 from trainables.training.trainer import run_trainer
 
 
@@ -19,6 +20,7 @@ class ListSource:
         self.outcomes: dict[str, Outcome] = {}
         self.rooms: list[int] = []
         self._stop = stop
+        self.tally = Tally()
 
     def draw(self, room: int) -> Sequence[Lease]:
         self.rooms.append(room)
@@ -61,11 +63,18 @@ def train(
     threads: int = 1,
     trainable: str = "mlp-classifier",
     stop: Callable[[Report], str | None] | None = None,
+    sizes: dict[str, int] | None = None,
 ) -> ListSource:
     """Everything trained; the source with what came back."""
     source = ListSource(leases, stop)
-    run_trainer(
-        source, trainable=trainable, device="cpu", threads=threads, datasets_dir=datasets_dir, pack=pack
+    source.tally = run_trainer(
+        source,
+        trainable=trainable,
+        device="cpu",
+        threads=threads,
+        datasets_dir=datasets_dir,
+        pack=pack,
+        sizes=sizes,
     )
     return source
 

@@ -154,6 +154,15 @@ def test_hopeless_trials_are_recorded_with_their_reason() -> None:
     assert running.dispenser.standing()["finished"]
 
 
+def test_slots_learn_sizes_of_packs_from_each_other_and_their_steps_are_summed(two: Running) -> None:
+    assert two.dispenser.sizes() == {}
+    two.dispenser.learn({"narrow": 16}, 100, 5)
+    two.dispenser.learn({"wide": 1}, 50, 0)
+    assert two.dispenser.sizes() == {"narrow": 16, "wide": 1}
+    standing = two.dispenser.standing()
+    assert (standing["steps"], standing["wasted"]) == (150, 5)
+
+
 def test_while_more_may_come_the_run_is_not_finished() -> None:
     running = Running("a")
     assert running.dispenser.draw("s1", 1) == {"leases": [], "more": True}
