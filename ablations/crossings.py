@@ -32,7 +32,7 @@ def crossings_of(
     rates = [reading.name for reading in results.readings if reading.kind == "rate"]
     if not rates:
         return ()
-    found = []
+    found: list[RateCrossing] = []
     for factor in factors:
         if not factor.numeric or len(factor.levels) < MIN_PLACES:
             continue

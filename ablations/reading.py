@@ -10,6 +10,7 @@ from ablations.spec import Reading as ReadingSpec
 
 Goal = Literal["maximize", "minimize"]
 BEST = "best_validation"
+DIVERGED = "diverged"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,8 @@ class Reading:
     """One number of a trial: a metric where it is read, or whether one lies beyond a threshold.
 
     `name` is what results and contrasts call it: `test_accuracy` at the end, `test_accuracy/5` after step
-    5, `test_accuracy/best_validation`, or a rate's own name. A rate looks at the reading called `of`.
+    5, `test_accuracy/best_validation`, or a rate's own name. A rate looks at the reading called `of`; the
+    rate `diverged`, which looks at none, counts the trials that diverged.
     """
 
     name: str
@@ -31,6 +33,17 @@ class Reading:
     of: str | None = None
     below: float | None = None
     above: float | None = None
+
+    def counts(self, value: float | None) -> float | None:
+        """Of a rate: 1 where this value of a finished trial is beyond the threshold, else 0.
+
+        What `diverged` counts has no value, and a finished trial has not diverged.
+        """
+        if self.of is None:
+            return 0.0
+        if value is None:
+            return None
+        return float(value < self.below if self.below is not None else value > (self.above or 0.0))
 
 
 def read_readings(study: Study, manifest: Manifest, problems: Problems) -> tuple[Reading, ...]:
@@ -47,6 +60,9 @@ def read_readings(study: Study, manifest: Manifest, problems: Problems) -> tuple
         if isinstance(spec, Rate):
             if spec.name in by_name:
                 problems.add(f"metrics.{i}.name", f"{spec.name} is a metric of {manifest.name}")
+            continue
+        if spec.name == DIVERGED and DIVERGED not in by_name:
+            found.append(_of_divergence(spec, f"metrics.{i}.at", problems))
             continue
         if spec.name not in by_name:
             detail = f"{manifest.name} does not measure {spec.name!r}"
@@ -74,6 +90,13 @@ def _of_metric(metric: Metric, spec: ReadingSpec) -> tuple[Reading, ...]:
     )
 
 
+def _of_divergence(spec: ReadingSpec, path: str, problems: Problems) -> Reading:
+    if spec.at != "end":
+        problems.add(path, "whether a trial diverged is known at its end", "end")
+    goal = spec.goal or "minimize"
+    return Reading(name=DIVERGED, metric=DIVERGED, kind="rate", goal=goal, worst=1.0)
+
+
 def _check_steps(study: Study, manifest: Manifest, spec: ReadingSpec, path: str, problems: Problems) -> None:
     name = manifest.steps_setting
     if name is None or name in study.factors or not isinstance(spec.at, list) or not manifest.has(name):
@@ -98,7 +121,7 @@ def _with_rates(
             continue
         metric = declared[spec.of].metric if spec.of in declared else spec.of
         if metric not in by_name:
-            allowed: list[Json] = [name for name in sorted({*by_name, *declared})]
+            allowed: list[Json] = [name for name in sorted({*by_name, *declared} - {DIVERGED})]
             problems.add(f"metrics.{i}.of", f"{spec.of!r} is no metric read here", allowed)
             continue
         ordered.append(_of_rate(spec, by_name[metric]))

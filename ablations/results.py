@@ -185,10 +185,7 @@ def _hole(record: TrialRecord, metric: str | None, reason: str) -> Hole:
 
 def _value(record: TrialRecord, reading: Reading) -> float | None:
     if reading.kind == "rate":
-        value = _named(record, reading.of or reading.metric)
-        if value is None:
-            return None
-        return float(value < reading.below if reading.below is not None else value > (reading.above or 0.0))
+        return reading.counts(_named(record, reading.of or reading.metric))
     return _named(record, reading.name)
 
 

@@ -124,7 +124,9 @@ class Evidence:
 
 def _measure(reading: Reading, manifest: Manifest) -> Measure:
     meaning = next((m.help for m in manifest.metrics if m.name == reading.metric), "")
-    if reading.kind == "rate":
+    if reading.kind == "rate" and reading.of is None:
+        meaning = "share of seeds that diverged"
+    elif reading.kind == "rate":
         below = reading.below is not None
         threshold = compact(reading.below if below else reading.above)
         meaning = f"share of seeds with {reading.of} {'below' if below else 'above'} {threshold}"

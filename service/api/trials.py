@@ -101,11 +101,9 @@ def _rate(row: TrialRow, rate: Reading) -> float | None:
     """1 where the trial is beyond the rate's threshold, else 0; a diverged trial is on the bad side."""
     if row.state == "diverged":
         return rate.worst
-    value = (row.metrics or {}).get(rate.of or rate.metric)
-    if row.state != "done" or value is None:
+    if row.state != "done":
         return None
-    beyond = value < rate.below if rate.below is not None else value > (rate.above or 0.0)
-    return float(beyond)
+    return rate.counts((row.metrics or {}).get(rate.of or rate.metric))
 
 
 def _rates_of(spec: Mapping[str, Any], catalogue: Catalogue) -> list[Reading]:

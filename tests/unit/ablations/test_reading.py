@@ -105,3 +105,21 @@ def test_a_metric_can_be_read_at_the_end_and_before_it() -> None:
         "test_accuracy/2",
         "test_accuracy/best_validation",
     ]
+
+
+def test_the_rate_of_divergence_needs_no_metric() -> None:
+    found = readings([{"name": "test_accuracy"}, {"name": "diverged"}])
+    diverged = found[1]
+    assert (diverged.name, diverged.kind, diverged.goal) == ("diverged", "rate", "minimize")
+    assert diverged.worst == 1.0
+    assert diverged.counts(None) == 0.0
+    assert set(refused([{"name": "diverged", "at": [3]}])) == {"metrics.0.at"}
+    allowed = refused([{"name": "diverged"}, {"name": "bad", "of": "diverged", "above": 0.5}])
+    assert "diverged" not in allowed["metrics.1.of"]
+
+
+@pytest.mark.parametrize(("side", "counted"), [("below", [1.0, 0.0, 0.0]), ("above", [0.0, 0.0, 1.0])])
+def test_a_rate_counts_what_lies_beyond_its_threshold(side: str, counted: list[float]) -> None:
+    reading = readings([{"name": "test_accuracy"}, {"name": "far", "of": "test_accuracy", side: 0.5}])[1]
+    assert [reading.counts(value) for value in (0.4, 0.5, 0.6)] == counted
+    assert reading.counts(None) is None

@@ -139,6 +139,37 @@ def test_rates_of_two_arms_are_judged_by_mcnemar() -> None:
     assert -1 < row.low < -0.8 < row.high < 0
 
 
+def test_divergence_is_a_rate_with_a_verdict_of_its_own() -> None:
+    design = design_of(RATES, seeds=10, metrics=[{"name": "diverged"}])
+    records = [
+        replace(r, state="diverged", metrics={}) if r.metrics["test_accuracy"] == 0.1 else r
+        for r in collapses(design, 8, 0)
+    ]
+    row = only_row(judged(design, records))
+    assert (row.metric, row.estimate, row.verdict) == ("diverged", pytest.approx(-0.8), "better")
+    assert row.p == pytest.approx(2 / 2**8)
+
+
+def test_a_rate_listed_second_is_tested_and_not_judged() -> None:
+    """One family is one contrast on one metric, and the first metric's alone carries verdicts."""
+    design = design_of(RATES, seeds=10, metrics=[{"name": "test_accuracy"}, *RATES["metrics"]])
+    first, second = judged(design, collapses(design, 8, 0)).contrasts
+    assert (first.metric, first.primary, second.metric, second.primary) == (
+        "test_accuracy", True, "collapsed", False,
+    )  # fmt: skip
+    assert first.rows[0].verdict == "better"
+    assert second.rows[0].verdict is None and second.rows[0].p_adjusted == pytest.approx(2 / 2**8)
+
+
+def test_equal_rates_are_equivalent_once_there_are_seeds_enough() -> None:
+    for num_seeds, verdict in ((9, "inconclusive"), (10, "equivalent")):
+        design = design_of(RATES, seeds=num_seeds, analysis={"margin": {"collapsed": 0.3}})
+        row = only_row(judged(design, collapses(design, 0, 0)))
+        tost = row.others["tost"]
+        assert row.verdict == verdict and tost is not None
+        assert 0.7**num_seeds <= tost <= 0.7**num_seeds + 0.02 and (tost <= 0.05) == (num_seeds == 10)
+
+
 def test_few_seeds_of_a_rate_cannot_decide_and_say_how_many_could() -> None:
     design = design_of(RATES, seeds=4)
     row = only_row(judged(design, collapses(design, 4, 0)))
