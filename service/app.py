@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from service.api import catalogue as catalogue_routes
 from service.api import (
+    claims,
     events,
     health,
     internal,
@@ -74,6 +75,7 @@ def create_app(
         events,
         catalogue_routes,
         presets,
+        claims,
         health,
         metrics,
         internal,

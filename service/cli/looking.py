@@ -1,4 +1,4 @@
-"""Commands that look: list, show, effects, logs, report, trainables."""
+"""Commands that look: list, show, effects, claims, logs, report, trainables."""
 
 import json as json_
 from pathlib import Path
@@ -62,6 +62,18 @@ def effects(
         from service.cli.tables import print_effects
 
         print_effects(answer, exploratory=exploratory)
+
+
+def claims(url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Show what finished studies of the presets say about every claim of the abstract."""
+    with connect(url, api_key) as client:
+        answer = client.get("/v1/claims")
+    if json:
+        typer.echo(json_.dumps(answer, indent=2))
+    else:
+        from service.cli.claims import print_claims
+
+        print_claims(answer["items"])
 
 
 def logs(
@@ -140,4 +152,4 @@ def _installed(name: str | None) -> dict[str, object]:
     return {"items": [dict(trainable_shown(manifest)) for manifest in catalogue.trainables.values()]}
 
 
-COMMANDS = (show, effects, logs, report, trainables)
+COMMANDS = (show, effects, claims, logs, report, trainables)

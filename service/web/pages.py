@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from service.api.answers import studies_shown
+from service.api.claims import read_claims
 from service.api.context import Context, InContext, InProject
 from service.api.paging import PageQuery, decode_cursor, encode_cursor
 from service.ledger import studies
@@ -38,6 +39,12 @@ def index(context: InContext, project: InProject, query: Annotated[PageQuery, Qu
         studies=items,
         next=encode_cursor(items[-1].id) if len(rows) > query.limit else None,
     )
+
+
+@router.get("/claims", response_class=HTMLResponse)
+def claims(context: InContext, project: InProject) -> HTMLResponse:
+    """What finished studies of the presets say about every claim of the abstract."""
+    return _page("claims.html", context, claims=read_claims(context, project))
 
 
 @router.get("/docs", response_class=HTMLResponse)

@@ -1,0 +1,108 @@
+"""The claims table: every claim of the abstract beside what the project's finished studies say about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ablations import presets
+from ablations.claims.abstract import CLAIMS
+from ablations.claims.judge import judge_claim, overall
+from ablations.claims.protocol import edits, from_paper
+from ablations.claims.statement import Claim
+from ablations.design import Design, compile_design
+from ablations.errors import InvalidStudy, Json
+from ablations.results import Results, TrialRecord
+from ablations.spec import parse_study
+from service.ledger import Tx, studies, trials
+from service.ledger.studies import StudyRow
+from trainables.catalogue import Catalogue
+
+MAX_STUDIES = 100
+NOT_RUN = "not run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A finished study of a preset: its results, and the fields in which it was edited."""
+
+    row: StudyRow
+    scale: str
+    edits: tuple[str, ...]
+    differences: tuple[str, ...]
+    design: Design
+    results: Results
+
+    def to_json(self) -> dict[str, Json]:
+        """The study as the claims table shows it."""
+        return {
+            "id": self.row.id,
+            "name": self.row.name,
+            "scale": self.scale,
+            "edited": list(self.edits),
+            "num_seeds": len(self.results.seeds),
+            "num_trials": self.row.num_trials,
+            "differs_from_paper_scale": list(self.differences),
+        }
+
+
+def claims_table(tx: Tx, catalogue: Catalogue, project: str) -> list[dict[str, Json]]:
+    """One entry a claim, in the order of the abstract, judged by the best finished study of its preset.
+
+    That is one as the preset came, before edited ones; then the larger scale, then the newest.
+    """
+    evidence = {name: _best(tx, catalogue, project, name) for name in {claim.preset for claim in CLAIMS}}
+    return [_entry(claim, evidence[claim.preset]) for claim in CLAIMS]
+
+
+def _entry(claim: Claim, evidence: Evidence | None) -> dict[str, Json]:
+    rows = (
+        judge_claim(
+            claim, evidence.design, evidence.results, scale=evidence.scale, edited=bool(evidence.edits)
+        )
+        if evidence
+        else []
+    )
+    return {
+        "id": claim.id,
+        "sentence": claim.sentence,
+        "claimed": claim.claimed,
+        "preset": claim.preset,
+        "contrasts": [name for name in dict.fromkeys(asked.contrast for asked in claim.asked)],
+        "reading": claim.reading,
+        "verdict": overall(rows) if rows else NOT_RUN,
+        "study": evidence.to_json() if evidence else None,
+        "rows": [row.to_json() for row in rows],
+    }
+
+
+def _best(tx: Tx, catalogue: Catalogue, project: str, name: str) -> Evidence | None:
+    ranked: list[tuple[tuple[bool, int, str], StudyRow, str, list[str]]] = []
+    for row in studies.page(tx, project=project, limit=MAX_STUDIES, state="done", labels=[("preset", name)]):
+        study = parse_study(dict(row.spec))
+        changed = edits(study)
+        if changed is not None:
+            scale = study.tags["scale"]
+            rank = (not changed, presets.SCALES.index(scale), row.id)
+            ranked.append((rank, row, scale, changed))
+    for _, row, scale, changed in sorted(ranked, key=lambda one: one[0], reverse=True):
+        found = _evidence(tx, catalogue, row, scale, changed)
+        if found is not None:
+            return found
+    return None
+
+
+def _evidence(tx: Tx, catalogue: Catalogue, row: StudyRow, scale: str, changed: list[str]) -> Evidence | None:
+    """The study with its results; None where this version does not understand it any more."""
+    study = parse_study(dict(row.spec))
+    try:
+        design = compile_design(study, catalogue.trainables[study.trainable])
+    except (InvalidStudy, KeyError):
+        return None
+    records: list[Mapping[str, Json]] = [*trials.records(tx, row.id)]
+    return Evidence(
+        row=row,
+        scale=scale,
+        edits=tuple(changed),
+        differences=tuple(from_paper(study)),
+        design=design,
+        results=Results.build(design, [TrialRecord.from_json(record) for record in records]),
+    )

@@ -1,0 +1,83 @@
+"""The claims table for a terminal."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STYLES = {
+    "reproduced": "bold green",
+    "consistent": "green",
+    "not reproduced": "bold red",
+    "inconsistent": "red",
+}
+
+
+def print_claims(claims: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:
+    """One line a claim and one for each answer, then what the numbers rest on."""
+    console = console or Console(highlight=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("claim", ratio=3)
+    table.add_column("claimed", no_wrap=True)
+    table.add_column("found, 95 % interval", justify="right", ratio=2)
+    table.add_column("seeds", justify="right")
+    table.add_column("scale")
+    table.add_column("verdict")
+    for claim in claims:
+        _add(table, claim)
+    console.print(table)
+    studies = {claim["study"]["id"]: claim["study"] for claim in claims if claim["study"]}
+    for study in studies.values():
+        console.print(f"[bold]{escape(study['name'])}[/bold] {study['id']}: {escape(_basis(study))}")
+    console.print("[dim]how each claim is read: --json, or the page /claims[/dim]")
+    missing = sorted({claim["preset"] for claim in claims if not claim["study"]})
+    if missing:
+        console.print(f"not run: {', '.join(missing)}; e.g. ablate preset {missing[0]} | ablate submit -")
+
+
+def _add(table: Table, claim: Mapping[str, Any]) -> None:
+    study, rows = claim["study"] or {}, claim["rows"]
+    scale = f"{study.get('scale', '-')}{', edited' if study.get('edited') else ''}"
+    alone = len(rows) == 1 and not rows[0]["within"]
+    first = rows[0] if alone else None
+    table.add_row(
+        f"[bold]{claim['id']}[/bold]: {escape(claim['sentence'])}",
+        escape(claim["claimed"]),
+        escape(_found(first)) if first else "",
+        str(first["num_seeds"]) if first else "",
+        escape(scale),
+        _verdict(claim["verdict"]),
+    )
+    for row in () if alone else rows:
+        where = " ".join(f"{name}={level}" for name, level in row["within"].items())
+        table.add_row(
+            escape(f"  {row['label']} {where}".rstrip()),
+            "",
+            escape(_found(row)),
+            str(row["num_seeds"]),
+            "",
+            _verdict(row["verdict"]),
+        )
+
+
+def _found(row: Mapping[str, Any]) -> str:
+    if row["estimate"] is None:
+        return "no values"
+    interval = "" if row["low"] is None else f" [{row['low']:.2f}, {row['high']:.2f}]"
+    return f"{row['estimate']:.2f}{interval}"
+
+
+def _verdict(verdict: str) -> str:
+    return f"[{STYLES.get(verdict, 'default')}]{verdict}[/]"
+
+
+def _basis(study: Mapping[str, Any]) -> str:
+    parts = [f"{study['num_trials']} trainings"]
+    if study["edited"]:
+        parts.append(f"edited in {', '.join(study['edited'])}")
+    if study["differs_from_paper_scale"]:
+        parts.append(f"beside the paper scale {'; '.join(study['differs_from_paper_scale'])}")
+    return "; ".join(parts)

@@ -1,0 +1,108 @@
+"""The claims table, from finished studies in a real ledger."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from ablations import presets
+from ablations.claims.abstract import CLAIMS
+from service.app import create_app
+from service.ledger import Ledger, attempts, migrate, studies, trials
+from service.settings import Settings
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[TestClient]:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    migrate(url)
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=url,
+        internal_url="http://127.0.0.1:8000",
+        ray_dashboard_url="http://127.0.0.1:8265",
+        mlflow_url="http://127.0.0.1:5000",
+        secret="s" * 64,
+    )
+    app = create_app(settings)
+    yield TestClient(app, base_url="http://127.0.0.1:8000")
+    app.state.context.ledger.close()
+
+
+def accuracy(trial: dict[str, Any]) -> float:
+    """What the planted study measures: AttentionCNN gains 14 points with dynamic scalars, the others none."""
+    dynamic = trial["levels"]["scalars"] == "per_layer" and trial["levels"]["model"] == "attention_cnn"
+    return 0.7 + (0.14 + 0.004 * (trial["seed"] - 1)) * dynamic + 0.001 * trial["seed"]
+
+
+def finish(client: TestClient, study: dict[str, Any]) -> str:
+    """Submit a study and commit an outcome for each of its trials."""
+    ledger: Ledger = client.app.state.context.ledger  # type: ignore[attr-defined]
+    study_id = str(client.post("/v1/studies", json=study).json()["id"])
+    with ledger.write() as tx:
+        attempt = attempts.begin(tx, study_id)
+        attempts.submitted(tx, study_id, attempt.number)
+        planned = trials.work(tx, study_id)
+        trials.lease(tx, study_id, attempt.number, [trial["id"] for trial in planned])
+        outcomes = [
+            {
+                "trial_id": trial["id"],
+                "state": "done",
+                "metrics": {"test_accuracy": accuracy(trial), "convergence_auc": 1.0},
+                "curve": {},
+                "scalars": None,
+                "reason": None,
+                "traceback": None,
+                "seconds": 1.0,
+                "device": "cpu",
+                "pack": 1,
+            }
+            for trial in planned
+        ]
+        trials.commit(tx, study_id, attempt.number, outcomes)
+        studies.complete(tx, study_id, state="done", effects={"interim": False}, reports={})
+    return study_id
+
+
+def entries(client: TestClient) -> dict[str, Any]:
+    return {entry["id"]: entry for entry in client.get("/v1/claims").json()["items"]}
+
+
+def test_nothing_is_said_about_what_was_not_run(client: TestClient) -> None:
+    found = entries(client)
+    assert list(found) == [claim.id for claim in CLAIMS]
+    assert all(entry["verdict"] == "not run" and entry["rows"] == [] for entry in found.values())
+    assert "not run" in client.get("/claims").text
+
+
+def test_a_finished_preset_answers_its_claims(client: TestClient) -> None:
+    study_id = finish(client, dict(presets.preset("cifar10-activations", "smoke").study))
+    found = entries(client)
+    deep = found["attention-cnn"]
+    assert deep["study"]["id"] == study_id and deep["study"]["edited"] == []
+    assert deep["verdict"] == "consistent"
+    assert deep["rows"][0]["estimate"] == pytest.approx(14.0)
+    assert found["average"]["rows"][0]["estimate"] == pytest.approx(14.0 / 3)
+    assert found["average"]["verdict"] == "inconsistent"
+    assert "dataset: digits-5k, not cifar10" in deep["study"]["differs_from_paper_scale"]
+    assert found["depth"]["verdict"] == "not run"
+    page = client.get("/claims").text
+    assert "14.00" in page and "consistent" in page and study_id in page
+
+
+def test_an_edited_study_is_told_apart_and_stands_behind_one_as_it_came(client: TestClient) -> None:
+    original = dict(presets.preset("cifar10-activations", "smoke").study)
+    edited = {**original, "fixed": {**original["fixed"], "epochs": 7}}  # type: ignore[dict-item]
+    finish(client, edited)
+    assert entries(client)["attention-cnn"]["study"]["edited"] == ["fixed.epochs"]
+    kept = finish(client, original)
+    finish(client, edited)
+    assert entries(client)["attention-cnn"]["study"]["id"] == kept
+
+
+def test_a_study_that_only_borrows_the_name_does_not_count(client: TestClient) -> None:
+    original = dict(presets.preset("cifar10-activations", "smoke").study)
+    finish(client, {**original, "tags": {"preset": "cifar10-activations", "scale": "huge"}})
+    assert entries(client)["attention-cnn"]["verdict"] == "not run"
