@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ablations.manifest import Manifest, Metric, Scalar, Setting
+from ablations.manifest import Forbidden, Manifest, Metric, Scalar, Setting
 from trainables.components import Component
 from trainables.models.torchvision_names import TORCHVISION
 
@@ -11,6 +11,12 @@ OWN_MODELS = (
     "vgg11", "vgg13", "vgg16", "vgg19",
 )  # fmt: skip
 FOREIGN_MODELS = tuple(f"torchvision/{name}" for name in TORCHVISION)
+# Their activations see tokens or maps with channels last, where the second axis is no channel.
+WITHOUT_CHANNELS = tuple(
+    name
+    for name in FOREIGN_MODELS
+    if name.removeprefix("torchvision/").startswith(("vit_", "swin_", "convnext_", "maxvit_"))
+)
 WITH_BLOCKS = ("cnn", "attention_cnn", "vit")
 WITH_HEADS = ("attention_cnn", "vit")
 
@@ -145,6 +151,13 @@ def image_classifier(
         settings=(*image_settings(models), *common),
         metrics=(*metrics, NUM_PARAMETERS),
         steps_setting="epochs",
+        forbids=(
+            Forbidden(
+                settings={"scalars": ("per_channel",), "model": WITHOUT_CHANNELS},
+                reason="per_channel scalars need a known channel axis, which this model's activations lack; "
+                "use per_layer",
+            ),
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """How a study differs from the preset it is named after, and that preset from its paper scale."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from ablations import presets
 from ablations.errors import Json
@@ -44,15 +44,18 @@ def _plain(study: Study) -> dict[str, Json]:
 
 def _changes(theirs: Json, ours: Json, path: str) -> Iterator[tuple[str, Json, Json]]:
     if isinstance(theirs, dict) and isinstance(ours, dict):
-        for key in sorted({*theirs, *ours}):
+        both = {*theirs, *ours}
+        if path.startswith("factors.") and {*theirs} != {*ours}:
+            # Levels that only one of them has say enough by their names.
+            yield path, [*theirs], [*ours]
+            both = {*theirs} & {*ours}
+        for key in sorted(both):
             yield from _changes(theirs.get(key), ours.get(key), f"{path}.{key}" if path else key)
     elif canonical(theirs) != canonical(ours):
         yield path, theirs, ours
 
 
 def _shown(value: Json) -> str:
-    if isinstance(value, Mapping):
-        return " ".join(value)
     if isinstance(value, list):
         return " ".join(str(item) for item in value)
-    return "its default" if value is None else str(value)
+    return "default" if value is None else str(value)

@@ -1,7 +1,5 @@
 """The claims table, from finished studies in a real ledger."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,26 +7,7 @@ from starlette.testclient import TestClient
 
 from ablations import presets
 from ablations.claims.abstract import CLAIMS
-from service.app import create_app
-from service.ledger import Ledger, attempts, migrate, studies, trials
-from service.settings import Settings
-
-
-@pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    url = f"sqlite:///{tmp_path / 'ledger.db'}"
-    migrate(url)
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=url,
-        internal_url="http://127.0.0.1:8000",
-        ray_dashboard_url="http://127.0.0.1:8265",
-        mlflow_url="http://127.0.0.1:5000",
-        secret="s" * 64,
-    )
-    app = create_app(settings)
-    yield TestClient(app, base_url="http://127.0.0.1:8000")
-    app.state.context.ledger.close()
+from service.ledger import Ledger, attempts, studies, trials
 
 
 def accuracy(trial: dict[str, Any]) -> float:
@@ -70,16 +49,16 @@ def entries(client: TestClient) -> dict[str, Any]:
     return {entry["id"]: entry for entry in client.get("/v1/claims").json()["items"]}
 
 
-def test_nothing_is_said_about_what_was_not_run(client: TestClient) -> None:
-    found = entries(client)
+def test_nothing_is_said_about_what_was_not_run(packaged: TestClient) -> None:
+    found = entries(packaged)
     assert list(found) == [claim.id for claim in CLAIMS]
     assert all(entry["verdict"] == "not run" and entry["rows"] == [] for entry in found.values())
-    assert "not run" in client.get("/claims").text
+    assert "not run" in packaged.get("/claims").text
 
 
-def test_a_finished_preset_answers_its_claims(client: TestClient) -> None:
-    study_id = finish(client, dict(presets.preset("cifar10-activations", "smoke").study))
-    found = entries(client)
+def test_a_finished_preset_answers_its_claims(packaged: TestClient) -> None:
+    study_id = finish(packaged, dict(presets.preset("cifar10-activations", "smoke").study))
+    found = entries(packaged)
     deep = found["attention-cnn"]
     assert deep["study"]["id"] == study_id and deep["study"]["edited"] == []
     assert deep["verdict"] == "consistent"
@@ -88,21 +67,21 @@ def test_a_finished_preset_answers_its_claims(client: TestClient) -> None:
     assert found["average"]["verdict"] == "inconsistent"
     assert "dataset: digits-5k, not cifar10" in deep["study"]["differs_from_paper_scale"]
     assert found["depth"]["verdict"] == "not run"
-    page = client.get("/claims").text
+    page = packaged.get("/claims").text
     assert "14.00" in page and "consistent" in page and study_id in page
 
 
-def test_an_edited_study_is_told_apart_and_stands_behind_one_as_it_came(client: TestClient) -> None:
+def test_an_edited_study_is_told_apart_and_stands_behind_one_as_it_came(packaged: TestClient) -> None:
     original = dict(presets.preset("cifar10-activations", "smoke").study)
     edited = {**original, "fixed": {**original["fixed"], "epochs": 7}}  # type: ignore[dict-item]
-    finish(client, edited)
-    assert entries(client)["attention-cnn"]["study"]["edited"] == ["fixed.epochs"]
-    kept = finish(client, original)
-    finish(client, edited)
-    assert entries(client)["attention-cnn"]["study"]["id"] == kept
+    finish(packaged, edited)
+    assert entries(packaged)["attention-cnn"]["study"]["edited"] == ["fixed.epochs"]
+    kept = finish(packaged, original)
+    finish(packaged, edited)
+    assert entries(packaged)["attention-cnn"]["study"]["id"] == kept
 
 
-def test_a_study_that_only_borrows_the_name_does_not_count(client: TestClient) -> None:
+def test_a_study_that_only_borrows_the_name_does_not_count(packaged: TestClient) -> None:
     original = dict(presets.preset("cifar10-activations", "smoke").study)
-    finish(client, {**original, "tags": {"preset": "cifar10-activations", "scale": "huge"}})
-    assert entries(client)["attention-cnn"]["verdict"] == "not run"
+    finish(packaged, {**original, "tags": {"preset": "cifar10-activations", "scale": "huge"}})
+    assert entries(packaged)["attention-cnn"]["verdict"] == "not run"

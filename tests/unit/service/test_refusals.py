@@ -1,0 +1,77 @@
+"""Combinations that make no sense are refused by the plan, with the path and what would be allowed."""
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+IMAGES, WORDS = "image-classifier", "language-model"
+VIT = "torchvision/vit_b_16"
+
+
+@pytest.mark.parametrize(
+    ("study", "path", "said"),
+    [
+        (
+            {"trainable": IMAGES, "fixed": {"model": "resnet20", "depth": 5}},
+            "fixed.depth",
+            "no setting 'depth'",
+        ),
+        (
+            {"trainable": IMAGES, "factors": {"depth": [1, 5]}, "fixed": {"model": "vit"}},
+            "factors.depth",
+            "no setting 'depth'",
+        ),
+        (
+            {"trainable": IMAGES, "fixed": {"model": VIT, "scalars": "per_channel"}},
+            "factors",
+            "known channel axis",
+        ),
+        ({"trainable": WORDS, "fixed": {"dataset": "cifar10"}}, "fixed.dataset", "no value of dataset"),
+        ({"trainable": WORDS, "factors": {"dataset": ["mnist", "speeches"]}}, "factors.dataset.0", "'mnist'"),
+        ({"trainable": IMAGES, "fixed": {"dataset": "speeches"}}, "fixed.dataset", "no value of dataset"),
+        ({"trainable": WORDS, "fixed": {"fgsm": True}}, "fixed.fgsm", "no setting 'fgsm'"),
+        (
+            {"trainable": IMAGES, "fixed": {"fgsm": True, "fgsm_epsilon": 1.5}},
+            "fixed.fgsm_epsilon",
+            "1.5 is no value",
+        ),
+        (
+            {"trainable": IMAGES, "factors": {"fgsm_epsilon": [0.08, -0.1]}, "fixed": {"fgsm": True}},
+            "factors.fgsm_epsilon.1",
+            "-0.1 is no value",
+        ),
+        (
+            {"trainable": "mlp-classifier", "factors": {"depth": [0, 5]}},
+            "factors.depth.0",
+            "0 is no value of depth",
+        ),
+    ],
+)
+def test_a_wrong_combination_is_refused_with_its_path(
+    packaged: TestClient, study: dict[str, Any], path: str, said: str
+) -> None:
+    answer = packaged.post("/v1/studies/plan", json={"name": "wrong", "seeds": 2, **study})
+    assert answer.status_code == 422
+    (error,) = [error for error in answer.json()["errors"] if error["path"] == path]
+    assert said in error["detail"]
+
+
+def test_channels_that_are_not_known_leave_out_their_arm_and_say_why(packaged: TestClient) -> None:
+    study = {
+        "name": "channels",
+        "trainable": IMAGES,
+        "factors": {"scalars": ["none", "per_layer", "per_channel"], "model": [VIT, "resnet20"]},
+        "baseline": {"scalars": "none"},
+        "seeds": 2,
+    }
+    plan = packaged.post("/v1/studies/plan", json=study).json()
+    (left_out,) = plan["excluded"]
+    assert left_out["levels"] == {"scalars": "per_channel", "model": VIT}
+    assert "channel axis" in left_out["reason"] and plan["num_arms"] == 5
+
+
+def test_a_setting_that_no_arm_uses_is_pointed_out(packaged: TestClient) -> None:
+    study = {"name": "unused", "trainable": IMAGES, "fixed": {"model": "resnet20", "blocks": 3}, "seeds": 2}
+    plan = packaged.post("/v1/studies/plan", json=study).json()
+    assert "fixed.blocks applies to no arm" in plan["warnings"]
