@@ -16,6 +16,7 @@ from service.api.schemas import Study, StudyPage, StudyState
 from service.api.submission import Question, body_digest, read_question, store
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
 from service.ledger import Tx, studies, submissions
+from service.sizes import with_sizes
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -63,7 +64,7 @@ def plan(context: InContext, _project: InProject, body: StudyBody) -> dict[str, 
     # Here and not above: it loads scipy, which the API does without until it is asked for a plan.
     from ablations.plan import make_plan
 
-    return make_plan(question.study, question.manifest).to_json()
+    return with_sizes(make_plan(question.study, question.manifest).to_json(), question.design)
 
 
 @router.get("")

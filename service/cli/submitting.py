@@ -78,10 +78,12 @@ def cancel(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson 
 def _plan_here(study: dict[str, Any]) -> dict[str, Any]:
     from ablations.plan import make_plan
     from ablations.spec import parse_study
+    from service.sizes import with_sizes
     from trainables.catalogue import load_catalogue
 
     parsed = parse_study(study)
-    return dict(make_plan(parsed, load_catalogue().manifest(parsed.trainable)).to_json())
+    plan = make_plan(parsed, load_catalogue().manifest(parsed.trainable))
+    return with_sizes(plan.to_json(), plan.design)
 
 
 def _finish(client: Client, study_id: str, *, json: bool) -> None:

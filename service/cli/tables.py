@@ -13,6 +13,7 @@ from rich.table import Table
 from ablations.presets import Preset
 
 PIPE_WIDTH = 140
+SIZES = {"hidden": "inner width", "num_parameters": "parameters"}
 VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
@@ -29,8 +30,13 @@ def print_plan(plan: Mapping[str, Any], *, name: str = "") -> None:
         table = _table("Arms")
         table.add_column("arm")
         table.add_column("id", style="dim")
+        sizes = list(dict.fromkeys(name for arm in arms for name in arm.get("size") or {}))
+        for name in sizes:
+            table.add_column(SIZES.get(name, name), justify="right")
         for arm in arms:
-            table.add_row(escape(_arm_label(arm)), str(arm.get("id", "")))
+            size = arm.get("size") or {}
+            cells = (f"{size[name]:,}" if name in size else "-" for name in sizes)
+            table.add_row(escape(_arm_label(arm)), str(arm.get("id", "")), *cells)
         console.print(table)
     if plan.get("excluded"):
         table = _table("Excluded")

@@ -13,15 +13,6 @@ from torch import Tensor, nn
 from trainables.models.sites import Activate
 
 
-def glu_width(width: int, *, ratio: float = 8 / 3, multiple_of: int = 8) -> int:
-    """Hidden width of a GLU with as many parameters as a plain feed-forward of 4 * width.
-
-    >>> glu_width(96)
-    256
-    """
-    return max(multiple_of, int(round(width * ratio / multiple_of)) * multiple_of)
-
-
 def rotate(x: Float[Tensor, "batch heads time size"]) -> Float[Tensor, "batch heads time size"]:
     """Rotary positions. Source: Su et al., "RoFormer", arXiv 2104.09864."""
     time, size = x.shape[-2:]

@@ -13,7 +13,8 @@ from ablations.errors import Json
 from trainables.activations.sites import Sites, count_parameters
 from trainables.data.text import Tokens, read_texts, tokenize
 from trainables.measures.convergence import area
-from trainables.models.gpt import GPT, glu_width
+from trainables.models.gpt import GPT
+from trainables.models.widths import glu_width
 from trainables.training.parameters import Descent, initialise
 from trainables.training.run import Run
 from trainables.training.streams import stream

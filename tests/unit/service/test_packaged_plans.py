@@ -1,4 +1,4 @@
-"""Combinations that make no sense are refused by the plan, with the path and what would be allowed."""
+"""Plans of packaged trainables: wrong combinations are refused with their path; sizes are told."""
 
 from typing import Any
 
@@ -75,3 +75,16 @@ def test_a_setting_that_no_arm_uses_is_pointed_out(packaged: TestClient) -> None
     study = {"name": "unused", "trainable": IMAGES, "fixed": {"model": "resnet20", "blocks": 3}, "seeds": 2}
     plan = packaged.post("/v1/studies/plan", json=study).json()
     assert "fixed.blocks applies to no arm" in plan["warnings"]
+
+
+def test_a_plan_says_how_large_its_arms_are(packaged: TestClient) -> None:
+    study = {
+        "name": "glu",
+        "trainable": WORDS,
+        "factors": {"glu": ["swiglu", "dynactglu"]},
+        "fixed": {"width": 96, "blocks": 4},
+        "seeds": 2,
+    }
+    sizes = [arm["size"] for arm in packaged.post("/v1/studies/plan", json=study).json()["arms"]]
+    assert [size["hidden"] for size in sizes] == [256, 256]
+    assert sizes[1]["num_parameters"] - sizes[0]["num_parameters"] == 2 * 4
