@@ -52,6 +52,7 @@ class Row:
     ruling: Ruling
     verdict: str
     num_arms: int = 0
+    note: str = ""
 
     def to_json(self) -> dict[str, Json]:
         """The row as clients read it."""
@@ -68,6 +69,7 @@ class Row:
             "against_mean": found.against_mean if found else None,
             "num_arms": self.num_arms,
             "verdict": self.verdict,
+            "note": self.note,
         }
 
 
@@ -122,8 +124,8 @@ def _rows(asked: Asked, target: Target, design: Design, results: Results, final:
         chosen, found = min(answers, key=lambda answer: _support(asked, target, answer[1]))
         rulings = [rule(target, answer) for _, answer in answers]
         ruling = _together(rulings) if asked.weakest else rule(target, found)
-        if not all(_meets(arm, asked.needs, design) for group in members for arm in group.of):
-            ruling = "open"
+        note = _unmet(asked, [arm for group in members for arm in group.of])
+        ruling = "open" if note else ruling
         yield Row(
             label=asked.label,
             metric=metric,
@@ -132,7 +134,20 @@ def _rows(asked: Asked, target: Target, design: Design, results: Results, final:
             ruling=ruling,
             verdict=WORDS[final][ruling],
             num_arms=len(chosen.of) + len(chosen.against),
+            note=note,
         )
+
+
+def _unmet(asked: Asked, arms: Iterable[Arm]) -> str:
+    """Which of the settings that the claim needs are otherwise, in words."""
+    values = {
+        name: {str(_value(arm, name)) for arm in arms} - {str(wanted)} for name, wanted in asked.needs.items()
+    }
+    return "; ".join(
+        f"{name} is {' or '.join(sorted(other))}, not {asked.needs[name]}"
+        for name, other in values.items()
+        if other
+    )
 
 
 def _reading(asked: Asked, design: Design) -> str | None:

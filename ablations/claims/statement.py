@@ -51,8 +51,8 @@ class Asked:
     first of the steps at which the study reads the metric. With `each`, one row for every combination of
     these factors' levels. `weakest` names a factor at all of whose levels the claim must hold, `strongest`
     one at any of whose levels it may: the row is that of the level that speaks least, or most, for it.
-    `contrast` names the contrast of the preset that stands nearest. Where settings are not as the claim
-    `needs` them, a level says nothing about it: 93 % of other data are no 95 % missed.
+    `contrast` names the contrast of the preset that stands nearest. A claim that names its data `needs`
+    them: other data leave it open.
     """
 
     label: str

@@ -20,9 +20,9 @@ def print_claims(claims: Sequence[Mapping[str, Any]], *, console: Console | None
     """One line a claim and one for each answer, then what the numbers rest on."""
     console = console or Console(highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("claim", ratio=3)
+    table.add_column("claim", ratio=1)
     table.add_column("claimed", no_wrap=True)
-    table.add_column("found, 95 % interval", justify="right", ratio=2)
+    table.add_column("found, 95 % interval", justify="right", no_wrap=True)
     table.add_column("seeds", justify="right")
     table.add_column("scale")
     table.add_column("verdict")
@@ -44,7 +44,7 @@ def _add(table: Table, claim: Mapping[str, Any]) -> None:
     alone = len(rows) == 1 and not rows[0]["within"]
     first = rows[0] if alone else None
     table.add_row(
-        f"[bold]{claim['id']}[/bold]: {escape(claim['sentence'])}",
+        f"[bold]{claim['id']}[/bold]: {escape(claim['sentence'] + (_note(first) if first else ''))}",
         escape(claim["claimed"]),
         escape(_found(first)) if first else "",
         str(first["num_seeds"]) if first else "",
@@ -54,13 +54,17 @@ def _add(table: Table, claim: Mapping[str, Any]) -> None:
     for row in () if alone else rows:
         where = " ".join(f"{name}={level}" for name, level in row["within"].items())
         table.add_row(
-            escape(f"  {row['label']} {where}".rstrip()),
+            escape(f"  {row['label']} {where}".rstrip() + _note(row)),
             "",
             escape(_found(row)),
             str(row["num_seeds"]),
             "",
             _verdict(row["verdict"]),
         )
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    return f" ({row['note']})" if row["note"] else ""
 
 
 def _found(row: Mapping[str, Any]) -> str:

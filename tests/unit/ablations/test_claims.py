@@ -148,8 +148,8 @@ def test_a_level_on_other_data_says_nothing() -> None:
     level = replace(POINTS, kind="level", against=None, needs={"dataset": "mnist"})
     claim = claim_of(level, Target(above=95.0))
     (row,) = judge_claim(claim, asked, results_of(asked, better_by(0.0)), scale="smoke", edited=False)
-    assert row.verdict == "inconclusive" and row.found is not None and row.found.high is not None
-    assert row.found.high < 95
+    assert row.verdict == "inconclusive" and row.note == "dataset is digits-5k, not mnist"
+    assert row.found is not None and row.found.high is not None and row.found.high < 95
 
 
 def test_arms_are_chosen_by_bounds_and_by_the_largest_level() -> None:

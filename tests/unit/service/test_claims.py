@@ -57,7 +57,7 @@ def test_nothing_is_said_about_what_was_not_run(packaged: TestClient) -> None:
 
 
 def test_a_finished_preset_answers_its_claims(packaged: TestClient) -> None:
-    study_id = finish(packaged, dict(presets.preset("cifar10-activations", "smoke").study))
+    study_id = finish(packaged, dict(presets.preset("cifar10-activations", "laptop").study))
     found = entries(packaged)
     deep = found["attention-cnn"]
     assert deep["study"]["id"] == study_id and deep["study"]["edited"] == []
@@ -65,14 +65,14 @@ def test_a_finished_preset_answers_its_claims(packaged: TestClient) -> None:
     assert deep["rows"][0]["estimate"] == pytest.approx(14.0)
     assert found["average"]["rows"][0]["estimate"] == pytest.approx(14.0 / 3)
     assert found["average"]["verdict"] == "inconsistent"
-    assert "dataset: digits-5k, not cifar10" in deep["study"]["differs_from_paper_scale"]
+    assert "epochs: 2, not 100" in deep["study"]["differs_from_paper_scale"]
     assert found["depth"]["verdict"] == "not run"
     page = packaged.get("/claims").text
     assert "14.00" in page and "consistent" in page and study_id in page
 
 
 def test_an_edited_study_is_told_apart_and_stands_behind_one_as_it_came(packaged: TestClient) -> None:
-    original = dict(presets.preset("cifar10-activations", "smoke").study)
+    original = dict(presets.preset("cifar10-activations", "laptop").study)
     edited = {**original, "fixed": {**original["fixed"], "epochs": 7}}  # type: ignore[dict-item]
     finish(packaged, edited)
     assert entries(packaged)["attention-cnn"]["study"]["edited"] == ["fixed.epochs"]
@@ -82,6 +82,13 @@ def test_an_edited_study_is_told_apart_and_stands_behind_one_as_it_came(packaged
 
 
 def test_a_study_that_only_borrows_the_name_does_not_count(packaged: TestClient) -> None:
-    original = dict(presets.preset("cifar10-activations", "smoke").study)
+    original = dict(presets.preset("cifar10-activations", "laptop").study)
     finish(packaged, {**original, "tags": {"preset": "cifar10-activations", "scale": "huge"}})
     assert entries(packaged)["attention-cnn"]["verdict"] == "not run"
+
+
+def test_other_data_than_the_claim_names_leave_it_open(packaged: TestClient) -> None:
+    finish(packaged, dict(presets.preset("cifar10-activations", "smoke").study))
+    deep = entries(packaged)["attention-cnn"]
+    assert deep["verdict"] == "inconclusive"
+    assert deep["rows"][0]["note"] == "dataset is digits-5k, not cifar10"
