@@ -146,4 +146,4 @@ def evaluate(network: nn.Module, examples: Examples) -> tuple[float, float]:
         logits = network(x)
         loss += F.cross_entropy(logits, y, reduction="sum").double()
         right += (logits.argmax(1) == y).sum()
-    return float(loss / len(examples)), float(right / len(examples))
+    return float(loss / len(examples)), int(right) / len(examples)
