@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from ablations.manifest import Manifest, Metric, Scalar, Setting
 from trainables.builtin_models import image_classifier
+from trainables.builtin_progress import NUM_PARAMETERS, classifier_progress
 from trainables.components import Component
 
 DYNAMIC = ("shared", "per_layer", "per_channel")
@@ -33,59 +34,6 @@ DATASETS = (
     Component(kind="dataset", name="mnist", summary="70,000 digits, 28x28"),
     Component(kind="dataset", name="fashion-mnist", summary="70,000 pieces of clothing, 28x28"),
     Component(kind="dataset", name="cifar10", summary="60,000 colour images of 10 classes, 32x32"),
-)
-
-MEASURES = (
-    Component(
-        kind="measure",
-        name="fgsm",
-        code="trainables.measures.declared:measure_fgsm",
-        summary="accuracy under the fast gradient sign method, on test images at the end",
-        settings=(
-            Setting(
-                name="fgsm_epsilon",
-                kind="float",
-                default=0.08,
-                low=0.0,
-                high=1.0,
-                help="of pixels scaled to [0, 1]",
-            ),
-        ),
-        metrics=(
-            Metric(
-                name="fgsm_accuracy", goal="maximize", worst=0.0, split="test", help="accuracy under attack"
-            ),
-            Metric(
-                name="fgsm_drop",
-                goal="minimize",
-                worst=1.0,
-                split="test",
-                help="accuracy without attack minus accuracy under it",
-            ),
-        ),
-    ),
-    Component(
-        kind="measure",
-        name="linearity",
-        code="trainables.measures.declared:measure_linearity",
-        summary="how linear the trained activations are on test images, the mean over layers",
-        metrics=(
-            Metric(
-                name="linear_share",
-                goal="maximize",
-                worst=0.0,
-                split="test",
-                help="energy of beta x as a share of both paths' energy",
-            ),
-            Metric(
-                name="straightness",
-                goal="maximize",
-                worst=0.0,
-                split="test",
-                help="squared correlation of an activation's output with its input",
-            ),
-        ),
-    ),
 )
 
 # Losses above this are no better than this: what a diverged trial counts as.
@@ -127,23 +75,8 @@ CLASSIFIER_METRICS = (
         split="train",
         help="mean over the epoch's batches, as they were trained",
     ),
-    Metric(
-        name="convergence_auc",
-        goal="minimize",
-        worst=10 * WORST_LOSS,
-        unit="nats x epochs",
-        split="validation",
-        help="area under the validation loss over epochs, from initialisation to the end",
-    ),
-    Metric(
-        name="seconds",
-        goal="minimize",
-        worst=86_400.0,
-        unit="s",
-        costly=True,
-        split="train",
-        help="wall time of the training, evaluation included",
-    ),
+    *classifier_progress(WORST_LOSS),
+    NUM_PARAMETERS,
 )
 
 
@@ -156,6 +89,15 @@ def classifier_settings(activations: tuple[Scalar, ...], datasets: tuple[Scalar,
             name="epochs", kind="int", default=5, low=1, high=100_000, help="passes over the train split"
         ),
         Setting(name="batch_size", kind="int", default=128, low=1, high=65_536, help="images a step"),
+        Setting(
+            name="target_accuracy",
+            kind="float",
+            default=0.9,
+            low=0.0,
+            high=1.0,
+            open_low=True,
+            help="validation accuracy that epochs_to_target and its like wait for",
+        ),
         Setting(name="optimizer", kind="str", default="adam", choices=("sgd", "adam", "adamw")),
         Setting(name="lr", kind="float", default=1e-3, low=0.0, open_low=True, help="learning rate"),
         Setting(

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from ablations.manifest import Forbidden, Manifest, Metric, Scalar, Setting
+from trainables.builtin_progress import NUM_PARAMETERS, language_progress
 from trainables.components import Component
 from trainables.models.torchvision_names import TORCHVISION
 
@@ -131,15 +132,6 @@ def rate_settings() -> tuple[Setting, ...]:
     )
 
 
-NUM_PARAMETERS = Metric(
-    name="num_parameters",
-    goal="minimize",
-    worst=1e12,
-    split="train",
-    help="trained parameters, scalars included",
-)
-
-
 def image_classifier(
     models: tuple[Scalar, ...], common: tuple[Setting, ...], metrics: tuple[Metric, ...]
 ) -> Manifest:
@@ -149,7 +141,7 @@ def image_classifier(
         summary="Convolutional networks and transformers on images, trained by cross-entropy",
         code="trainables.training.images:train",
         settings=(*image_settings(models), *common),
-        metrics=(*metrics, NUM_PARAMETERS),
+        metrics=metrics,
         steps_setting="epochs",
         forbids=(
             Forbidden(
@@ -219,6 +211,14 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
         Setting(name="batch_size", kind="int", default=16, low=1, high=65_536, help="windows a step"),
         Setting(name="eval_every", kind="int", default=100, low=1, help="steps between validations"),
         Setting(
+            name="target_loss",
+            kind="float",
+            default=2.0,
+            low=0.0,
+            open_low=True,
+            help="validation loss in nats a token that steps_to_target and its like wait for",
+        ),
+        Setting(
             name="eval_tokens",
             kind="int",
             default=65_536,
@@ -273,16 +273,8 @@ LANGUAGE_METRICS = (
         split="validation",
     ),
     Metric(name="train_loss", goal="minimize", worst=100.0, unit="nats", curve=True, split="train"),
-    Metric(
-        name="convergence_auc",
-        goal="minimize",
-        worst=1e9,
-        unit="nats x steps",
-        split="validation",
-        help="area under the validation loss over steps, from initialisation to the end",
-    ),
+    *language_progress(),
     NUM_PARAMETERS,
-    Metric(name="seconds", goal="minimize", worst=86_400.0, unit="s", costly=True, split="train"),
 )
 
 

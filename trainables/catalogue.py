@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from ablations.errors import Json
 from ablations.manifest import Manifest, Setting
-from trainables import builtin, builtin_models
+from trainables import builtin, builtin_measures, builtin_models
 from trainables.components import Component
 from trainables.digests import code_digest
 from trainables.errors import UnknownTrainable
@@ -98,7 +98,7 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
         "activation": _by_name(builtin.ACTIVATIONS),
         "model": _by_name(builtin_models.MODELS),
         "dataset": _by_name(builtin.DATASETS),
-        "measure": _by_name(builtin.MEASURES),
+        "measure": _by_name(builtin_measures.MEASURES),
         "corpus": _by_name(builtin_models.CORPORA),
     }
     for path in sorted(datasets_dir.glob("*.npz")) if datasets_dir is not None else ():

@@ -18,12 +18,14 @@ class Component:
     a dataset is a function without arguments to a mapping with x_train, y_train, x_test, y_test;
     a model is a function of (in_shape, num_classes, activate, settings) to a torch module;
     a measure is a function of (module, data, settings) to a mapping from metric names to numbers.
-    `settings` and `metrics` are added to the trainables that use such parts.
+    `settings` and `metrics` are added to the trainables that use such parts. A measure is read at the end
+    or, with `each_epoch`, before training and after every epoch, and then stands on the curve.
     """
 
     kind: Kind
     name: str
     code: str = ""
+    each_epoch: bool = False
     summary: str = ""
     settings: tuple[Setting, ...] = ()
     metrics: tuple[Metric, ...] = ()

@@ -1,6 +1,7 @@
 """Measures that a study can switch on: numbers from a trained classifier, read once at the end."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -8,31 +9,51 @@ from torch import Tensor, nn
 from ablations.errors import Json
 from trainables.activations.dynact import DynActivation
 from trainables.data.tensors import Tensors
-from trainables.measures.fgsm import robustness
-from trainables.measures.linearity import linearity
+from trainables.measures.fgsm import fgsm, pgd, robustness
+from trainables.measures.linearity import linearity, thirds
 
 # Images looked at for linearity; a layer's energies are means, which settle long before this many.
 NUM_LOOKED_AT = 1000
 
 
 def measure_fgsm(module: nn.Module, data: Tensors, settings: Mapping[str, Json]) -> dict[str, float]:
-    """Accuracy under the fast gradient sign method on the test images, and how much of it that costs.
+    """Accuracy under the fast gradient sign method on the test images, and how much of it that costs."""
+    return _attacked("fgsm", fgsm, module, data, settings)
 
-    Units: shares of images; the drop is a difference of shares.
-    """
+
+def measure_pgd(module: nn.Module, data: Tensors, settings: Mapping[str, Json]) -> dict[str, float]:
+    """The same under projected gradient descent."""
+    num_steps = settings["pgd_steps"]
+    assert isinstance(num_steps, int)
+    return _attacked("pgd", partial(pgd, num_steps=num_steps), module, data, settings)
+
+
+def _attacked(
+    name: str,
+    attack: Callable[..., Tensor],
+    module: nn.Module,
+    data: Tensors,
+    settings: Mapping[str, Json],
+) -> dict[str, float]:
+    """Readings of one attack. Units: shares of images; the drop is a difference of shares."""
     mean, std = data.pixel_statistics()
 
     def classify(pixels: Tensor) -> Tensor:
         return module((pixels - mean) / std)  # type: ignore[no-any-return]
 
-    epsilon = settings["fgsm_epsilon"]
+    epsilon = settings[f"{name}_epsilon"]
     assert isinstance(epsilon, int | float)
-    found = robustness(classify, data.test.x * std + mean, data.test.y, float(epsilon))
-    return {"fgsm_accuracy": found.robust, "fgsm_drop": found.drop}
+    found = robustness(classify, data.test.x * std + mean, data.test.y, float(epsilon), attack=attack)
+    return {
+        f"{name}_accuracy": found.robust,
+        f"{name}_clean_accuracy": found.clean,
+        f"{name}_drop": found.drop,
+        f"{name}_relative_drop": found.relative_drop,
+    }
 
 
 def measure_linearity(module: nn.Module, data: Tensors, _settings: Mapping[str, Json]) -> dict[str, float]:
-    """How linear the activations are on test images: the mean over layers of two readings."""
+    """How linear the activations are on test images: two readings, over layers, in thirds and by layer."""
     seen: list[tuple[DynActivation, Tensor]] = []
 
     def remember(layer: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
@@ -48,9 +69,12 @@ def measure_linearity(module: nn.Module, data: Tensors, _settings: Mapping[str, 
         for hook in hooks:
             hook.remove()
     found = [linearity(x, layer.base(x), **_scalars(layer, x)) for layer, x in seen]
+    shares, straight = [each.linear_share for each in found], [each.straightness for each in found]
     return {
-        "linear_share": sum(each.linear_share for each in found) / len(found),
-        "straightness": sum(each.straightness for each in found) / len(found),
+        "linear_share": sum(shares) / len(shares),
+        "straightness": sum(straight) / len(straight),
+        **thirds("linear_share", shares),
+        **thirds("straightness", straight),
     }
 
 

@@ -11,6 +11,7 @@ f(x) = beta x + (alpha - beta) A(x). Two readings of one layer, both in [0, 1], 
 Source: own definitions; the abstract of arXiv 2603.22154 says "linearise" and defines nothing.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -67,3 +68,16 @@ def scalar_linearity(alpha: float, beta: float) -> float:
     """
     size = abs(alpha) + abs(beta)
     return 1.0 - abs(alpha - beta) / size if size > 0 else 1.0
+
+
+def thirds(name: str, layers: Sequence[float]) -> dict[str, float]:
+    """Means over the first and the last third of the layers, at least one each, and each layer's own value.
+
+    >>> thirds("share", [0.0, 0.5, 1.0])
+    {'share_shallow': 0.0, 'share_deep': 1.0, 'share.1': 0.0, 'share.2': 0.5, 'share.3': 1.0}
+    """
+    if not layers:
+        return {}
+    num = -(-len(layers) // 3)
+    means = {f"{name}_shallow": sum(layers[:num]) / num, f"{name}_deep": sum(layers[-num:]) / num}
+    return means | {f"{name}.{layer}": value for layer, value in enumerate(layers, 1)}

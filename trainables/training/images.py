@@ -1,5 +1,6 @@
 """`image-classifier`: convolutional networks and transformers on images, one trial at a time."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
@@ -11,10 +12,11 @@ from torch import Tensor, nn
 from trainables.activations.sites import Sites, count_parameters
 from trainables.data.augment import Augment, augment
 from trainables.data.tensors import Examples, Tensors
-from trainables.measures.convergence import area
+from trainables.measures.memory import PeakMemory
 from trainables.models.images import PREFIX, FromRows, Shape, build_network, build_torchvision
 from trainables.training.measuring import any_measure, read_measures
 from trainables.training.parameters import Descent, initialise
+from trainables.training.progress import classifier_progress
 from trainables.training.run import Run
 from trainables.training.streams import stream, stream_seed
 
@@ -32,22 +34,22 @@ class Best:
 def train(run: Run) -> Mapping[str, float]:
     """Train the network that the settings describe; returns the final metrics."""
     data = run.data()
+    memory = PeakMemory(run.device)
     shape = image_shape(data)
     sites = Sites(run.settings)
     network = make_network(run, shape, data.num_classes, sites)
     training = _Training(run, network, data, shape)
     best, tests = Best(), dict[str, float]()
-    losses: list[tuple[float, float | None]] = [(0, _validate(run, network, data, 0, sites, best, 0.0))]
+    _validate(run, network, data, 0, sites, best, 0.0)
     for epoch in range(1, int(str(run.settings["epochs"])) + 1):
         train_loss = training.epoch(epoch - 1)
-        losses.append((epoch, _validate(run, network, data, epoch, sites, best, train_loss)))
+        _validate(run, network, data, epoch, sites, best, train_loss)
         if run.should_stop:
             return tests
         if epoch in run.readings:
             tests |= _test(network, data, f"/{epoch}")
     tests |= _test(network, data, "") | {"num_parameters": float(count_parameters(network))}
-    if (auc := area(losses)) is not None:
-        tests["convergence_auc"] = auc
+    tests |= training.progress() | {"peak_memory": memory.mib()}
     if any_measure(run.settings):
         tests |= read_measures(network, data, run.settings)
     if best.weights is not None:
@@ -91,6 +93,7 @@ class _Training:
             num_steps=per_epoch * int(str(settings["epochs"])),
             warmup=round(per_epoch * float(str(settings["warmup"]))),
         )
+        self._per_epoch, self._epochs, self._seconds = per_epoch, 0, 0.0
         self._smoothing = float(str(settings["label_smoothing"]))
         self._augment = cast(Augment, settings["augment"])
         self._amp = settings["precision"] == "bfloat16"
@@ -98,13 +101,27 @@ class _Training:
     def epoch(self, epoch: int) -> float:
         """One pass; the mean loss over its images."""
         num, device = len(self._data.train), self._run.device
+        started = time.perf_counter()
         order = torch.randperm(num, generator=stream(self._run.seed, f"order/{epoch}")).to(device)
         generator = stream(self._run.seed, f"augment/{epoch}", device)
         self._network.train()
         total = torch.zeros((), dtype=torch.float64, device=device)
         for batch in torch.split(order, self._batch):
             total += self._update(batch, generator).double() * len(batch)
-        return float(total / num)
+        mean = float(total / num)  # waits for a GPU
+        self._epochs, self._seconds = self._epochs + 1, self._seconds + time.perf_counter() - started
+        return mean
+
+    def progress(self) -> dict[str, float]:
+        """Final metrics about how the training went."""
+        return classifier_progress(
+            self._run.curve,
+            self._run.settings,
+            steps_per_epoch=self._per_epoch,
+            clock=self._run.clock,
+            num_images=self._epochs * len(self._data.train),
+            train_seconds=self._seconds,
+        )
 
     def _update(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         x = augment(self._data.train.x[batch].view(-1, *self._shape), self._augment, generator).flatten(1)
@@ -118,16 +135,17 @@ class _Training:
 
 def _validate(
     run: Run, network: nn.Module, data: Tensors, epoch: int, sites: Sites, best: Best, train_loss: float
-) -> float:
-    """Put this epoch on the curve; the validation loss."""
+) -> None:
+    """Put this epoch on the curve."""
     loss, accuracy = evaluate(network, data.val)
     run.log_scalars(epoch, sites.scalars())
     metrics = {"val_loss": loss, "val_accuracy": accuracy}
+    if any_measure(run.settings, each_epoch=True):
+        metrics |= read_measures(network, data, run.settings, each_epoch=True)
     run.report(epoch, **metrics, **({"train_loss": train_loss} if epoch else {}))
     if epoch and "best_validation" in run.readings and (accuracy, -loss) > best.score:
         best.score = accuracy, -loss
         best.weights = {name: value.clone() for name, value in network.state_dict().items()}
-    return loss
 
 
 def _test(network: nn.Module, data: Tensors, suffix: str) -> dict[str, float]:

@@ -1,6 +1,7 @@
 """`language-model`: a small GPT with gated feed-forwards on a text corpus, one trial at a time."""
 
 import math
+import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -12,10 +13,11 @@ from torch import Tensor, nn
 from ablations.errors import Json
 from trainables.activations.sites import Sites, count_parameters
 from trainables.data.text import Tokens, read_texts, tokenize
-from trainables.measures.convergence import area
+from trainables.measures.memory import PeakMemory
 from trainables.models.gpt import GPT
 from trainables.models.widths import glu_width
 from trainables.training.parameters import Descent, initialise
+from trainables.training.progress import language_progress
 from trainables.training.run import Run
 from trainables.training.streams import stream
 
@@ -44,22 +46,22 @@ def train(run: Run) -> Mapping[str, float]:
         str(settings["tokenizer"]),
         int(str(settings.get("vocabulary", 256))),
     )
+    memory = PeakMemory(run.device)
     sites = make_sites(settings)
     network = make_network(settings, tokens.vocabulary, sites).to(run.device)
     initialise(network, run.seed)
     _scale(network)
     training = _Training(run, network, torch.from_numpy(tokens.train.astype("int64")).to(run.device))
     num_steps, every = int(str(settings["steps"])), int(str(settings["eval_every"]))
-    losses: list[tuple[float, float | None]] = []
     tests: dict[str, float] = {}
     for step in range(num_steps + 1):
         if step % every == 0 or step == num_steps:
+            train_loss = {"train_loss": training.mean_loss()} if step else {}
             loss = evaluate(network, tokens.validation, settings, run.device)
-            losses.append((step, loss))
             if sites is not None:
                 run.log_scalars(step, sites.scalars())
             metrics = {"val_loss": loss, "val_perplexity": perplexity(loss)}
-            run.report(step, **metrics, **({"train_loss": training.mean_loss()} if step else {}))
+            run.report(step, **metrics, **train_loss)
             if run.should_stop:
                 return tests
         if step in run.readings:
@@ -68,8 +70,7 @@ def train(run: Run) -> Mapping[str, float]:
             training.update()
     tests |= _test(network, tokens, settings, run.device, "")
     tests["num_parameters"] = float(count_parameters(network))
-    if (auc := area(losses)) is not None:
-        tests["convergence_auc"] = auc
+    tests |= training.progress() | {"peak_memory": memory.mib()}
     return tests
 
 
@@ -123,9 +124,12 @@ class _Training:
         )
         self._order = stream(run.seed, "order")
         self._losses: list[Tensor] = []
+        self._num_steps, self._seconds, self._started = 0, 0.0, 0.0
 
     def update(self) -> None:
         """One step on a batch of windows."""
+        if not self._losses:
+            self._started = time.perf_counter()
         last = len(self._corpus) - self._context - 1
         starts = torch.randint(0, last, (self._batch, 1), generator=self._order).to(self._corpus.device)
         window = self._corpus[starts + torch.arange(self._context + 1, device=self._corpus.device)]
@@ -136,9 +140,21 @@ class _Training:
 
     def mean_loss(self) -> float:
         """The mean training loss since it was last asked for."""
-        mean = float(torch.stack(self._losses).double().mean())
+        mean = float(torch.stack(self._losses).double().mean())  # waits for a GPU
+        self._seconds += time.perf_counter() - self._started
+        self._num_steps += len(self._losses)
         self._losses.clear()
         return mean
+
+    def progress(self) -> dict[str, float]:
+        """Final metrics about how the training went."""
+        return language_progress(
+            self._run.curve,
+            self._run.settings,
+            clock=self._run.clock,
+            num_tokens=self._num_steps * self._batch * self._context,
+            train_seconds=self._seconds,
+        )
 
 
 @torch.no_grad()

@@ -11,25 +11,28 @@ from trainables.data.tensors import Tensors
 from trainables.resolve import resolve
 
 
-def any_measure(settings: Mapping[str, Json]) -> bool:
-    """Whether a trial has any measure switched on."""
-    return any(settings.get(name) is True for name in _codes())
+def any_measure(settings: Mapping[str, Json], *, each_epoch: bool = False) -> bool:
+    """Whether a trial has a measure switched on that is read at the end, or else after each epoch."""
+    return any(settings.get(name) is True for name in _codes(each_epoch))
 
 
-def read_measures(module: nn.Module, data: Tensors, settings: Mapping[str, Json]) -> dict[str, float]:
-    """All numbers of the measures that are switched on.
+def read_measures(
+    module: nn.Module, data: Tensors, settings: Mapping[str, Json], *, each_epoch: bool = False
+) -> dict[str, float]:
+    """All numbers of those measures.
 
     Raises: PluginMissing, and whatever a measure raises.
     """
     module.eval()
     found: dict[str, float] = {}
-    for name, code in _codes().items():
+    for name, code in _codes(each_epoch).items():
         if settings.get(name) is True:
             found |= {key: float(value) for key, value in resolve(code)(module, data, settings).items()}
     return found
 
 
 @cache
-def _codes() -> dict[str, str]:
+def _codes(each_epoch: bool) -> dict[str, str]:
     """Import strings by the name of the switch; what is installed does not change while a process lives."""
-    return {name: part.code for name, part in load_catalogue().measures.items()}
+    measures = load_catalogue().measures
+    return {name: part.code for name, part in measures.items() if part.each_epoch == each_epoch}

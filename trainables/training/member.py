@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ablations.errors import Json
-from trainables.measures.convergence import area
 from trainables.training.lease import Lease, Outcome, Report, State
 from trainables.training.optim import Optimizer
+from trainables.training.progress import classifier_progress
 from trainables.training.state import MemberState, Shape
 from trainables.training.streams import stream
 
@@ -34,6 +34,10 @@ class Member:
     best: MemberState | None = None
     best_score: tuple[float, float] = (-math.inf, -math.inf)
     seconds: float = 0.0
+    train_seconds: float = 0.0
+    num_images: int = 0
+    clock: list[tuple[float, float]] = field(default_factory=list)
+    peak_memory: float | None = None
     pack: int = 1
     reason: str | None = None
     error: Exception | None = None
@@ -93,8 +97,8 @@ class Member:
         metrics: dict[str, float | None] = {"seconds": self.seconds}
         if state != "diverged":
             metrics = {**self.tests, **self.latest(), **metrics}
-            losses = self.curve.get("val_loss", [])
-            metrics["convergence_auc"] = area(losses)
+            if self.finished:
+                metrics |= self._progress()
         return Outcome(
             trial_id=self.lease.trial_id,
             state=state,
@@ -106,6 +110,19 @@ class Member:
             device=device,
             pack=self.pack,
         )
+
+    def _progress(self) -> dict[str, float]:
+        scalars = self.state.scalars.numel() if self.optimizer.train_scalars else 0
+        found = {"num_parameters": float(self.state.weights.numel() + scalars)}
+        found |= classifier_progress(
+            self.curve,
+            self.lease.settings,
+            steps_per_epoch=round(self.num_steps / self.epoch),
+            clock=self.clock,
+            num_images=self.num_images,
+            train_seconds=self.train_seconds,
+        )
+        return found if self.peak_memory is None else {**found, "peak_memory": self.peak_memory}
 
     def _scalars_json(self) -> Json:
         if not self.scalars:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from trainables.data.tensors import Tensors
+from trainables.measures.memory import PeakMemory
 from trainables.training.evaluation import evaluate, evaluate_states
 from trainables.training.layout import Layout
 from trainables.training.lease import State
@@ -40,12 +41,15 @@ class Pack:
         self._batch_size = min(batch_size, len(data.train))
         self._device, self._threads = device, threads
         self.members: list[Member] = []
+        self._memory: PeakMemory | None = None  # of a member that is alone
 
     def add(self, members: Sequence[Member]) -> None:
         """Take new members in, measured as they are before training."""
         started = time.perf_counter()
         self.place(members)
+        self._memory = PeakMemory(self._device) if len(self.members) == 1 else None
         self._validate(members)
+        self._follow(members)
         for member in members:
             member.log_scalars()
         self._share(members, time.perf_counter() - started)
@@ -91,11 +95,15 @@ class Pack:
         members = self.members
         losses = self._train()
         self._tally.steps += losses.numel()
+        spent = (time.perf_counter() - started) / len(members)
         for index, member in enumerate(members):
+            member.train_seconds += spent
+            member.num_images += len(self._data.train)
             member.epoch += 1
             member.pack = max(member.pack, len(members))
             self._log_losses(member, losses[:, index])
         self._validate(members)
+        self._follow(members)
         self._test(members)
         self._measure([member for member in members if any_measure(member.lease.settings)])
         for member in members:
@@ -218,9 +226,25 @@ class Pack:
             except Exception as error:  # a user's measure may fail in any way
                 member.error = error
 
+    def _follow(self, members: Sequence[Member]) -> None:
+        """Put the measures of every epoch on the curves of the members that have any."""
+        for member in members:
+            settings = member.lease.settings
+            if member.reason is not None or not any_measure(settings, each_epoch=True):
+                continue
+            try:
+                module = to_module(self._layout, member.shape, member.state)
+                for name, value in read_measures(module, self._data, settings, each_epoch=True).items():
+                    member.log(name, value)
+            except Exception as error:  # a user's measure may fail in any way
+                member.error = error
+
     def _share(self, members: Sequence[Member], seconds: float) -> None:
         for member in members:
             member.seconds += seconds / len(members)
+            member.clock.append((member.epoch, member.seconds))
+            if self._memory is not None and member.finished and member.pack == 1:
+                member.peak_memory = self._memory.mib()
 
 
 def ended(member: Member, stops: Mapping[str, str]) -> State | None:

@@ -34,6 +34,8 @@ class Run:
         self.seed = lease.seed
         self.device = device
         self.curve: dict[str, list[tuple[float, float | None]]] = {}
+        self.clock: list[tuple[float, float]] = []  # seconds since the start, at every reported step
+        self._started = time.perf_counter()
         self.stop: str | None = None
         self.bad: str | None = None
         self.datasets_dir = datasets_dir
@@ -72,6 +74,7 @@ class Run:
 
         Raises: Stopped if `should_stop` has been true for a while.
         """
+        self.clock.append((step, time.perf_counter() - self._started))
         values = {name: float(value) for name, value in metrics.items()}
         kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
         for name, value in kept.items():

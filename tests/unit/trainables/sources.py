@@ -10,6 +10,9 @@ from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.tally import Tally
 from trainables.training.trainer import run_trainer
 
+# Metrics of time and memory, which differ from run to run.
+COSTLY = {m.name for m in load_catalogue().manifest("mlp-classifier").metrics if m.costly}
+
 
 class ListSource:
     """Hands out leases in order and keeps what comes back; `stop` says which reports end a trial."""
@@ -82,5 +85,5 @@ def train(
 def numbers(outcome: Outcome) -> dict[str, Any]:
     """All of an outcome that must not depend on packmates."""
     data = outcome.to_json()
-    metrics = {k: v for k, v in outcome.metrics.items() if k != "seconds"}
+    metrics = {k: v for k, v in outcome.metrics.items() if k not in COSTLY}
     return {**{k: data[k] for k in ("state", "curve", "scalars", "reason")}, "metrics": metrics}

@@ -8,7 +8,7 @@ import torchvision
 
 from ablations.design import compile_design
 from ablations.spec import parse_study
-from tests.unit.trainables.sources import ListSource
+from tests.unit.trainables.sources import COSTLY, ListSource
 from trainables.activations.sites import Sites
 from trainables.catalogue import load_catalogue
 from trainables.data.augment import augment
@@ -53,7 +53,7 @@ def test_own_models_train_and_keep_their_scalars(tmp_path: Path) -> None:
 
 def test_the_same_trial_gives_the_same_numbers(tmp_path: Path) -> None:
     first, second = (run({"model": ["cnn"]}, {"blocks": 1}, tmp_path)[0] for _ in range(2))
-    metrics = [{k: v for k, v in o.metrics.items() if k != "seconds"} for o in (first, second)]
+    metrics = [{k: v for k, v in o.metrics.items() if k not in COSTLY} for o in (first, second)]
     assert metrics[0] == metrics[1] and first.curve == second.curve
 
 
