@@ -1,4 +1,4 @@
-"""The claims table for a terminal."""
+"""The claims table for a terminal, and as Markdown."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -36,6 +36,25 @@ def print_claims(claims: Sequence[Mapping[str, Any]], *, console: Console | None
     missing = sorted({claim["preset"] for claim in claims if not claim["study"]})
     if missing:
         console.print(f"not run: {', '.join(missing)}; e.g. ablate preset {missing[0]} | ablate submit -")
+
+
+def claims_markdown(claims: Sequence[Mapping[str, Any]]) -> str:
+    """The same as a Markdown table, a line for every answer."""
+    lines = ["| claim | claimed | asked | found, 95 % interval | seeds | scale | verdict |", "|" + "---|" * 7]
+    for claim in claims:
+        for row in claim["rows"] or [None]:
+            cells = [claim["sentence"], claim["claimed"]]
+            if row is None:
+                cells += ["", "", "", "", claim["verdict"]]
+            else:
+                edited = ", edited" if claim["study"]["edited"] else ""
+                asked = " ".join(
+                    [row["label"], *(f"{name}={level}" for name, level in row["within"].items())]
+                )
+                scale = f"{claim['study']['scale']}{edited}"
+                cells += [asked + _note(row), _found(row), str(row["num_seeds"]), scale, row["verdict"]]
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
 
 
 def _add(table: Table, claim: Mapping[str, Any]) -> None:

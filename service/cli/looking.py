@@ -64,15 +64,23 @@ def effects(
         print_effects(answer, exploratory=exploratory)
 
 
-def claims(url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+def claims(
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print a Markdown table.")] = False,
+    json: AsJson = False,
+) -> None:
     """Show what finished studies of the presets say about every claim of the abstract."""
     with connect(url, api_key) as client:
         answer = client.get("/v1/claims")
     if json:
         typer.echo(json_.dumps(answer, indent=2))
-    else:
-        from service.cli.claims import print_claims
+        return
+    from service.cli.claims import claims_markdown, print_claims
 
+    if markdown:
+        typer.echo(claims_markdown(answer["items"]))
+    else:
         print_claims(answer["items"])
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from service.cli.claims import print_claims
+from service.cli.claims import claims_markdown, print_claims
 
 ROW: dict[str, Any] = {
     "label": "Mish",
@@ -72,3 +72,12 @@ def test_strata_get_lines_of_their_own_with_their_notes() -> None:
 def test_what_was_not_run_says_how_to_run_it() -> None:
     text = " ".join(printed({**CLAIM, "rows": [], "study": None, "verdict": "not run"}).split())
     assert "ablate preset cifar10-activations | ablate submit -" in text
+
+
+def test_markdown_has_a_line_for_every_answer() -> None:
+    lines = claims_markdown(
+        [{**CLAIM, "rows": [ROW, ROW]}, {**CLAIM, "rows": [], "study": None, "verdict": "not run"}]
+    ).splitlines()
+    assert len(lines) == 2 + 2 + 1
+    assert all(line.count("|") == lines[0].count("|") for line in lines)
+    assert "| 14.12 [10.50, 17.75] | 8 | paper | reproduced |" in lines[2] and "not run" in lines[4]
