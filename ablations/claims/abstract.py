@@ -195,23 +195,30 @@ PERPLEXITY_LATE = Claim(
         ),
     ),
 )
+DEEP, DEEP_STATIC = {**DYNAMIC, "depth": AtLeast(value=10)}, {**STATIC_MISH, "depth": AtLeast(value=10)}
 LINEAR = Claim(
     id="linearisation",
     sentence="dynActivation linearises deep layers.",
     claimed="straighter",
     target=Target(above=0.0),
     preset="linearisation",
-    reading="Straightness is the squared correlation of an activation's output with its input, the mean over "
-    "layers, in hundredths; in networks of ten hidden layers and more.",
-    asked=(
+    reading="In networks of ten hidden layers and more: how straight activations are is the squared "
+    "correlation of output with input; the fit is the variance that the best affine map of the network's "
+    "input explains. Both are compared in hundredths.",
+    asked=tuple(
         Asked(
-            label="straightness, depth >= 10",
+            label=label,
             kind="difference",
-            metric="straightness",
-            of={**DYNAMIC, "depth": AtLeast(value=10)},
-            against={**STATIC_MISH, "depth": AtLeast(value=10)},
+            metric=metric,
+            of=DEEP,
+            against=DEEP_STATIC,
             contrast="straighter",
-        ),
+        )
+        for label, metric in (
+            ("straightness, all layers", "straightness"),
+            ("straightness, last third", "straightness_deep"),
+            ("affine fit, last third", "network_linear_fit_deep"),
+        )
     ),
 )
 PERFORMANCE_KEPT = Claim(
@@ -226,8 +233,8 @@ PERFORMANCE_KEPT = Claim(
             label="accuracy, depth >= 10",
             kind="difference",
             metric="test_accuracy",
-            of={**DYNAMIC, "depth": AtLeast(value=10)},
-            against={**STATIC_MISH, "depth": AtLeast(value=10)},
+            of=DEEP,
+            against=DEEP_STATIC,
             contrast="straighter",
         ),
     ),

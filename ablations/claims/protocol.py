@@ -7,8 +7,8 @@ from ablations.errors import Json
 from ablations.identity import canonical
 from ablations.spec import Study, parse_study
 
-DETAILS = ("name", "tags", "resources")
-"""What may change without changing what a study measures."""
+DETAILS = ("name", "tags", "resources", "metrics", "analysis")
+"""What may change without changing what is trained; claims ask for metrics and arms by themselves."""
 
 
 def edits(study: Study) -> list[str] | None:
