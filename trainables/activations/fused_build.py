@@ -1,6 +1,6 @@
 """Compiles the CPU kernels of the fused activation, once per machine kind and torch version.
 
-`python -m trainables.activations.fused_build` does it ahead of time (half a minute, two source files in
+`python -m trainables.activations.fused_build` does it ahead of time (half a minute, its source files in
 parallel); otherwise the first import of the fused activation does. The library lies in `$ABLATE_KERNEL_DIR`,
 or under the user's cache directory; processes that need it at the same time wait for one to build it.
 """
@@ -63,6 +63,12 @@ def kernel_flags() -> list[str]:
     return ["-std=c++20", "-O3", "-fPIC", "-ffp-contract=off", "-fno-math-errno", "-fno-trapping-math"]
 
 
+def product_flags() -> list[str]:
+    """What matrix products are compiled with: here a*b+c is meant to be rounded once."""
+    fused = ["-mfma"] if vector_flags() else []
+    return [*kernel_flags(), *vector_flags(), *fused, "-ffp-contract=fast"]
+
+
 def _directory() -> Path:
     if chosen := os.environ.get("ABLATE_KERNEL_DIR"):
         return Path(chosen)
@@ -88,16 +94,18 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _compile(compiler: list[str], library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
-        parts = [Path(scratch) / "kernels.o", Path(scratch) / "ops.o"]
-        commands = [
-            [*kernel_flags(), *vector_flags(), "-Wno-maybe-uninitialized"],
-            ["-std=c++20", "-O2", "-fPIC", *_openmp(), *_torch_flags()],
-        ]
-        names = ("dynact_kernels.cpp", "dynact_ops.cpp")
+        operators = ["-std=c++20", "-O2", "-fPIC", *_openmp(), *_torch_flags()]
+        commands = {
+            "dynact_kernels.cpp": [*kernel_flags(), *vector_flags(), "-Wno-maybe-uninitialized"],
+            "dynact_ops.cpp": operators,
+            "perceptron.cpp": product_flags(),
+            "perceptron_ops.cpp": operators,
+        }
+        parts = [Path(scratch) / f"{name}.o" for name in commands]
         with ThreadPoolExecutor() as pool:
             jobs = [
                 pool.submit(_run, [*compiler, *flags, "-c", str(SOURCES / name), "-o", str(part)])
-                for flags, name, part in zip(commands, names, parts, strict=True)
+                for (name, flags), part in zip(commands.items(), parts, strict=True)
             ]
             for job in jobs:
                 job.result()

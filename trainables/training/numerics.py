@@ -6,6 +6,7 @@ import platform
 import torch
 
 from ablations.errors import Json
+from trainables.activations.fused_ops import COMPILED
 
 # float32 without TF32, deterministic kernels where torch has them.
 MODE = "fp32-deterministic"
@@ -16,11 +17,16 @@ def environment(device: str = "cpu", threads: int = 1) -> dict[str, Json]:
     return {
         "torch": torch.__version__,
         "python": platform.python_version(),
-        "numerics": MODE,
+        "numerics": mode(),
         "threads": threads,
         "hardware": hardware_class(device),
         "device": device_name(device),
     }
+
+
+def mode() -> str:
+    """How numbers are computed here: without the compiled steps, sums are those of torch's libraries."""
+    return MODE if COMPILED else f"{MODE}, uncompiled"
 
 
 def hardware_class(device: str) -> str:

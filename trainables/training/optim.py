@@ -38,7 +38,6 @@ class Update:
     ) -> None:
         self._optimizer = optimizer
         self._step = step
-        self._clipped = list(grads) if optimizer.clip_norm else []
         parts = [(state.weights, grads[0], optimizer.weight_decay, 0)]
         if optimizer.train_scalars and state.scalars.numel():
             parts.append((state.scalars.view(-1), grads[1].view(-1), 0.0, 1))
@@ -46,6 +45,8 @@ class Update:
             (tensor, grad, decay, [state.moments[name][which].view(-1) for name in sorted(state.moments)])
             for tensor, grad, decay, which in parts
         ]
+        # Scalars that are not trained have no part in the norm.
+        self._clipped = [grad for _, grad, _, _ in parts] if optimizer.clip_norm else []
 
     def __call__(self) -> None:
         """One step; the member's own count of steps has been raised before."""

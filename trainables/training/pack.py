@@ -11,13 +11,13 @@ from torch import Tensor
 
 from trainables.data.tensors import Tensors
 from trainables.measures.memory import PeakMemory
+from trainables.training.batched import BatchedSteps
 from trainables.training.evaluation import evaluate, evaluate_states
 from trainables.training.layout import Layout
 from trainables.training.lease import State
 from trainables.training.measuring import any_measure, read_measures
 from trainables.training.member import BEST, Member
-from trainables.training.network import Masks, Network
-from trainables.training.optim import Update
+from trainables.training.native import NativeSteps, serves
 from trainables.training.stack import Stack, sort_key
 from trainables.training.state import MemberState, to_module
 from trainables.training.tally import Tally
@@ -62,13 +62,10 @@ class Pack:
     @torch.no_grad()
     def time_steps(self, num: int) -> float:
         """Seconds that `num` steps take after a first one, always on the first images."""
-        order = torch.arange(self._batch_size).expand(len(self.members), -1)
-        generators = self._dropout_streams()
-        self._step(order, generators).sum().item()
+        first = torch.arange(self._batch_size).expand(len(self.members), -1)
+        self._run(first)
         started = time.perf_counter()
-        for _ in range(num):
-            loss = self._step(order, generators)
-        loss.sum().item()  # waits for a GPU
+        self._run(first.repeat(1, num))
         seconds = time.perf_counter() - started
         self._tally.steps += (num + 1) * len(self.members)
         self._tally.wasted += (num + 1) * len(self.members)
@@ -81,7 +78,8 @@ class Pack:
     @property
     def buffers(self) -> tuple[object, ...]:
         """All that holds memory of this pack's own, for as long as its members stay."""
-        return self._stack, self._networks, [member.state for member in self.members]
+        stacks, steps = [stack for stack, _ in self._stacks], [part.buffers for part in self._steps]
+        return stacks, steps, [member.state for member in self.members]
 
     def remove(self, members: Sequence[Member]) -> None:
         """Let members go; the others keep their tensors until the next rebuild."""
@@ -111,62 +109,39 @@ class Pack:
         self._share(members, time.perf_counter() - started)
 
     def _rebuild(self) -> None:
-        self._stack = Stack(self._layout, [m.shape for m in self.members], [m.state for m in self.members])
-        self._steps = torch.tensor([m.num_steps for m in self.members], device=self._device)
-        self._updates = [
-            Update(m.optimizer, m.state, self._stack.grads(i), self._steps[i])
-            for i, m in enumerate(self.members)
-        ]
-        num = len(self._data.train)
-        sizes = {self._batch_size, num % self._batch_size} - {0}
-        self._networks = {size: Network(self._stack, size, self._threads) for size in sizes}
+        """Stack the members anew: those whose steps are compiled, and the rest."""
+        native = [m for m in self.members if serves(m.shape, self._layout, self._device)]
+        rest = [m for m in self.members if m not in native]
+        self._stacks = [(self._stack(part, train=part is rest), part) for part in (native, rest) if part]
+        self._steps: list[NativeSteps | BatchedSteps] = []
+        size, threads = self._batch_size, self._threads
+        if native:
+            self._steps.append(NativeSteps(native, self._layout, self._data, size, threads))
+        if rest:
+            self._steps.append(BatchedSteps(rest, self._stacks[-1][0], self._data, size, threads))
+
+    def _stack(self, members: Sequence[Member], *, train: bool) -> Stack:
+        return Stack(self._layout, [m.shape for m in members], [m.state for m in members], train=train)
 
     @torch.no_grad()
     def _train(self, num_steps: int | None = None) -> Tensor:
-        """One pass over the training images; the losses [steps, members] come back to the CPU once."""
-        num, size = len(self._data.train), self._batch_size
-        orders = torch.stack([member.order(num) for member in self.members])
-        generators = self._dropout_streams()
-        losses = []
-        for start in range(0, num, size)[:num_steps]:
-            losses.append(self._step(orders[:, start : start + size], generators))
+        """One pass over the training images, or its first steps."""
+        num = len(self._data.train)
+        taken = num if num_steps is None else min(num, num_steps * self._batch_size)
+        losses = self._run(torch.stack([member.order(num)[:taken] for member in self.members]))
         for member in self.members:
             member.num_steps += len(losses)
-        return torch.stack(losses).cpu()
+        return losses
 
-    def _dropout_streams(self) -> list[list[torch.Generator] | None]:
-        return [m.dropout_streams(self._device) if m.shape.dropout else None for m in self.members]
-
-    def _step(self, order: Tensor, generators: Sequence[list[torch.Generator] | None]) -> Tensor:
-        network = self._networks[order.shape[1]]
-        rows = network.rows
-        index = torch.zeros(len(order), rows, dtype=torch.int64)
-        index[:, : order.shape[1]] = order
-        flat = index.to(self._device).view(-1)
-        torch.index_select(self._data.train.x, 0, flat, out=network.x.view(len(flat), -1))
-        labels = self._data.train.y[flat].view(len(order), rows)
-        one_hot = self._data.one_hot[labels]
-        masks = self._masks(generators, rows) if any(generators) else None
-        loss = network.loss(labels, one_hot, masks)
-        self._steps += 1
-        for update in self._updates:
-            update()
-        return loss
-
-    def _masks(self, generators: Sequence[list[torch.Generator] | None], rows: int) -> list[Masks]:
-        """Dropout masks by layer for the members that have it, each from its own stream."""
-        layers: list[Masks] = []
-        for layer, num in enumerate(self._stack.active):
-            masks: list[Tensor | None] = []
-            for member, own in zip(self.members[:num], generators[:num], strict=True):
-                if own is None:
-                    masks.append(None)
-                    continue
-                keep = 1.0 - member.shape.dropout
-                mask = torch.empty(rows, self._layout.width, device=self._device)
-                masks.append(mask.bernoulli_(keep, generator=own[layer]).div_(keep))
-            layers.append(masks)
-        return layers
+    def _run(self, orders: Tensor) -> Tensor:
+        """Steps over these images; the losses [steps, members]."""
+        dropout = [m.dropout_streams(self._device) if m.shape.dropout else None for m in self.members]
+        place = {id(member): index for index, member in enumerate(self.members)}
+        losses = torch.empty(-(-orders.shape[1] // self._batch_size), len(self.members))
+        for steps in self._steps:
+            mine = [place[id(member)] for member in steps.members]
+            losses[:, mine] = steps(orders[mine], [dropout[index] for index in mine])
+        return losses
 
     def _log_losses(self, member: Member, losses: Tensor) -> None:
         """The mean over the epoch's images; a step that was not finite ends the member."""
@@ -182,13 +157,16 @@ class Pack:
     @torch.no_grad()
     def _validate(self, members: Sequence[Member]) -> None:
         if len(members) == len(self.members):
-            scores = evaluate(self._stack, self._data.val, self._threads)
+            scored = [
+                (member, score)
+                for stack, part in self._stacks
+                for member, score in zip(part, evaluate(stack, self._data.val, self._threads), strict=True)
+            ]
         else:
-            states = [member.state for member in members]
-            shapes = [member.shape for member in members]
+            states, shapes = [m.state for m in members], [m.shape for m in members]
             scores = evaluate_states(self._layout, shapes, states, self._data.val, self._threads)
-        ordered = self.members if len(members) == len(self.members) else members
-        for member, (loss, accuracy) in zip(ordered, scores, strict=True):
+            scored = list(zip(members, scores, strict=True))
+        for member, (loss, accuracy) in scored:
             member.log("val_loss", loss)
             member.log("val_accuracy", accuracy)
             if BEST in member.lease.readings and member.epoch and member.is_best_now():
