@@ -37,6 +37,7 @@ lint: $(STAMP)
 bench: $(STAMP)
 	mkdir -p benchmarks-out
 	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
+	$(BIN)/python -m tests.benchmarks.study_end_to_end
 	$(BIN)/python -m tests.benchmarks.control_plane 1000 10000
 	$(BIN)/python -m tests.benchmarks.member_steps
 	$(BIN)/python -m tests.benchmarks.mixed_depth

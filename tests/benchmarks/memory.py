@@ -23,24 +23,19 @@ def grown(size: int, depth: int) -> tuple[int, int]:
     import psutil
     import torch
 
-    from tests.benchmarks.workers import DATASETS
-    from tests.unit.trainables.sources import lease
+    from tests.benchmarks.workers import DATASETS, Members, make_packs
     from trainables.data.tensors import to_device
     from trainables.data.vision import load, prepare
-    from trainables.training.classifier import MLP_CLASSIFIER
     from trainables.training.numerics import set_numerics
-    from trainables.training.pack import Pack
 
     DATASETS.mkdir(exist_ok=True)
     prepare("digits-5k", DATASETS)
     set_numerics("cpu", 1)
     data = to_device(load("digits-5k", DATASETS), "cpu")
 
-    def make(num: int, deep: int) -> Pack:
-        leases = [lease(str(i), seed=i, width=WIDTH, batch_size=BATCH, depth=deep) for i in range(num)]
-        layout = MLP_CLASSIFIER.layout(MLP_CLASSIFIER.group(leases[0].settings), data)
-        pack = Pack(layout, data, batch_size=BATCH, device="cpu", threads=1)
-        pack.place([MLP_CLASSIFIER.member(one, layout, "cpu") for one in leases])
+    def make(num: int, deep: int) -> Any:
+        settings = [{"depth": deep}] * num
+        (pack,) = make_packs(Members(settings=settings, batch_size=BATCH, width=WIDTH, pack=num), data)
         pack.train_steps(2)
         return pack
 

@@ -70,6 +70,13 @@ def foreign_share() -> Iterator[list[float]]:
     share.append(max(0.0, foreign / seconds / (os.cpu_count() or 1)))
 
 
+def busy_share(seconds: float = 2.0) -> float:
+    """The share of the machine in use while nothing should be."""
+    before = _busy_s()
+    time.sleep(seconds)
+    return (_busy_s() - before) / seconds / (os.cpu_count() or 1)
+
+
 def undisturbed(measure: Callable[[], float], *, tries: int = 4) -> tuple[float, float]:
     """A sample, and the foreign share while it was taken; the least disturbed of a few tries."""
     found: list[tuple[float, float]] = []

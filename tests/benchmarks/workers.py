@@ -108,23 +108,32 @@ def _until(step: Callable[[], int], seconds: float) -> float:
     return steps / (time.perf_counter() - started)
 
 
-def _ours(members: Members, data: Any, threads: int) -> Callable[[float], float]:
+def make_packs(members: Members, data: Any, threads: int = 1) -> list[Any]:
+    """Packs of new members, in place."""
     from tests.unit.trainables.sources import lease
     from trainables.training.classifier import MLP_CLASSIFIER
+    from trainables.training.layout import Layout
     from trainables.training.pack import Pack
 
-    leases = [
-        lease(str(i), seed=i, width=members.width, batch_size=members.batch_size, **settings)
+    layout = Layout(inputs=data.inputs, width=members.width, num_classes=data.num_classes)
+    made = [
+        MLP_CLASSIFIER.member(
+            lease(str(i), seed=i, width=members.width, batch_size=members.batch_size, **settings),
+            layout,
+            "cpu",
+        )
         for i, settings in enumerate(members.settings)
     ]
-    layout = MLP_CLASSIFIER.layout(MLP_CLASSIFIER.group(leases[0].settings), data)
     packs = []
-    for start in range(0, len(leases), members.pack):
+    for start in range(0, len(made), members.pack):
         pack = Pack(layout, data, batch_size=members.batch_size, device="cpu", threads=threads)
-        pack.place(
-            [MLP_CLASSIFIER.member(one, layout, "cpu") for one in leases[start : start + members.pack]]
-        )
+        pack.place(made[start : start + members.pack])
         packs.append(pack)
+    return packs
+
+
+def _ours(members: Members, data: Any, threads: int) -> Callable[[float], float]:
+    packs = make_packs(members, data, threads)
 
     def round_() -> int:
         return sum(pack.train_steps(ROUND) * len(pack.members) for pack in packs)
