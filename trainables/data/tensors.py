@@ -58,7 +58,7 @@ def to_device(dataset: Dataset, device: str) -> Tensors:
         x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x.unsqueeze(1)
         mean = torch.tensor(dataset.mean, device=device).view(-1, 1, 1)
         std = torch.tensor(dataset.std, device=device).view(-1, 1, 1)
-        rows = ((x.float() / 255.0 - mean) / std).flatten(1)
+        rows = ((x.to(torch.get_default_dtype()) / 255.0 - mean) / std).flatten(1)
         return Examples(x=rows, y=torch.from_numpy(split.y).to(device))
 
     return Tensors(

@@ -60,3 +60,67 @@ def test_no_attack_at_epsilon_zero_and_refusal_outside_the_range() -> None:
     for epsilon in (-0.1, 1.1):
         with pytest.raises(ValueError, match="epsilon"):
             fgsm(model, x, y, epsilon)
+
+
+def convolutional() -> nn.Module:
+    """A small network in float64 that standardises its pixels itself."""
+    torch.manual_seed(3)
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.SiLU(), nn.AvgPool2d(4), nn.Flatten(), nn.Linear(32, 5)
+    )
+    return network.double().eval()
+
+
+MEAN, STD = torch.tensor([0.49, 0.48, 0.45]).double(), torch.tensor([0.25, 0.24, 0.26]).double()
+
+
+def standardised(pixels: torch.Tensor) -> torch.Tensor:
+    return (pixels - MEAN.view(-1, 1, 1)) / STD.view(-1, 1, 1)
+
+
+def images() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(4)
+    return torch.rand(16, 3, 8, 8, generator=generator).double(), torch.arange(16) % 5
+
+
+def by_hand(network: nn.Module, pixels: torch.Tensor, labels: torch.Tensor, epsilon: float) -> torch.Tensor:
+    """FGSM in the space of standardised images, one at a time, with epsilon divided by the deviation."""
+    moved = []
+    for image, label in zip(standardised(pixels), labels, strict=True):
+        leaf = image.clone().requires_grad_(True)
+        (-network(leaf[None]).log_softmax(1)[0, label]).backward()
+        assert leaf.grad is not None
+        step = leaf.detach() + epsilon / STD.view(-1, 1, 1) * leaf.grad.sign()
+        moved.append(step * STD.view(-1, 1, 1) + MEAN.view(-1, 1, 1))
+    return torch.stack(moved).clamp(0, 1)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.08, 0.3])
+def test_epsilon_is_in_pixels_whatever_the_standardisation(epsilon: float) -> None:
+    network = convolutional()
+    pixels, labels = images()
+    moved = fgsm(lambda x: network(standardised(x)), pixels, labels, epsilon)
+    torch.testing.assert_close(moved, by_hand(network, pixels, labels, epsilon), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.01, 0.08, 0.3])
+def test_torchattacks_moves_images_alike(epsilon: float) -> None:
+    """Runs where torchattacks is; it pins an old requests, so nothing here installs it."""
+    torchattacks = pytest.importorskip("torchattacks", reason="pip install --no-deps torchattacks")
+    network = convolutional()
+    pixels, labels = images()
+
+    class Standardising(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.network(standardised(x))  # type: ignore[no-any-return]
+
+    model = Standardising().eval()
+    wanted = torchattacks.FGSM(model, eps=epsilon)(pixels, labels)
+    torch.testing.assert_close(fgsm(model, pixels, labels, epsilon), wanted, rtol=0, atol=1e-6)
+    attack = torchattacks.PGD(model, eps=epsilon, alpha=epsilon / 4, steps=5, random_start=False)
+    ours = pgd(model, pixels, labels, epsilon, step=epsilon / 4, num_steps=5)
+    torch.testing.assert_close(ours, attack(pixels, labels), rtol=0, atol=1e-6)

@@ -32,7 +32,7 @@ def run(factors: dict[str, list[object]], fixed: dict[str, object], folder: Path
             "seeds": 1,
         }
     )
-    design = compile_design(study, load_catalogue().manifest("image-classifier"))
+    design = compile_design(study, load_catalogue(folder).manifest("image-classifier"))
     leases = [Lease(trial_id=arm.label, settings=arm.settings, seed=0) for arm in design.arms]
     source = ListSource(leases)
     run_trainer(source, trainable="image-classifier", device="cpu", threads=1, datasets_dir=folder, pack=1)
