@@ -86,9 +86,12 @@ class Driver:
         tasks: list[dict[str, Any]] = []
         hopeless = dict(step.hopeless)
         for trial in step.ready:
-            seed = self._rows[trial.trial_id]["seed"]
+            row = self._rows[trial.trial_id]
+            measuring = row["phase"] == "measuring"
             try:
-                tasks.append(self._preparation.task(trial.trial_id, trial.settings, seed))
+                tasks.append(
+                    self._preparation.task(trial.trial_id, trial.settings, row["seed"], measuring=measuring)
+                )
             except TrainableError as error:
                 hopeless[trial.trial_id] = str(error)
         if tasks:

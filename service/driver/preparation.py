@@ -9,6 +9,7 @@ from typing import Any, Literal
 from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import fingerprint
+from ablations.search import tuning_metric
 from trainables.catalogue import Catalogue
 from trainables.data.fingerprints import data_fingerprint
 from trainables.errors import TrainableError
@@ -37,12 +38,17 @@ class Preparation:
         self._trainable = design.manifest.name
         self._readings = _readings(design)
         self._metrics = [reading.name for reading in design.readings if reading.kind == "metric"]
+        self._searched = [tuning_metric(design.study, design.manifest)[0]] if design.study.tuning else []
         self._datasets_dir = datasets_dir
         self._place = cache(place)
         self._data: dict[str, str | TrainableError] = {}
 
-    def task(self, trial_id: str, settings: Mapping[str, Json], seed: int) -> dict[str, Any]:
+    def task(
+        self, trial_id: str, settings: Mapping[str, Json], seed: int, *, measuring: bool
+    ) -> dict[str, Any]:
         """One trial as the dispenser takes it: its lease, and the metrics a reused result must have.
+
+        A trial of a search, which is not measuring, has no business with the test split.
 
         Raises: PluginMissing, DataUnavailable.
         """
@@ -63,9 +69,11 @@ class Preparation:
                 data=data,
             ),
             data_fingerprint=data,
-            readings=self._readings,
+            readings=self._readings if measuring else (),
+            tests=measuring,
         )
-        return {"id": trial_id, "lease": lease.to_json(), "metrics": self._metrics}
+        needed = self._metrics if measuring else self._searched
+        return {"id": trial_id, "lease": lease.to_json(), "metrics": needed}
 
     def _data_fingerprint(self, name: Json) -> str | None:
         if not isinstance(name, str):

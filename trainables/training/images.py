@@ -48,10 +48,11 @@ def train(run: Run) -> Mapping[str, float]:
             return tests
         if epoch in run.readings:
             tests |= _test(network, data, f"/{epoch}")
-    tests |= _test(network, data, "") | {"num_parameters": float(count_parameters(network))}
+    tests |= _test(network, data, "") if run.tests else {}
+    tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
-    if any_measure(run.settings):
-        tests |= read_measures(network, data, run.settings)
+    if any_measure(run.settings, tests=run.tests):
+        tests |= read_measures(network, data, run.settings, tests=run.tests)
     if best.weights is not None:
         network.load_state_dict(best.weights)
         tests |= _test(network, data, "/best_validation")
@@ -140,8 +141,8 @@ def _validate(
     loss, accuracy = evaluate(network, data.val)
     run.log_scalars(epoch, sites.scalars())
     metrics = {"val_loss": loss, "val_accuracy": accuracy}
-    if any_measure(run.settings, each_epoch=True):
-        metrics |= read_measures(network, data, run.settings, each_epoch=True)
+    if any_measure(run.settings, tests=run.tests, each_epoch=True):
+        metrics |= read_measures(network, data, run.settings, tests=run.tests, each_epoch=True)
     run.report(epoch, **metrics, **({"train_loss": train_loss} if epoch else {}))
     if epoch and "best_validation" in run.readings and (accuracy, -loss) > best.score:
         best.score = accuracy, -loss

@@ -68,7 +68,7 @@ def train(run: Run) -> Mapping[str, float]:
             tests |= _test(network, tokens, settings, run.device, f"/{step}")
         if step < num_steps:
             training.update()
-    tests |= _test(network, tokens, settings, run.device, "")
+    tests |= _test(network, tokens, settings, run.device, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
     return tests

@@ -17,7 +17,8 @@ class Lease:
     """One trial to train: resolved settings, seed, and what its data must hash to.
 
     `readings` are the declared points, beside the end, at which the test split is scored: the metrics
-    read there are named `test_accuracy/5`, `test_accuracy/best_validation`.
+    read there are named `test_accuracy/5`, `test_accuracy/best_validation`. Without `tests` the trial is
+    part of a search, and the test split is not looked at.
     """
 
     trial_id: str
@@ -26,6 +27,7 @@ class Lease:
     fingerprint: str = ""
     data_fingerprint: str | None = None
     readings: tuple[Reading, ...] = ()
+    tests: bool = True
 
     def to_json(self) -> dict[str, Json]:
         """The lease as it travels."""

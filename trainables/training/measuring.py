@@ -11,13 +11,21 @@ from trainables.data.tensors import Tensors
 from trainables.resolve import resolve
 
 
-def any_measure(settings: Mapping[str, Json], *, each_epoch: bool = False) -> bool:
-    """Whether a trial has a measure switched on that is read at the end, or else after each epoch."""
-    return any(settings.get(name) is True for name in _codes(each_epoch))
+def any_measure(settings: Mapping[str, Json], *, each_epoch: bool = False, tests: bool = True) -> bool:
+    """Whether a trial has a measure switched on that is read at the end, or else after each epoch.
+
+    Without `tests` those that look at the test split do not count.
+    """
+    return any(settings.get(name) is True for name in _codes(each_epoch, tests))
 
 
 def read_measures(
-    module: nn.Module, data: Tensors, settings: Mapping[str, Json], *, each_epoch: bool = False
+    module: nn.Module,
+    data: Tensors,
+    settings: Mapping[str, Json],
+    *,
+    each_epoch: bool = False,
+    tests: bool = True,
 ) -> dict[str, float]:
     """All numbers of those measures.
 
@@ -25,14 +33,18 @@ def read_measures(
     """
     module.eval()
     found: dict[str, float] = {}
-    for name, code in _codes(each_epoch).items():
+    for name, code in _codes(each_epoch, tests).items():
         if settings.get(name) is True:
             found |= {key: float(value) for key, value in resolve(code)(module, data, settings).items()}
     return found
 
 
 @cache
-def _codes(each_epoch: bool) -> dict[str, str]:
+def _codes(each_epoch: bool, tests: bool) -> dict[str, str]:
     """Import strings by the name of the switch; what is installed does not change while a process lives."""
     measures = load_catalogue().measures
-    return {name: part.code for name, part in measures.items() if part.each_epoch == each_epoch}
+    return {
+        name: part.code
+        for name, part in measures.items()
+        if part.each_epoch == each_epoch and (tests or not any(m.reads_test for m in part.metrics))
+    }

@@ -103,7 +103,7 @@ class Pack:
         self._validate(members)
         self._follow(members)
         self._test(members)
-        self._measure([member for member in members if any_measure(member.lease.settings)])
+        self._measure(members)
         for member in members:
             member.log_scalars()
         self._share(members, time.perf_counter() - started)
@@ -177,7 +177,7 @@ class Pack:
         """Score the test split at the points that are declared, and at no others."""
         due: list[tuple[Member, str, MemberState]] = []
         for member in members:
-            if member.reason is not None:
+            if member.reason is not None or not member.lease.tests:
                 continue
             if member.epoch in [reading for reading in member.lease.readings if reading != BEST]:
                 due.append((member, f"/{member.epoch}", member.state))
@@ -196,23 +196,25 @@ class Pack:
     def _measure(self, members: Sequence[Member]) -> None:
         """Read the measures that a finished member's settings switch on; one that raises fails the member."""
         for member in members:
-            if not member.finished or member.reason is not None:
+            settings, tests = member.lease.settings, member.lease.tests
+            if not member.finished or member.reason is not None or not any_measure(settings, tests=tests):
                 continue
             try:
                 module = to_module(self._layout, member.shape, member.state)
-                member.tests |= read_measures(module, self._data, member.lease.settings)
+                member.tests |= read_measures(module, self._data, settings, tests=tests)
             except Exception as error:  # a user's measure may fail in any way
                 member.error = error
 
     def _follow(self, members: Sequence[Member]) -> None:
         """Put the measures of every epoch on the curves of the members that have any."""
         for member in members:
-            settings = member.lease.settings
-            if member.reason is not None or not any_measure(settings, each_epoch=True):
+            settings, tests = member.lease.settings, member.lease.tests
+            if member.reason is not None or not any_measure(settings, each_epoch=True, tests=tests):
                 continue
             try:
                 module = to_module(self._layout, member.shape, member.state)
-                for name, value in read_measures(module, self._data, settings, each_epoch=True).items():
+                found = read_measures(module, self._data, settings, each_epoch=True, tests=tests)
+                for name, value in found.items():
                     member.log(name, value)
             except Exception as error:  # a user's measure may fail in any way
                 member.error = error

@@ -21,8 +21,8 @@ from trainables.training.sizing import (
 from trainables.training.tally import Tally
 
 MakeMember = Callable[[Lease], Member]
-# Units of a layer up to which a pack wins on any machine.
-NARROW = 64
+# Values in a layer's output up to which a pack wins on any machine: 64 units for 128 images.
+SMALL = 64 * 128
 
 
 class PerceptronBench:
@@ -51,8 +51,8 @@ class PerceptronBench:
     def fastest(self, leases: Sequence[Lease]) -> int:
         """The size at which these trials take the least time for a step each, as far as memory goes.
 
-        Trials so short that measuring would cost them more than it can win are packed where layers are
-        narrow: there a step is all overhead on every machine.
+        Trials so short that measuring would cost them more than it can win are packed where their layers
+        are small: there a step is mostly overhead on every machine.
         """
         members = [self._make(lease) for lease in leases]
         largest = self._largest(max(members, key=lambda member: member.shape.depth))
@@ -60,7 +60,7 @@ class PerceptronBench:
         steps = per_epoch * sum(member.epochs for member in members) / len(members)
         num = min(num_measured(len(members), steps), largest)
         if num < 2:
-            return largest if self._layout.width <= NARROW else 1
+            return largest if self._layout.width * self._batch_size <= SMALL else 1
         some = members[:: len(members) // num][:num]
         size = fastest_size(num, lambda size: time_packs(self._pack, some, size))
         return stretched(size, measured=num, largest=largest)

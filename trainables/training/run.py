@@ -40,6 +40,7 @@ class Run:
         self.bad: str | None = None
         self.datasets_dir = datasets_dir
         self.readings = lease.readings
+        self.tests = lease.tests
         self.notes: list[str] = []
         self._scalars: list[tuple[float, list[float], list[float]]] = []
         self._lease, self._send = lease, send

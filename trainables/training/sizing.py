@@ -13,10 +13,10 @@ from trainables.training.pack import Pack
 
 SIZES = (1, 2, 4, 8, 16)
 NUM_STEPS = 2
-# Measured with one more step to warm up, at two sizes at least.
-STEPS_MEASURED = 2 * (NUM_STEPS + 1)
+# Measured with one more step to warm up, at three sizes at most.
+STEPS_MEASURED = 3 * (NUM_STEPS + 1)
 # The part of their own training that trials may spend on measuring.
-SHARE = 0.05
+SHARE = 0.025
 # A pack this much faster than one by one is taken without looking at sizes in between.
 CLEAR = 1.15
 # What a step allocates beside the buffers that stay.
@@ -29,7 +29,7 @@ def num_measured(num: int, steps: float) -> int:
     """With how many of `num` trials to measure, each `steps` long, to spend no more than a fair share on it.
 
     >>> num_measured(16, 560), num_measured(16, 28), num_measured(2, 28)
-    (16, 3, 0)
+    (16, 1, 0)
     """
     return min(num, math.floor(SHARE * num * steps / STEPS_MEASURED))
 

@@ -68,7 +68,7 @@ def test_memory_is_counted_once_and_grows_with_depth(datasets_dir: Path) -> None
 
 
 def test_what_one_worker_measured_another_does_not_measure_again(datasets_dir: Path) -> None:
-    leases = [lease(str(i), seed=i, epochs=10) for i in range(4)]
+    leases = [lease(str(i), seed=i, epochs=20) for i in range(4)]
     sizes: dict[str, int] = {}
     first = train(leases, datasets_dir, pack="auto", sizes=sizes)
     assert len(sizes) == 1 and first.tally.wasted > 0
@@ -82,11 +82,11 @@ def test_what_one_worker_measured_another_does_not_measure_again(datasets_dir: P
     }
 
 
-def test_short_trainings_are_packed_by_their_width_alone(datasets_dir: Path) -> None:
+def test_short_trainings_are_packed_by_the_size_of_their_layers(datasets_dir: Path) -> None:
     for width, packed in ((16, 4), (100, 1)):
-        leases = [lease(str(i), seed=i, epochs=1, batch_size=3500, width=width) for i in range(4)]
+        leases = [lease(str(i), seed=i, epochs=1, batch_size=500, width=width) for i in range(4)]
         source = train(leases, datasets_dir, pack="auto")
-        assert source.tally.steps == 4 and source.tally.wasted == 0
+        assert source.tally.steps == 4 * 7 and source.tally.wasted == 0
         assert {outcome.pack for outcome in source.outcomes.values()} == {packed}
 
 

@@ -1,6 +1,7 @@
 """What a trial reports, measures and says when it goes wrong."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,17 @@ def test_test_data_is_read_at_the_declared_points_and_nowhere_else(done: ListSou
     }
     assert not any(name.startswith("test_") for name in done.outcomes["t"].curve)
     assert not any(name.startswith("test_") for report in done.reports for name in report.metrics)
+
+
+def test_a_trial_of_a_search_never_looks_at_test_data(datasets_dir: Path) -> None:
+    changes = {"epochs": 2, "fgsm": True, "linearity": True, "scalars": "per_layer"}
+    searching = replace(lease("search", **changes), tests=False, readings=(1, "best_validation"))
+    outcomes = train([searching, lease("measure", **changes)], datasets_dir, pack=2).outcomes
+    search, measure = outcomes["search"].metrics, outcomes["measure"].metrics
+    lacking = set(measure) - set(search)
+    assert {"test_accuracy", "test_loss", "fgsm_accuracy", "linear_share", "straightness"} <= lacking
+    assert not any(name.startswith(("test_", "fgsm_", "linear_", "straightness")) for name in search)
+    assert search["val_accuracy"] == measure["val_accuracy"]
 
 
 def test_curves_have_a_point_an_epoch(done: ListSource) -> None:
