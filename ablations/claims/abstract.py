@@ -1,6 +1,6 @@
 """The claims of the abstract of arXiv 2603.22154, of which nothing but the abstract is known to us."""
 
-from ablations.claims.statement import LARGEST, SMALLEST, Asked, AtLeast, Claim, Target
+from ablations.claims.statement import LARGEST, SMALLEST, Asked, AtLeast, Claim, Target, Where
 
 DYNAMIC = {"scalars": "per_layer", "base": "mish"}
 STATIC_MISH = {"scalars": "none", "base": "mish"}
@@ -195,7 +195,8 @@ PERPLEXITY_LATE = Claim(
         ),
     ),
 )
-DEEP, DEEP_STATIC = {**DYNAMIC, "depth": AtLeast(value=10)}, {**STATIC_MISH, "depth": AtLeast(value=10)}
+DEEP: Where = {**DYNAMIC, "depth": AtLeast(value=10)}
+DEEP_STATIC: Where = {**STATIC_MISH, "depth": AtLeast(value=10)}
 LINEAR = Claim(
     id="linearisation",
     sentence="dynActivation linearises deep layers.",
