@@ -14,10 +14,11 @@ SECONDS_AN_HOUR = 3600.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimedTrial:
-    """A finished trial of the same trainable: its settings, and how long it took."""
+    """A finished trial of the same trainable: its settings, how long it took, and in which study."""
 
     settings: Mapping[str, Json]
     seconds: float
+    study: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +55,20 @@ def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     return Cost(
         cpu_hours=hours * resources.cpus,
         gpu_hours=hours * resources.gpus,
-        basis=clock.basis(design.manifest.name),
+        basis=clock.basis(design.manifest.name, _share_known(clock, design)),
     )
+
+
+def _share_known(clock: "_Clock", design: Design) -> str:
+    """How many arms were timed themselves, where others had to be inferred."""
+    if clock.num_timed == 0:
+        return ""
+    known = sum(canonical(dict(arm.settings)) in clock.by_settings for arm in design.arms)
+    if known == len(design.arms):
+        return ""
+    per_step = clock.per_step is not None and clock.steps is not None
+    how = f"seconds over {clock.steps}" if per_step else "seconds of a trial"
+    return f"; {known} of {len(design.arms)} arms were timed themselves, the others by the median of {how}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +76,7 @@ class _Clock:
     """Seconds by settings, and seconds a step over all of them."""
 
     num_timed: int
+    studies: tuple[str, ...]
     by_settings: Mapping[str, float]
     per_step: float | None
     overall: float
@@ -71,15 +85,18 @@ class _Clock:
     @classmethod
     def of(cls, timed: Iterable[TimedTrial], steps: str | None) -> "_Clock":
         groups: dict[str, list[float]] = {}
-        every, rates = [], []
+        every, rates = list[float](), list[float]()
+        studies = dict[str, None]()
         for trial in timed:
             groups.setdefault(canonical(dict(trial.settings)), []).append(trial.seconds)
             every.append(trial.seconds)
+            studies |= {trial.study: None} if trial.study else {}
             taken = trial.settings.get(steps) if steps is not None else None
             if isinstance(taken, int | float) and taken > 0:
                 rates.append(trial.seconds / taken)
         return cls(
             num_timed=len(every),
+            studies=tuple(studies),
             by_settings={key: median(seconds) for key, seconds in groups.items()},
             per_step=median(rates) if rates else None,
             overall=median(every) if every else ASSUMED_SECONDS,
@@ -98,8 +115,13 @@ class _Clock:
             return self.per_step * steps
         return self.overall
 
-    def basis(self, trainable: str) -> str:
+    def basis(self, trainable: str, share: str) -> str:
         """What the numbers rest on, in words."""
         if self.num_timed == 0:
             return f"assumed: {ASSUMED_SECONDS:g} s a trial, as no trial of {trainable} was timed yet"
-        return f"measured: {self.num_timed} finished trials of {trainable}"
+        text = f"measured: {self.num_timed} finished trials of {trainable}"
+        if len(self.studies) == 1:
+            text += f" in study {self.studies[0]}"
+        elif self.studies:
+            text += f" in {len(self.studies)} studies, the latest {self.studies[0]}"
+        return text + share

@@ -12,16 +12,9 @@ from ablations.errors import Json
 from ablations.manifest import Manifest
 from ablations.reading import Reading
 from ablations.spec import Study
+from ablations.spread import Spread
 from ablations.stats.power import POWER, detectable_effect, seeds_needed
 from ablations.warnings import warnings_of
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spread:
-    """The standard deviation of a metric's paired differences, and where it is known from."""
-
-    sd: float
-    basis: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,14 +22,16 @@ class PlannedContrast:
     """One family before its results: its rows, and what this many seeds can show.
 
     `smallest_p` is the smallest adjusted p that the test can give, None for the t test, which has no
-    smallest. `detectable_effect` is found with a chance of 80 % at alpha divided by the family's size;
-    None where no size could be significant.
+    smallest. `detectable_effect` is found with a chance of 80 % at alpha divided by the family's size, in
+    standard deviations of the paired difference unless `spread` is known; None where no size could be
+    significant.
     """
 
     contrast: Contrast
     smallest_p: float | None
     detectable_effect: float | None
     num_seeds: int
+    spread: Spread | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The family as it stands in a plan."""
@@ -56,6 +51,7 @@ class PlannedContrast:
             "family_size": len(contrast.rows),
             "smallest_p": self.smallest_p,
             "detectable_effect": self.detectable_effect,
+            "spread": None if self.spread is None else self.spread.sd,
             "rows": [_row_json(row, self.num_seeds) for row in contrast.rows],
         }
 
@@ -185,6 +181,7 @@ def _planned(contrast: Contrast, design: Design, spreads: Mapping[str, Spread]) 
         smallest_p=smallest,
         detectable_effect=None if effect is None else effect * (known.sd if known else 1.0),
         num_seeds=num_seeds,
+        spread=known,
     )
 
 

@@ -20,7 +20,7 @@ from service.api import (
     trials,
 )
 from service.api.context import Context
-from service.api.guard import Guard
+from service.api.guard import Guard, open_hosts
 from service.auth import check_binding
 from service.cluster import job_logs
 from service.ledger import check_schema, open_ledger
@@ -84,6 +84,6 @@ def create_app(
         app.include_router(part.router)
     problems.install(app)
     openapi.install(app)
-    app.add_middleware(Guard)
+    app.add_middleware(Guard, hosts=open_hosts(settings))
     app.add_middleware(metrics.RequestMetrics, registry=registry)
     return app

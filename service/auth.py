@@ -16,7 +16,7 @@ def check_binding(settings: Settings) -> None:
 
     Raises: UnsafeBinding.
     """
-    if not settings.api_keys and not _is_loopback(settings.host):
+    if not settings.api_keys and not is_loopback(settings.host):
         raise UnsafeBinding(
             f"refusing to listen on {settings.host} without keys: set ABLATE_API_KEYS to a comma-separated"
             " list of [project=]sha256 of each key, or listen on 127.0.0.1"
@@ -30,7 +30,7 @@ def project_of(settings: Settings, authorization: str | None, server: str | None
     """
     if not settings.api_keys:
         # A server started by other means than `ablate serve` may listen anywhere.
-        if server is not None and _is_address(server) and not _is_loopback(server):
+        if server is not None and _is_address(server) and not is_loopback(server):
             raise Unauthorized("this server has no API keys, so it answers on loopback only")
         return DEFAULT_PROJECT
     key = _key(authorization)
@@ -78,7 +78,8 @@ def _lookup(keys: Mapping[str, str], digest: str) -> str | None:
     return found
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine's own loopback, by address or as localhost."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host.strip("[]")).is_loopback)
 
 

@@ -1,11 +1,13 @@
 """Every arm with its numbers, and every trial that gave none."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from ablations.design import Arm
+from ablations.identity import canonical
+from ablations.manifest import Scalar
 from ablations.report.document import Block, Cell, Column, Fold, Kind, Paragraph, Table
 from ablations.report.evidence import Evidence, Measure
 from ablations.report.numbers import compact, count, decimals_for
@@ -97,14 +99,19 @@ def _found_better(evidence: Evidence) -> set[str]:
     judged = evidence.primary
     if judged is None or judged.metric != evidence.main.name or judged.shape != "difference":
         return set()
-    asked = evidence.question(judged)
+    found = {_key(row.of, row.against, row.within): row.verdict for row in judged.rows}
     return {
         arm
-        for row, found in zip(asked.rows, judged.rows, strict=True)
-        if found.verdict == "better"
+        for row in evidence.question(judged).rows
+        if found.get(_key(row.of, row.against, row.within)) == "better"
         for arm, weight in row.weights.items()
         if weight > 0
     }
+
+
+def _key(of: Scalar, against: Scalar, within: Mapping[str, Scalar]) -> str:
+    """A row's name: the same in the question and in what was found, however many rows either has."""
+    return canonical([of, against, dict(within)])
 
 
 def _measure_columns(measure: Measure, spreads: Sequence[float | None]) -> list[Column]:

@@ -66,7 +66,8 @@ class Evidence:
     def compiled(self) -> Mapping[tuple[str, str], Contrast]:
         """The questions behind the effects, by name and metric."""
         asked = compile_contrasts(self.design)
-        return {(c.name, c.metric): c for c in (*asked.contrasts, *asked.exploratory)}
+        # A simple effect may bear the name of a declared contrast, which comes first.
+        return {(c.name, c.metric): c for c in (*asked.exploratory, *asked.contrasts)}
 
     def question(self, judged: ContrastEffects) -> Contrast:
         """The question behind these effects."""

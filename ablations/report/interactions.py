@@ -45,7 +45,7 @@ def interactions(evidence: Evidence) -> list[Block]:
         return []
     columns, rows = _axes(evidence, judged)
     if columns is None:
-        return []
+        return _too_long(evidence, judged)
     grids = _grids(evidence, evidence.factor(judged), rows, columns)
     if not grids:
         return []
@@ -55,7 +55,42 @@ def interactions(evidence: Evidence) -> list[Block]:
     blocks.append(_heat(evidence, judged, rows, columns, grids))
     if len(columns.levels) > 1:
         blocks.append(_lines(evidence, judged, rows, columns, grids))
-    return [*blocks, *_tables(evidence)]
+    return [
+        *blocks,
+        *_left_out(evidence, judged, [f for f in (rows, columns) if f is not None]),
+        *_tables(evidence),
+    ]
+
+
+def _too_long(evidence: Evidence, judged: str) -> list[Block]:
+    """Why nothing is drawn, where there is something to draw against."""
+    others = [f for f in evidence.varying if f.name != judged and not f.when]
+    if not others:
+        return []
+    listed = ", ".join(f"{f.name} ({count(len(f.levels), 'level')})" for f in others)
+    text = f"Not drawn: {listed} would take more than the {MAX_COLUMNS} columns that can be read."
+    return [Paragraph(phrases=(text,)), *_tables(evidence)]
+
+
+def _left_out(evidence: Evidence, judged: str, drawn: Sequence[Factor]) -> list[Block]:
+    """What the figures do not show, so that nobody takes them for everything."""
+    said: list[str] = []
+    shown = {judged, *(f.name for f in drawn)}
+    averaged = [f.name for f in evidence.varying if f.name not in shown]
+    if averaged:
+        said.append(f"Averaged over, not drawn apart: {', '.join(averaged)}.")
+    compared = len(evidence.factor(judged).levels) - 1
+    if compared > MAX_PANELS:
+        said.append(
+            f"Drawn are the first {MAX_PANELS} of {compared} levels of {judged} that were compared; the"
+            " others are in the effects and in the exports."
+        )
+    others = [
+        name for name in evidence.baseline if name != judged and name in {f.name for f in evidence.varying}
+    ]
+    if others:
+        said.append(f"The effects of {', '.join(others)} are not drawn here; their rows stand below.")
+    return [Paragraph(phrases=(" ".join(said),))] if said else []
 
 
 def _axes(evidence: Evidence, judged: str) -> tuple[Factor | None, Factor | None]:

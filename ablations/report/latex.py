@@ -1,6 +1,7 @@
 """The tables of a report in LaTeX (booktabs), ready for a paper."""
 
 import re
+import unicodedata
 
 from ablations.report import cells
 from ablations.report.document import Cell, Column, Kind, Report, Table
@@ -17,6 +18,32 @@ _SPECIAL = {
     "^": r"\textasciicircum{}",
     **{sign: f"\\{sign}" for sign in "&%$#_"},
 }
+
+
+_SIGNS = {
+    MINUS: "$-$",
+    NOTHING: "--",
+    "\N{MULTIPLICATION SIGN}": r"$\times$",
+    "\N{PLUS-MINUS SIGN}": r"$\pm$",
+    "\N{LESS-THAN OR EQUAL TO}": r"$\leq$",
+    "\N{GREATER-THAN OR EQUAL TO}": r"$\geq$",
+    "\N{MIDDLE DOT}": r"$\cdot$",
+    "\N{EN DASH}": "--",
+    "\N{EM DASH}": "---",
+    "\N{HORIZONTAL ELLIPSIS}": r"\dots{}",
+    "\N{DAGGER}": r"$\dagger$",
+    "\N{RIGHTWARDS ARROW}": r"$\rightarrow$",
+    "\N{NO-BREAK SPACE}": "~",
+    "\N{NARROW NO-BREAK SPACE}": r"\,",
+    "\N{THIN SPACE}": r"\,",
+}
+_GREEK = frozenset(
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lamda mu nu xi pi rho sigma tau upsilon phi chi"
+    " psi omega".split()
+)
+# Capitals that look like Latin letters have no command of their own.
+_LIKE_LATIN = frozenset("alpha beta epsilon zeta eta iota kappa mu nu rho tau chi".split())
+LATIN = 0x180
 
 
 def render(report: Report) -> str:
@@ -36,7 +63,23 @@ def escape(text: str) -> str:
     'per\\\\_layer \\\\& 5 \\\\% \\\\{x\\\\}'
     """
     flat = re.sub(r"[\\{}~^&%$#_]", lambda match: _SPECIAL[match[0]], " ".join(text.split()))
-    return flat.replace(MINUS, "$-$").replace(NOTHING, "--")
+    return "".join(_sign(char) for char in flat)
+
+
+def _sign(char: str) -> str:
+    """A character as pdfLaTeX sets it: signs and Greek as formulas, what it lacks as a code point."""
+    if char.isascii():
+        return char
+    if char in _SIGNS:
+        return _SIGNS[char]
+    words = unicodedata.name(char, "").split()
+    if words[:1] == ["GREEK"] and len(words) == 4 and words[3].lower() in _GREEK:
+        name = words[3].lower().replace("lamda", "lambda")
+        if words[1] == "SMALL":
+            return f"$\\{name}$"
+        return name[0].upper() if name in _LIKE_LATIN else f"$\\{name.title()}$"
+    # The Latin letters of Europe are in every T1 or OT1 font.
+    return char if ord(char) < LATIN else f"U+{ord(char):04X}"
 
 
 def _table(table: Table, about: str, label: str) -> str:

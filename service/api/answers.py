@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from service.api.schemas import Links, Progress, Study
-from service.ledger import Tx, studies
+from service.ledger import Tx, outbox, studies
 from service.ledger.studies import StudyRow
 from service.settings import Settings
 
@@ -13,6 +13,7 @@ def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: st
     """Studies as they are shown; `base` is the URL of this API."""
     counts = studies.progress_of(tx, [row.id for row in rows])
     now = studies.now(tx)
+    problems = outbox.errors_of(tx, [row.id for row in rows])
     return [
         Study(
             id=row.id,
@@ -21,6 +22,7 @@ def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: st
             progress=Progress(**counts[row.id]),
             eta_s=_eta_s(row, counts[row.id], now),
             published=row.published,
+            publish_error=problems.get(row.id),
             links=_links(row, settings, base),
             tags=row.spec.get("tags") or {},
             created_at=utc(row.created_at),
@@ -64,4 +66,9 @@ def _eta_s(row: StudyRow, count: Mapping[str, int], now: float) -> float | None:
 
 def _links(row: StudyRow, settings: Settings, base: str) -> Links:
     home = f"{base}/v1/studies/{row.id}"
-    return Links(mlflow=experiment_url(row, settings), report=f"{home}/report", events=f"{home}/events")
+    return Links(
+        mlflow=experiment_url(row, settings),
+        report=f"{home}/report",
+        figures=f"{home}/figures",
+        events=f"{home}/events",
+    )

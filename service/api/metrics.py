@@ -36,6 +36,9 @@ class LedgerCollector(Collector):
                 family.add_metric([state], number)
             yield family
         yield GaugeMetricFamily("ablate_outbox_waiting", "Announcements MLflow lacks", value=found.waiting)
+        yield GaugeMetricFamily(
+            "ablate_outbox_parked", "Announcements that MLflow refused", value=found.parked
+        )
         yield GaugeMetricFamily("ablate_attempts_live", "Attempts that are live", value=found.attempts)
 
 

@@ -2,15 +2,16 @@
 
 from html import escape
 from typing import Annotated, Any
+from urllib.parse import quote
 
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.responses import JSONResponse
 
 from ablations.errors import Json, Problem
 from service.api.context import InContext, InProject, StudyId
 from service.api.paging import Word
-from service.errors import InvalidRequest, NotAcceptable
-from service.ledger import studies
+from service.errors import InvalidRequest, NotAcceptable, NotFound
+from service.ledger import builds, studies
 from service.ledger.studies import StudyRow
 
 router = APIRouter(prefix="/v1/studies", tags=["reports"])
@@ -20,7 +21,10 @@ _MEDIA = {
     "json": "application/json",
     "latex": "application/x-latex",
     "csv": "text/csv",
+    "csv-trials": "text/csv",
 }
+_SAME = {"markdown": "md", "tex": "latex", "csv-effects": "csv"}
+_FIGURES = {"pdf": "application/pdf", "svg": "image/svg+xml"}
 # A report is one file that loads nothing; whatever a name in it says, nothing in it may run or call home.
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:"
 
@@ -46,14 +50,17 @@ def report(
     context: InContext,
     project: InProject,
     study_id: StudyId,
-    format: Annotated[Word | None, Query(description="html, md or json; otherwise by Accept")] = None,
+    format: Annotated[
+        Word | None,
+        Query(description="html, md, json, latex, csv (effects) or csv-trials; otherwise by Accept"),
+    ] = None,
     accept: Annotated[str, Header()] = "*/*",
 ) -> Response:
     """The report; interim while the study runs, and labelled so."""
     with context.ledger.read() as tx:
         study = studies.get(tx, study_id, project)
         built = studies.build(tx, study_id)
-        stored = studies.formats(tx, study_id) if built else ["html", "json", "md"]
+        stored = studies.formats(tx, study_id) if built else list(_MEDIA)
         chosen = _choose(format, accept, stored)
         body = studies.report(tx, study_id, chosen) if built else None
     if chosen == "json" and body is None:
@@ -61,14 +68,50 @@ def report(
             {"interim": True, "title": study.name, "sections": []}, headers={"Vary": "Accept"}
         )
     headers = {"Vary": "Accept", "Content-Security-Policy": _POLICY}
-    return Response(body or _empty(study, chosen), headers=headers, media_type=_MEDIA[chosen])
+    return Response(
+        _empty(study, chosen) if body is None else body, headers=headers, media_type=_MEDIA[chosen]
+    )
+
+
+@router.get("/{study_id}/figures")
+def figures(context: InContext, project: InProject, study_id: StudyId) -> dict[str, Any]:
+    """The report's figures as files for a paper, PDF and SVG; none before the study has ended."""
+    with context.ledger.read() as tx:
+        studies.get(tx, study_id, project)
+        found = builds.figure_names(tx, study_id)
+    items = [
+        {"name": name, "caption": caption, "href": f"/v1/studies/{study_id}/figures/{quote(name)}"}
+        for name, caption in found
+    ]
+    return {"items": items, "next": None}
+
+
+@router.get(
+    "/{study_id}/figures/{name}",
+    response_class=Response,
+    responses={200: {"content": {media: {} for media in _FIGURES.values()}}},
+)
+def figure(
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    name: Annotated[str, Path(description="A name from the list, such as effects.pdf")],
+) -> Response:
+    """One figure."""
+    with context.ledger.read() as tx:
+        studies.get(tx, study_id, project)
+        body = builds.figure(tx, study_id, name)
+    if body is None:
+        raise NotFound(f"study {study_id} has no figure {name!r}")
+    media = _FIGURES[name.rpartition(".")[2]]
+    return Response(body, headers={"Content-Security-Policy": _POLICY}, media_type=media)
 
 
 def _choose(format: str | None, accept: str, stored: list[str]) -> str:
     """The format asked for, or the first stored one that the caller accepts best."""
     offered = [name for name in _MEDIA if name in stored]
     if format is not None:
-        chosen = {"markdown": "md", "tex": "latex"}.get(format, format)
+        chosen = _SAME.get(format, format)
         if chosen not in offered:
             problem = Problem(path="format", detail=f"not available as {format!r}", allowed=[*offered])
             raise InvalidRequest(f"format: not available as {format!r}", [problem])
@@ -110,6 +153,10 @@ def _empty(study: StudyRow, format: str) -> str:
     if format == "md":
         name = "".join("\\" + char if char in "\\`*_{}[]<>()#+-.!|" else char for char in study.name)
         return f"# {name}\n\n{text}\n"
+    if format == "latex":
+        return f"% {text}\n"
+    if format in ("csv", "csv-trials"):
+        return ""
     name = escape(study.name)
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title>'

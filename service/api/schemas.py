@@ -31,6 +31,7 @@ class Links(_Answer):
 
     mlflow: str | None
     report: str
+    figures: str
     events: str
 
 
@@ -43,6 +44,7 @@ class Study(_Answer):
     progress: Progress
     eta_s: float | None = Field(description="Seconds until its trials have ended, at the speed so far")
     published: bool = Field(description="MLflow has everything")
+    publish_error: str | None = Field(description="Why MLflow lacks something it was told of")
     links: Links
     tags: dict[str, str]
     created_at: str

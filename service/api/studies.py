@@ -15,7 +15,7 @@ from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_
 from service.api.schemas import Study, StudyPage, StudyState
 from service.api.submission import Question, body_digest, read_question, store
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
-from service.ledger import Tx, studies, submissions
+from service.ledger import Tx, history, studies, submissions
 from service.sizes import with_sizes
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -58,13 +58,20 @@ def submit(
 
 
 @router.post("/plan", openapi_extra=_BODY)
-def plan(context: InContext, _project: InProject, body: StudyBody) -> dict[str, Any]:
-    """What a study will do, computed without doing it."""
+def plan(context: InContext, project: InProject, body: StudyBody) -> dict[str, Any]:
+    """What a study will do, computed without doing it.
+
+    Cost and power rest on the project's earlier studies of the trainable, where there are any.
+    """
     question = read_question(loads_json(body), context.catalogue)
+    with context.ledger.read() as tx:
+        known = history.known_before(tx, project, question.study.trainable)
     # Here and not above: it loads scipy, which the API does without until it is asked for a plan.
     from ablations.plan import make_plan
 
-    return with_sizes(make_plan(question.study, question.manifest).to_json(), question.design)
+    spreads = known.spreads(question.study)
+    made = make_plan(question.study, question.manifest, rates=known.timed, spread=spreads)
+    return with_sizes(made.to_json(), question.design)
 
 
 @router.get("")

@@ -39,6 +39,10 @@ class Client:
         params = {name: value for name, value in query.items() if value is not None}
         return str(self._call("GET", path, params=params, headers={"Accept": accept}).text)
 
+    def content(self, path: str) -> bytes:
+        """GET as bytes."""
+        return bytes(self._call("GET", path).content)
+
     def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """POST JSON, answered with JSON."""
         return dict(self._call("POST", path, json=body, headers=dict(headers or {})).json())

@@ -10,7 +10,15 @@ from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Url, connect
 from service.cli.errors import BadInput
 
 Id = Annotated[str, typer.Argument(help="Id of the study.")]
-ACCEPTED = {"html": "text/html", "md": "text/markdown", "json": "application/json"}
+ACCEPTED = {
+    "html": "text/html",
+    "md": "text/markdown",
+    "json": "application/json",
+    "latex": "application/x-latex",
+    "csv": "text/csv",
+    "csv-trials": "text/csv",
+}
+SAME = {"markdown": "md", "tex": "latex", "htm": "html"}
 
 
 def list_studies(
@@ -99,7 +107,10 @@ def report(
     id: Id,
     format: Annotated[
         str | None,
-        typer.Option("--format", help="html, md or json.  [default: from the file's name, else md]"),
+        typer.Option(
+            "--format",
+            help="html, md, latex, csv (effects), csv-trials or json.  [default: by file name, or md]",
+        ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
     url: Url = DEFAULT_URL,
@@ -107,18 +118,54 @@ def report(
 ) -> None:
     """Print a study's report, or write it to a file."""
     chosen = format or (output.suffix.lstrip(".") if output and output.suffix else "md")
+    chosen = SAME.get(chosen, chosen)
     if chosen not in ACCEPTED:
         raise BadInput(f"--format {chosen}: not a format (allowed: {', '.join(ACCEPTED)})")
     with connect(url, api_key) as client:
         text = client.text(f"/v1/studies/{id}/report", accept=ACCEPTED[chosen], format=chosen)
     if output is None:
-        typer.echo(text)
+        typer.echo(text, nl=not text.endswith("\n"))
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"cannot write {output}: {error}") from None
+    _write(output, text.encode())
     typer.echo(f"wrote {output}", err=True)
+
+
+def figures(
+    id: Id,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write them into this folder; else they are listed.")
+    ] = None,
+    format: Annotated[str, typer.Option("--format", help="pdf, svg or all.")] = "pdf",
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """List a finished study's figures, or write them into a folder, ready for a paper."""
+    if format not in ("pdf", "svg", "all"):
+        raise BadInput(f"--format {format}: not a format (allowed: pdf, svg, all)")
+    with connect(url, api_key) as client:
+        items = client.get(f"/v1/studies/{id}/figures")["items"]
+        chosen = [item for item in items if format == "all" or item["name"].endswith(f".{format}")]
+        if output is not None:
+            for item in chosen:
+                _write(output / item["name"], client.content(item["href"]))
+    if json:
+        typer.echo(json_.dumps(chosen, indent=2))
+    elif output is not None:
+        typer.echo(f"wrote {len(chosen)} figures to {output}", err=True)
+    else:
+        for item in chosen:
+            typer.echo(f"{item['name']}\t{item['caption']}")
+    if not items:
+        typer.echo("no figures yet: they are drawn when the study ends", err=True)
+
+
+def _write(path: Path, body: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    except OSError as error:
+        raise BadInput(f"cannot write {path}: {error}") from None
 
 
 def trainables(
@@ -160,4 +207,4 @@ def _installed(name: str | None) -> dict[str, object]:
     return {"items": [dict(trainable_shown(manifest)) for manifest in catalogue.trainables.values()]}
 
 
-COMMANDS = (show, effects, claims, logs, report, trainables)
+COMMANDS = (show, effects, claims, logs, report, figures, trainables)

@@ -22,6 +22,7 @@ def plan(
             "--url", envvar="ABLATE_URL", help="Ask this service; by default the plan is made here."
         ),
     ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Every arm, row and exclusion.")] = False,
     api_key: ApiKey = None,
     json: AsJson = False,
 ) -> None:
@@ -35,9 +36,9 @@ def plan(
     if json:
         typer.echo(json_.dumps(answer, indent=2))
     else:
-        from service.cli.tables import print_plan
+        from service.cli.plan_table import print_plan
 
-        print_plan(answer, name=str(study.get("name", "")))
+        print_plan(answer, name=str(study.get("name", "")), every=every)
 
 
 def submit(

@@ -13,52 +13,13 @@ from rich.table import Table
 from ablations.presets import Preset
 
 PIPE_WIDTH = 140
-SIZES = {"hidden": "inner width", "num_parameters": "parameters"}
 VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
 
 
-def print_plan(plan: Mapping[str, Any], *, name: str = "") -> None:
-    """What a study will do."""
-    console = _console()
-    arms = plan["arms"]
-    console.print(
-        f"[bold]{escape(name)}[/bold]: {len(arms)} arms, {plan['num_trials']} trials"
-        f"{_cost(plan.get('cost') or {})}"
-    )
-    if arms:
-        table = _table("Arms")
-        table.add_column("arm")
-        table.add_column("id", style="dim")
-        sizes = list(dict.fromkeys(name for arm in arms for name in arm.get("size") or {}))
-        for name in sizes:
-            table.add_column(SIZES.get(name, name), justify="right")
-        for arm in arms:
-            size = arm.get("size") or {}
-            cells = (f"{size[name]:,}" if name in size else "-" for name in sizes)
-            table.add_row(escape(_arm_label(arm)), str(arm.get("id", "")), *cells)
-        console.print(table)
-    if plan.get("excluded"):
-        table = _table("Excluded")
-        table.add_column("levels")
-        table.add_column("reason")
-        for row in plan["excluded"]:
-            table.add_row(escape(_levels(row["levels"])), escape(str(row["reason"])))
-        console.print(table)
-    if plan.get("contrasts"):
-        console.print(_contrast_table(plan["contrasts"]))
-    power = plan.get("power") or {}
-    if power.get("detectable_effect") is not None:
-        console.print(
-            f"smallest detectable effect: {_number(power['detectable_effect'])} ({power.get('basis')})"
-        )
-    for warning in plan.get("warnings") or ():
-        console.print(f"[yellow]warning:[/yellow] {escape(str(warning))}")
-
-
 def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> None:
     """Every contrast as a table with its verdicts."""
-    console = _console()
+    console = make_console()
     if effects["interim"]:
         console.print(
             "[yellow]interim: estimates only; p-values and verdicts come when the study is done[/yellow]"
@@ -78,7 +39,7 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
 
 def print_study(study: Mapping[str, Any]) -> None:
     """One study: state, counts, links."""
-    console = _console()
+    console = make_console()
     state = study["state"]
     style = STATE_STYLE.get(state, "")
     console.print(f"[bold]{escape(study['name'])}[/bold]  {study['id']}  [{style or 'default'}]{state}[/]")
@@ -86,6 +47,8 @@ def print_study(study: Mapping[str, Any]) -> None:
     console.print(", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "total"))
     if study.get("error"):
         console.print(f"[red]{escape(str(study['error']))}[/red]")
+    if study.get("publish_error"):
+        console.print(f"[yellow]MLflow lacks something: {escape(str(study['publish_error']))}[/yellow]")
     for name, link in (study.get("links") or {}).items():
         if link:
             console.print(f"{name}: {link}", soft_wrap=True, markup=False)
@@ -93,7 +56,7 @@ def print_study(study: Mapping[str, Any]) -> None:
 
 def print_studies(studies: Sequence[Mapping[str, Any]], *, more: bool = False) -> None:
     """Studies, one a row."""
-    table = _table(None)
+    table = make_table(None)
     for column in ("id", "name", "state", "trials"):
         table.add_column(column, no_wrap=column == "id")
     for study in studies:
@@ -104,7 +67,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, more: bool = False) -
             f"[{STATE_STYLE.get(state, 'default')}]{state}[/]",
             f"{counts['done']}/{counts['total']}",
         )
-    console = _console()
+    console = make_console()
     console.print(table if studies else "no studies")
     if more:
         console.print("[dim]there are more: --limit shows up to 500[/dim]")
@@ -112,7 +75,7 @@ def print_studies(studies: Sequence[Mapping[str, Any]], *, more: bool = False) -
 
 def print_presets(presets: Iterable[Preset]) -> None:
     """The studies that come with the package; what one asks stands once, before its scales."""
-    table = _table(None)
+    table = make_table(None)
     for column in ("preset", "scale", "what"):
         table.add_column(column, no_wrap=column != "what")
     last = None
@@ -121,47 +84,47 @@ def print_presets(presets: Iterable[Preset]) -> None:
             table.add_row(f"[bold]{preset.name}[/bold]", "", escape(preset.title))
         table.add_row("", preset.scale, f"[dim]{escape(preset.about)}[/dim]")
         last = preset.name
-    _console().print(table)
+    make_console().print(table)
 
 
 def print_trainables(trainables: Iterable[Mapping[str, Any]]) -> None:
     """What can be trained, one a row."""
-    table = _table(None)
+    table = make_table(None)
     table.add_column("trainable", no_wrap=True)
     table.add_column("summary")
     for trainable in trainables:
         table.add_row(trainable["name"], escape(str(trainable.get("summary", ""))))
-    _console().print(table)
+    make_console().print(table)
 
 
 def print_trainable(trainable: Mapping[str, Any]) -> None:
     """One trainable's settings and metrics."""
-    console = _console()
+    console = make_console()
     console.print(f"[bold]{trainable['name']}[/bold]: {escape(str(trainable.get('summary', '')))}")
-    table = _table("Settings")
+    table = make_table("Settings")
     for column in ("name", "type", "default", "allowed", "what"):
         table.add_column(column)
     for name, setting in trainable["settings"]["properties"].items():
         table.add_row(
             name,
             str(setting.get("type", "")),
-            _number(setting.get("default")),
+            number_text(setting.get("default")),
             escape(_allowed(setting)),
             escape(str(setting.get("description") or "")),
         )
     console.print(table)
-    table = _table("Metrics")
+    table = make_table("Metrics")
     for column in ("name", "goal", "worst", "unit"):
         table.add_column(column)
     for metric in trainable.get("metrics") or ():
         table.add_row(
-            metric["name"], metric["goal"], _number(metric.get("worst")), str(metric.get("unit") or "")
+            metric["name"], metric["goal"], number_text(metric.get("worst")), str(metric.get("unit") or "")
         )
     console.print(table)
 
 
 def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bool) -> Table:
-    table = _table(title)
+    table = make_table(title)
     within = sorted({name for row in rows for name in row.get("within") or {}})
     factors = any("factor" in row for row in rows)
     for column in (*(["factor"] if factors else []), "of - against", *within):
@@ -181,9 +144,9 @@ def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bo
         cells.append(escape(f"{row['of']} - {row['against']}"))
         cells += [escape(str((row.get("within") or {}).get(name, ""))) for name in within]
         cells += [
-            f"{_number(row['estimate'], signed=True)}{_unit(row)}",
-            f"[{_number(row['low'], signed=True)}, {_number(row['high'], signed=True)}]",
-            _p(row["p_adjusted"] if verdicts else row.get("p")),
+            f"{number_text(row['estimate'], signed=True)}{_unit(row)}",
+            f"[{number_text(row['low'], signed=True)}, {number_text(row['high'], signed=True)}]",
+            p_text(row["p_adjusted"] if verdicts else row.get("p")),
             f"{row['n']}" + (f" ({row['holes']} holes)" if row.get("holes") else ""),
         ]
         cells[-3] = escape(cells[-3])
@@ -191,16 +154,6 @@ def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bo
             verdict = row["verdict"] or "-"
             cells.append(f"[{VERDICT_STYLE.get(verdict, 'default')}]{verdict}[/]")
         table.add_row(*cells)
-    return table
-
-
-def _contrast_table(contrasts: Sequence[Mapping[str, Any]]) -> Table:
-    table = _table("Contrasts")
-    for column in ("contrast", "rows corrected together", "smallest adjusted p"):
-        table.add_column(column)
-    for contrast in contrasts:
-        name = contrast["name"] + (f" on {contrast['metric']}" if contrast.get("metric") else "")
-        table.add_row(escape(name), str(contrast["family_size"]), _p(contrast.get("smallest_p")))
     return table
 
 
@@ -213,24 +166,15 @@ def _title(contrast: Mapping[str, Any]) -> str:
     )
 
 
-def _table(title: str | None) -> Table:
+def make_table(title: str | None) -> Table:
+    """An empty table in the house's style."""
     return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
 
 
-def _console() -> Console:
+def make_console() -> Console:
+    """A console as wide as the terminal, or wide enough for a pipe."""
     # A pipe has no width; a table cut to 80 columns would lose words for nothing.
     return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-
-
-def _arm_label(arm: Mapping[str, Any]) -> str:
-    return str(arm.get("label") or arm.get("arm") or _levels(arm.get("levels") or {}))
-
-
-def _levels(levels: Mapping[str, Any]) -> str:
-    def one(value: Any) -> str:
-        return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-    return " ".join(f"{name}={one(value)}" for name, value in levels.items())
 
 
 def _allowed(setting: Mapping[str, Any]) -> str:
@@ -240,27 +184,22 @@ def _allowed(setting: Mapping[str, Any]) -> str:
     high = setting.get("maximum", setting.get("exclusiveMaximum"))
     if low is None and high is None:
         return ""
-    return f"{'' if low is None else _number(low)} .. {'' if high is None else _number(high)}"
-
-
-def _cost(cost: Mapping[str, Any]) -> str:
-    parts = [
-        f"{cost[key]:.3g} {key.replace('_', ' ')}" for key in ("cpu_hours", "gpu_hours") if cost.get(key)
-    ]
-    return f", about {' and '.join(parts)} ({cost.get('basis')})" if parts else ""
+    return f"{'' if low is None else number_text(low)} .. {'' if high is None else number_text(high)}"
 
 
 def _unit(row: Mapping[str, Any]) -> str:
     return f" {row['unit']}" if row.get("unit") else ""
 
 
-def _p(value: float | None) -> str:
+def p_text(value: float | None) -> str:
+    """A p-value, `-` where there is none."""
     if value is None:
         return "-"
     return f"{value:.1e}" if 0 < value < 0.001 else f"{value:.3f}"
 
 
-def _number(value: Any, *, signed: bool = False) -> str:
+def number_text(value: Any, *, signed: bool = False) -> str:
+    """A number as short as it may be; anything else as it stands."""
     if value is None:
         return "-"
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

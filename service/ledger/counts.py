@@ -12,6 +12,13 @@ def num_open(tx: Tx, study_id: str) -> int:
     return int(tx.execute(query).scalar_one())
 
 
+def num_finished(tx: Tx, study_id: str) -> int:
+    """How many measuring trials of a study have a result, a diverged one included."""
+    finished = (trials.c.phase == "measuring") & trials.c.state.in_(("done", "diverged"))
+    query = select(func.count()).where(trials.c.study_id == study_id, finished)
+    return int(tx.execute(query).scalar_one())
+
+
 def num_ended_by(tx: Tx, study_id: str) -> dict[int, int]:
     """How many trials each attempt of a study has brought to an end, reused ones included."""
     query = (

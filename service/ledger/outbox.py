@@ -85,6 +85,28 @@ def waiting(tx: Tx) -> int:
     return int(tx.execute(select(func.count()).where(outbox.c.done_at.is_(None))).scalar_one())
 
 
+def parked(tx: Tx) -> int:
+    """How many announcements have failed at least once and wait for another try."""
+    mine = outbox.c.done_at.is_(None) & (outbox.c.tries > 0)
+    return int(tx.execute(select(func.count()).where(mine)).scalar_one())
+
+
+def errors_of(tx: Tx, study_ids: Sequence[str]) -> dict[str, str]:
+    """Why a study's announcements could not be made when last tried, for studies where some wait."""
+    rows = tx.execute(
+        select(outbox.c.study_id, outbox.c.tries, outbox.c.error)
+        .where(outbox.c.study_id.in_(study_ids), outbox.c.done_at.is_(None), outbox.c.tries > 0)
+        .order_by(outbox.c.id)
+    )
+    found: dict[str, list[tuple[int, str]]] = {}
+    for study_id, tries, error in rows:
+        found.setdefault(study_id, []).append((tries, error or "no reason was recorded"))
+    return {
+        study_id: f"{len(entries)} waiting, tried {max(t for t, _ in entries)} times: {entries[-1][1]}"
+        for study_id, entries in found.items()
+    }
+
+
 def _publish(tx: Tx, study_id: str) -> None:
     mine = outbox.c.study_id == study_id
     published = tx.execute(

@@ -12,11 +12,12 @@ from service.ledger.tables import STUDY_STATES, TRIAL_STATES, attempts, studies,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overview:
-    """Studies and trials by state, announcements waiting, attempts that are live."""
+    """Studies and trials by state, announcements waiting and failed so far, attempts that are live."""
 
     studies: Mapping[str, int]
     trials: Mapping[str, int]
     waiting: int
+    parked: int
     attempts: int
 
 
@@ -27,6 +28,7 @@ def count(tx: Tx) -> Overview:
         studies=_by_state(tx, studies, STUDY_STATES),
         trials=_by_state(tx, trials, TRIAL_STATES),
         waiting=outbox.waiting(tx),
+        parked=outbox.parked(tx),
         attempts=int(tx.execute(live).scalar_one()),
     )
 

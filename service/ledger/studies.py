@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, text, update
 
 from service.errors import StudyFinished, StudyNotFound
+from service.ledger import builds as builds_
 from service.ledger import events, outbox
+from service.ledger.builds import FigureFile
 from service.ledger.database import Tx
 from service.ledger.fence import hold
 from service.ledger.tables import (
@@ -176,6 +178,25 @@ def unbuilt(tx: Tx) -> list[StudyRow]:
     return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
 
 
+def without_report(tx: Tx) -> list[str]:
+    """Ended studies whose last report could not be built: their effects hold an error."""
+    error = builds.c.effects["error"].as_string()
+    query = select(builds.c.study_id).where(builds.c.interim.is_(False), error.is_not(None))
+    return list(tx.execute(query.order_by(builds.c.study_id)).scalars())
+
+
+def replace_report(
+    tx: Tx, study_id: str, *, effects: Json, reports: Mapping[str, str], figures: Sequence[FigureFile]
+) -> None:
+    """Store the final effects and reports of a study that ended without them, and tell it to MLflow."""
+    hold(tx, study_id)
+    tx.execute(update(studies).where(studies.c.id == study_id).values(error=None))
+    events.append(tx, study_id, "report", {})
+    seq = events.latest_seq(tx, study_id)
+    builds_.save(tx, study_id, seq=seq, interim=False, effects=effects, bodies=reports, files=figures)
+    outbox.put(tx, "summary", study_id, study_id, {})
+
+
 def start(tx: Tx, study_id: str) -> None:
     """Note that work has begun; nothing changes for a study that is not queued."""
     begun = tx.execute(
@@ -219,9 +240,10 @@ def complete(
     state: str,
     effects: Json,
     reports: Mapping[str, str],
+    figures: Sequence[FigureFile] = (),
     error: str | None = None,
 ) -> bool:
-    """Store the final effects and reports and, with them, the study's last state.
+    """Store the final effects, reports and figures and, with them, the study's last state.
 
     `done` and `failed` are for a study that runs and has no open trial, `cancelled` for one that was
     cancelled. False, with nothing stored, if the study is in another state by now.
@@ -238,7 +260,15 @@ def complete(
         return False
     if held != state:
         events.append(tx, study_id, "study", {"state": state, "error": error})
-    _save_build(tx, study_id, events.latest_seq(tx, study_id), False, effects, reports)
+    builds_.save(
+        tx,
+        study_id,
+        seq=events.latest_seq(tx, study_id),
+        interim=False,
+        effects=effects,
+        bodies=reports,
+        files=figures,
+    )
     outbox.put(tx, "summary", study_id, study_id, {"state": state})
     return True
 
@@ -255,7 +285,7 @@ def save_interim(tx: Tx, study_id: str, *, seq: int, effects: Json, reports: Map
     )
     if tx.execute(newer).first() is not None:
         return False
-    _save_build(tx, study_id, seq, True, effects, reports)
+    builds_.save(tx, study_id, seq=seq, interim=True, effects=effects, bodies=reports)
     return True
 
 
@@ -324,21 +354,6 @@ def set_experiment(tx: Tx, study_id: str, experiment_id: str, view: str | None =
     )
     if changed.rowcount:
         events.append(tx, study_id, "experiment", {"experiment_id": experiment_id})
-
-
-def _save_build(
-    tx: Tx, study_id: str, seq: int, interim: bool, effects: Json, bodies: Mapping[str, str]
-) -> None:
-    tx.execute(delete(reports).where(reports.c.study_id == study_id))
-    tx.execute(delete(builds).where(builds.c.study_id == study_id))
-    tx.execute(
-        insert(builds).values(study_id=study_id, seq=seq, interim=interim, built_at=db_now(), effects=effects)
-    )
-    if bodies:
-        tx.execute(
-            insert(reports),
-            [{"study_id": study_id, "format": format, "body": body} for format, body in bodies.items()],
-        )
 
 
 def _trial_values(study_id: str, project: str, position: int, trial: NewTrial) -> dict[str, Json]:

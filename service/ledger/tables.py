@@ -13,6 +13,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -219,6 +220,17 @@ reports = Table(
     Column("study_id", String(40), primary_key=True),
     Column("format", String(16), primary_key=True),
     Column("body", Text, nullable=False),
+    ForeignKeyConstraint(["study_id"], ["builds.study_id"]),
+)
+
+figures = Table(
+    "figures",
+    metadata,
+    Column("study_id", String(40), primary_key=True),
+    Column("name", String(255), primary_key=True),
+    Column("position", Integer, nullable=False),
+    Column("caption", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
     ForeignKeyConstraint(["study_id"], ["builds.study_id"]),
 )
 

@@ -8,9 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
+from ablations.errors import AblationError
 from ablations.manifest import Manifest
+from ablations.plan import make_plan
+from ablations.spec import parse_study
 from service.errors import BadSettings, TrackerUnavailable
-from service.ledger import Ledger, outbox, studies, trials
+from service.ledger import Ledger, builds, history, outbox, studies, trials
 from service.ledger.outbox import Message
 from service.ledger.studies import StudyRow
 from service.settings import Settings
@@ -19,6 +22,7 @@ from service.worker.runs import KIND, STUDY, TRIAL, Run, run_of
 from service.worker.summary import Summary, note_of, summary_of
 from service.worker.tracker import MlflowTracker, Refused, Tracker
 from trainables.catalogue import load_catalogue
+from trainables.errors import TrainableError
 
 BATCH = 64
 THREADS = 4
@@ -87,7 +91,8 @@ class Publisher:
                 if self._away(error):
                     break
                 self._park(messages, error)
-            except Refused as error:
+            except (Refused, AblationError, TrainableError) as error:
+                # A plugin that is gone, for one: it must not hold up the other studies.
                 self._park(messages, error)
         return num_done
 
@@ -179,11 +184,21 @@ class Publisher:
             bodies = {
                 format: studies.report(tx, study.id, format) for format in studies.formats(tx, study.id)
             }
+            names = [name for name, _ in builds.figure_names(tx, study.id)]
+            figures = [(name, builds.figure(tx, study.id, name) or b"") for name in names]
+            known = history.known_before(tx, study.project, study.spec["trainable"], before=study.id)
+        spec = parse_study(dict(study.spec))
         return summary_of(
             study,
             effects=build.effects if build else {"interim": True, "contrasts": [], "exploratory": []},
             reports={format: body for format, body in bodies.items() if body is not None},
-            manifest=self._manifests.manifest(study.spec["trainable"]),
+            figures=figures,
+            plan=make_plan(
+                spec,
+                self._manifests.manifest(spec.trainable),
+                rates=known.timed,
+                spread=known.spreads(spec),
+            ),
             report_url=self._report_url(study.id),
         )
 

@@ -5,29 +5,38 @@ import logging
 import platform
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from typing import Literal
 
 from ablations.contrast import compile_contrasts
 from ablations.design import compile_design
 from ablations.effects import judge
 from ablations.errors import Json
 from ablations.manifest import Manifest
-from ablations.report import html, markdown
+from ablations.report import html, latex, markdown, sheets
 from ablations.report.build import build_report
+from ablations.report.document import Report
 from ablations.results import Results, TrialRecord
 from ablations.spec import parse_study
+from service.errors import LedgerUnavailable
 from service.ledger import Ledger, attempts, counts, studies, trials
 from service.ledger.attempts import Attempt
+from service.ledger.builds import FigureFile
 from service.ledger.studies import StudyRow
+from service.worker.failure import failed_build
 
 logger = logging.getLogger(__name__)
 
 INTERIM_S = 3.0
 SHARE = 10.0
 """An interim build waits this many times as long as the last one took: at most a tenth of a core."""
+MAX_TRIES = 3
+"""A last report that cannot be built is given up after so many tries; its study ends all the same."""
+RETRY_S = (2.0, 10.0)
+AGAIN_S = 60.0
 PACKAGES = ("ablate", "torch", "ray", "optuna", "numpy", "scipy")
 
 
@@ -37,6 +46,7 @@ class Built:
 
     effects: Json
     reports: Mapping[str, str]
+    figures: tuple[FigureFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +69,8 @@ class ReportBuilder:
         self._manifest = manifest
         self._clock = clock
         self._interims: dict[str, _Interim] = {}
+        self._tries: dict[str, int] = {}
+        self._broken: list[str] | None = None
 
     def build_due(self) -> int:
         """Build what is due; how many reports were stored. One study's trouble does not stop the others."""
@@ -69,15 +81,58 @@ class ReportBuilder:
         self._interims = {
             study.id: self._interims[study.id] for study in running if study.id in self._interims
         }
-        num_stored = 0
+        num_stored = self._build_broken()
         for study in [*running, *cancelled]:
             final = study.id in ended or study.state == "cancelled"
             try:
                 num_stored += self._complete(study) if final else self._update(study)
-            except Exception:
+            except LedgerUnavailable as error:
+                logger.warning("study %s: %s", study.id, error)
+            except Exception as error:
                 # Much code reads whatever trials left behind; the next study is not to blame.
                 logger.exception("study %s: the report could not be built", study.id)
-                self._interims[study.id] = _Interim(seq=-1, due_at=self._clock() + 60.0)
+                num_stored += self._missed(study, error, final=final)
+        return num_stored
+
+    def _missed(self, study: StudyRow, error: Exception, *, final: bool) -> bool:
+        """A build failed: wait, or, after the last try, end the study without it and say so."""
+        if not final:
+            # Only something new could help.
+            self._interims[study.id] = _Interim(seq=study.seq, due_at=self._clock() + AGAIN_S)
+            return False
+        tries = self._tries.get(study.id, 0) + 1
+        self._tries[study.id] = tries
+        if tries < MAX_TRIES:
+            self._interims[study.id] = _Interim(seq=-1, due_at=self._clock() + RETRY_S[tries - 1])
+            return False
+        built = failed_build(study.name, error)
+        with self._ledger.write() as tx:
+            finished = counts.num_finished(tx, study.id)
+            state = "cancelled" if study.state == "cancelled" else "done" if finished else "failed"
+            return studies.complete(
+                tx, study.id, state=state, effects=built.effects, reports=built.reports, error=built.error
+            )
+
+    def _build_broken(self) -> int:
+        """Once in the life of a worker, build what an earlier one gave up: its code may have been mended."""
+        if self._broken is None:
+            with self._ledger.read() as tx:
+                self._broken = studies.without_report(tx)
+        num_stored = 0
+        while self._broken:
+            study_id = self._broken.pop()
+            with self._ledger.read() as tx:
+                study = studies.get(tx, study_id)
+            try:
+                built, _ = self._build(study, final=study.state != "cancelled")
+            except Exception:
+                logger.exception("study %s: the report still cannot be built", study_id)
+                continue
+            with self._ledger.write() as tx:
+                studies.replace_report(
+                    tx, study_id, effects=built.effects, reports=built.reports, figures=built.figures
+                )
+            num_stored += 1
         return num_stored
 
     def _complete(self, study: StudyRow) -> bool:
@@ -90,7 +145,13 @@ class ReportBuilder:
             past = attempts.all_of(tx, study.id)
             error = _error(records, past) if state == "failed" else None
             stored = studies.complete(
-                tx, study.id, state=state, effects=built.effects, reports=built.reports, error=error
+                tx,
+                study.id,
+                state=state,
+                effects=built.effects,
+                reports=built.reports,
+                figures=built.figures,
+                error=error,
             )
         if stored:
             logger.info("study %s is %s", study.id, state)
@@ -121,7 +182,10 @@ class ReportBuilder:
         with self._ledger.read() as tx:
             records = [TrialRecord.from_json(record) for record in trials.records(tx, study.id)]
             past = attempts.all_of(tx, study.id)
-        return build(study, self._manifest, records, num_attempts=len(past), final=final), records
+        # Files for a paper only of a study that has ended: they take a while, and nobody prints an interim.
+        ended = final or study.state == "cancelled"
+        built = build(study, self._manifest, records, num_attempts=len(past), final=final, with_figures=ended)
+        return built, records
 
 
 def build(
@@ -131,6 +195,7 @@ def build(
     *,
     num_attempts: int,
     final: bool,
+    with_figures: bool = False,
 ) -> Built:
     """Effects and reports from what was asked and what was measured, and nothing else."""
     spec = parse_study(dict(study.spec))
@@ -151,8 +216,28 @@ def build(
             "html": html.render(report),
             "md": markdown.render(report),
             "json": json.dumps(report.to_json(), allow_nan=False),
+            "latex": latex.render(report),
+            "csv": sheets.effects(effects),
+            "csv-trials": sheets.trials(design, records),
         },
+        figures=tuple(_figure_files(report)) if with_figures else (),
     )
+
+
+def _figure_files(report: Report) -> Iterator[FigureFile]:
+    """Every figure as PDF and SVG; one that cannot be drawn is left out."""
+    # Here and not above: it loads matplotlib's PDF and SVG writers.
+    from ablations.report import figures
+
+    for figure in report.figures():
+        formats: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
+        for suffix in formats:
+            try:
+                body = figures.paper(figure, suffix)
+            except Exception:
+                logger.exception("figure %s could not be drawn as %s", figure.name, suffix)
+                continue
+            yield FigureFile(name=f"{figure.name}.{suffix}", caption=figure.caption, body=body)
 
 
 def _final_state(records: Sequence[TrialRecord]) -> str:

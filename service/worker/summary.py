@@ -1,18 +1,21 @@
 """The answer of a study as MLflow shows it: a note in Markdown, and the summary run's artifacts."""
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.manifest import Manifest
-from ablations.plan import make_plan
-from ablations.spec import parse_study
+from ablations.plan import Plan
 from service.ledger.studies import StudyRow
 from service.worker.tracker import as_json
 
-_SVG = re.compile(r"<svg\b.*?</svg>", re.DOTALL)
-REPORT_FILES = {"html": "report.html", "md": "report.md", "json": "report.json"}
+REPORT_FILES = {
+    "html": "report.html",
+    "md": "report.md",
+    "json": "report.json",
+    "latex": "report.tex",
+    "csv": "effects.csv",
+    "csv-trials": "trials.csv",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,21 +31,21 @@ def summary_of(
     *,
     effects: Mapping[str, Any],
     reports: Mapping[str, str],
-    manifest: Manifest,
+    figures: Sequence[tuple[str, bytes]] = (),
+    plan: Plan,
     report_url: str,
 ) -> Summary:
     """Spec, plan, report, figures and the table of effects."""
-    plan = make_plan(parse_study(dict(study.spec)), manifest).to_json()
     artifacts = {
         "spec.json": as_json(dict(study.spec)),
-        "plan.json": as_json(plan),
+        "plan.json": as_json(plan.to_json()),
         "effects.json": as_json(effects),
         "effects.md": effects_table(effects).encode(),
     }
-    for format, body in reports.items():
-        artifacts[REPORT_FILES.get(format, f"report.{format}")] = body.encode()
-    for number, figure in enumerate(_SVG.findall(reports.get("html", "")), start=1):
-        artifacts[f"figures/figure-{number}.svg"] = figure.encode()
+    for format, text in reports.items():
+        artifacts[REPORT_FILES.get(format, f"report.{format}")] = text.encode()
+    for name, body in figures:
+        artifacts[f"figures/{name}"] = body
     return Summary(note=note_of(study, effects, report_url), artifacts=artifacts)
 
 

@@ -105,7 +105,10 @@ def test_cost_from_the_same_settings_then_from_steps() -> None:
     cost = make_plan(study_of(SMALL), MLP, rates=[*same, *other]).cost
     # 3 seeds of one arm at their median, of three arms at 3 s an epoch for 5 epochs.
     assert cost.cpu_hours == pytest.approx((3 * 12 + 9 * 15) / 3600)
-    assert cost.basis == "measured: 8 finished trials of mlp"
+    assert cost.basis == (
+        "measured: 8 finished trials of mlp; 1 of 4 arms were timed themselves, the others by the median of"
+        " seconds over epochs"
+    )
 
 
 def test_cost_of_tuning_counts_its_own_steps() -> None:

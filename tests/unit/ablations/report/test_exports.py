@@ -69,3 +69,17 @@ def test_names_cannot_break_out_of_latex():
     analysis = {"contrasts": {hostile: contrast}, "primary": hostile}
     assert r"\input" not in latex.render(example_report({**SMALL, "name": hostile, "analysis": analysis}))
     assert r"\input" not in latex.escape(hostile)
+
+
+def test_latex_is_set_by_pdflatex_whatever_is_in_a_name():
+    assert (
+        latex.escape("\N{GREEK SMALL LETTER BETA}=1 \N{GREEK CAPITAL LETTER DELTA}") == r"$\beta$=1 $\Delta$"
+    )
+    assert (
+        latex.escape("a \N{MULTIPLICATION SIGN} b \N{CJK UNIFIED IDEOGRAPH-6DF1}") == r"a $\times$ b U+6DF1"
+    )
+    assert (
+        latex.escape("\N{GREEK CAPITAL LETTER ALPHA}\N{LATIN SMALL LETTER E WITH ACUTE}")
+        == "A\N{LATIN SMALL LETTER E WITH ACUTE}"
+    )
+    assert latex.render(example_report()).isascii()

@@ -100,3 +100,36 @@ def test_an_unmigrated_ledger_is_refused_at_the_start(settings: Settings) -> Non
             replace(settings, database_url=f"sqlite:///{settings.data_dir / 'other.db'}"),
             catalogue=SMALL,
         )
+
+
+REBOUND = [
+    "evil.example",
+    "evil.example:8000",
+    "127.0.0.1.evil.example",
+    "localhost.evil.example:8000",
+    "[",
+    "",
+]
+
+
+@pytest.mark.parametrize("host", REBOUND)
+def test_a_name_made_to_point_here_gets_no_answer(settings: Settings, host: str) -> None:
+    client = TestClient(make_app(settings), base_url="http://127.0.0.1:8000")
+    for path in ("/", "/v1/studies", "/metrics", "/docs"):
+        answer = client.get(path, headers={"Host": host})
+        assert (answer.status_code, answer.json()["type"]) == (403, "/problems/forbidden"), path
+    same = {"Host": host, "Origin": f"http://{host}"}
+    assert client.post("/v1/studies", json=STUDY, headers=same).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1:8000", "localhost", "LOCALHOST:9", "[::1]:8000", "ablate.example"]
+)
+def test_its_own_names_are_answered(settings: Settings, host: str) -> None:
+    public = replace(settings, public_url="https://Ablate.example/deep")
+    assert TestClient(make_app(public)).get("/v1/studies", headers={"Host": host}).status_code == 200
+
+
+def test_with_keys_any_name_will_do(keyed: Settings) -> None:
+    headers = {"Host": "ablate.team", **bearer("alpha")}
+    assert TestClient(make_app(keyed)).get("/v1/studies", headers=headers).status_code == 200

@@ -35,8 +35,10 @@ def test_a_submitted_study_is_answered_with_its_place_and_shape(client: TestClie
     assert study["links"] == {
         "mlflow": None,
         "report": f"http://127.0.0.1:8000/v1/studies/{study['id']}/report",
+        "figures": f"http://127.0.0.1:8000/v1/studies/{study['id']}/figures",
         "events": f"http://127.0.0.1:8000/v1/studies/{study['id']}/events",
     }
+    assert study["publish_error"] is None
     assert study["tags"] == {"team": "vision"} and study["spec"]["factors"] == STUDY["factors"]
     assert study["created_at"].endswith("Z") and study["started_at"] is None
     assert client.get(answer.headers["location"]).json() == study

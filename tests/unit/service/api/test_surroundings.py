@@ -64,17 +64,17 @@ def test_readiness_names_what_is_away(settings: Settings, tmp_path: Path) -> Non
     token.write_text("token\n")
     with answering() as url:
         whole = replace(settings, ray_dashboard_url=url, mlflow_url=url, ray_token_path=token)
-        answer = TestClient(make_app(whole)).get("/readyz")
+        answer = TestClient(make_app(whole), base_url="http://127.0.0.1:8000").get("/readyz")
         assert (answer.status_code, answer.json()["checks"]) == (
             200,
             {"database": "ok", "ray": "ok", "mlflow": "ok"},
         )
         token.write_text("another")
-        answer = TestClient(make_app(whole)).get("/readyz")
+        answer = TestClient(make_app(whole), base_url="http://127.0.0.1:8000").get("/readyz")
         assert answer.status_code == 503
         checks = answer.json()["checks"]
         assert checks["mlflow"] == "ok" and "401" in checks["ray"]
-    answer = TestClient(make_app(whole)).get("/readyz")
+    answer = TestClient(make_app(whole), base_url="http://127.0.0.1:8000").get("/readyz")
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["detail"] == "ray, mlflow not ready"
 

@@ -140,7 +140,10 @@ def test_a_report_comes_as_asked_for(
 
 def test_a_report_in_another_format_is_refused(client: TestClient, study_id: str) -> None:
     answer = client.get(f"/v1/studies/{study_id}/report", params={"format": "pdf"})
-    assert (answer.status_code, answer.json()["errors"][0]["allowed"]) == (422, ["html", "md", "json"])
+    assert (answer.status_code, answer.json()["errors"][0]["allowed"]) == (
+        422,
+        ["html", "md", "json", "latex", "csv", "csv-trials"],
+    )
     answer = client.get(f"/v1/studies/{study_id}/report", headers={"Accept": "application/pdf"})
     assert answer.status_code == 406
     assert "text/html" in answer.json()["errors"][0]["allowed"]

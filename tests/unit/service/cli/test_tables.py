@@ -4,7 +4,13 @@ from typing import Any
 
 import pytest
 
-from service.cli.tables import print_effects, print_plan, print_studies, print_study
+from ablations.plan import make_plan
+from ablations.spec import parse_study
+from ablations.spread import Spread
+from service.cli.plan_table import print_plan
+from service.cli.tables import print_effects, print_studies, print_study
+from tests.unit.ablations.manifests import MLP
+from tests.unit.ablations.studies import SMALL
 
 ROW: dict[str, Any] = {
     "of": "per_layer",
@@ -70,14 +76,38 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     # Square brackets of labels are text here, not markup.
     for part in (
-        "1 arms, 10 trials",
+        "1 arm, 10 trials",
         "base=[relu] depth=1",
         "scalars=shared depth=1",
         "asked for",
         "4.0e-04",
     ):
         assert part in text
-    assert "0.5 cpu hours (measured)" in text and "0.02" in text and "warning: few seeds" in text
+    assert "0.5 CPU-hours (measured)" in text and "0.02" in text and "warning: few seeds" in text
+
+
+def test_a_real_plan_leads_with_cost_and_power(capsys: pytest.CaptureFixture[str]) -> None:
+    spread = {"test_accuracy": Spread(sd=0.01, basis="measured: 4 rows")}
+    study = {**SMALL, "seeds": 5, "analysis": {"margin": {"test_accuracy": 0.005}}}
+    plan = dict(make_plan(parse_study(study), MLP, spread=spread).to_json())
+    print_plan(plan, name="small")
+    text = capsys.readouterr().out
+    effect = plan["power"]["detectable_effect"]
+    assert f"finds a difference of {effect:.3g} with a chance of 80 % (" in text
+    assert f"{plan['power']['seeds_for_margin']['test_accuracy']} seeds would find its margin" in text
+    assert "scalars (primary)" in text and f"= {plan['num_trials']} trials" in text
+    assert text.index("cost") < text.index("power") < text.index("Contrasts") < text.index("Arms")
+
+
+def test_a_long_plan_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    study = {**SMALL, "factors": {**SMALL["factors"], "depth": list(range(1, 51))}}
+    plan = dict(make_plan(parse_study(study), MLP).to_json())
+    print_plan(plan)
+    cut = capsys.readouterr().out
+    assert f"the first 12 of {len(plan['arms'])}: --all shows them" in cut and "standard deviations" in cut
+    print_plan(plan, every=True)
+    whole = capsys.readouterr().out
+    assert all(arm["id"] in whole for arm in plan["arms"]) and "--all" not in whole
 
 
 def test_studies(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from ablations.manifest import Manifest, Metric, Setting
 from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, studies, trials
+from service.ledger.builds import FigureFile
 from service.settings import Settings
 from service.worker import views
 from service.worker.publisher import Publisher
@@ -122,8 +123,9 @@ def study_id(ledger: Ledger) -> str:
         ids = trials.lease(tx, id, number, [trial.id for trial in planned])
         trials.commit(tx, id, number, [outcome(trial_id) for trial_id in ids])
         attempts.finish(tx, id, number, "done")
-        bodies = {"html": "<html><svg xmlns='x'>1</svg></html>", "md": "# hi", "json": "{}"}
-        assert studies.complete(tx, id, state="done", effects=EFFECTS, reports=bodies)
+        bodies = {"html": "<html></html>", "md": "# hi", "json": "{}", "latex": "% tables"}
+        files = [FigureFile(name="effects.pdf", caption="Effects", body=b"%PDF-1.4")]
+        assert studies.complete(tx, id, state="done", effects=EFFECTS, reports=bodies, figures=files)
     return id
 
 
@@ -216,7 +218,8 @@ def test_the_experiment_holds_the_answer_and_two_views(
         "report.md",
         "report.json",
     }
-    assert set(summary.artifacts) == wanted | {"figures/figure-1.svg"}
+    assert set(summary.artifacts) == wanted | {"report.tex", "figures/effects.pdf"}
+    assert summary.artifacts["figures/effects.pdf"] == b"%PDF-1.4"
 
 
 @pytest.mark.parametrize("call", ["create_experiment", "create_run", "log", "finish"])

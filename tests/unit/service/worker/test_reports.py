@@ -1,5 +1,7 @@
 """When reports are built, from a real ledger, and how a study ends with them."""
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -7,10 +9,11 @@ from typing import Any
 import pytest
 
 from ablations.design import compile_design, planned_trials
+from ablations.manifest import Manifest
 from ablations.spec import parse_study
-from service.ledger import attempts, migrate, open_ledger, studies, trials
+from service.ledger import attempts, builds, migrate, open_ledger, studies, trials
 from service.ledger.studies import NewTrial, StudyRow
-from service.worker.reports import INTERIM_S, ReportBuilder
+from service.worker.reports import INTERIM_S, MAX_TRIES, ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
@@ -90,7 +93,7 @@ def test_the_last_trial_ends_the_study_with_its_effects_and_reports(scene: Scene
     assert effects["interim"] is False
     assert effects["contrasts"][0]["rows"][0]["n"] == 3
     with scene.ledger.read() as tx:
-        assert studies.formats(tx, scene.id) == ["html", "json", "md"]
+        assert studies.formats(tx, scene.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
     assert scene.builder.build_due() == 0
 
 
@@ -115,3 +118,92 @@ def test_a_cancelled_study_gets_its_last_report_without_verdicts(scene: Scene) -
     assert scene.study().state == "cancelled"
     assert scene.effects()["contrasts"][0]["rows"][0]["verdict"] is None
     assert scene.builder.build_due() == 0
+
+
+def test_the_exports_hold_the_ledgers_numbers(scene: Scene) -> None:
+    scene.end(*range(12))
+    scene.builder.build_due()
+    with scene.ledger.read() as tx:
+        records = trials.records(tx, scene.id)
+        bodies = {
+            format: studies.report(tx, scene.id, format) or "" for format in studies.formats(tx, scene.id)
+        }
+        files = builds.figure_names(tx, scene.id)
+        drawn = {name: builds.figure(tx, scene.id, name) or b"" for name, _ in files}
+    rows = list(csv.DictReader(io.StringIO(bodies["csv-trials"])))
+    assert [(row["arm_id"], int(row["seed"]), float(row["test_accuracy"])) for row in rows] == [
+        (record["arm_id"], record["seed"], record["metrics"]["test_accuracy"]) for record in records
+    ]
+    told = [row for contrast in scene.effects()["contrasts"] for row in contrast["rows"]]
+    read = [
+        row for row in csv.DictReader(io.StringIO(bodies["csv"])) if row["kind"] in ("primary", "declared")
+    ]
+    assert len(read) == len(told) > 0
+    for row, wanted in zip(read, told, strict=True):
+        for name in ("estimate", "low", "high", "p", "p_adjusted"):
+            assert float(row[name]) == wanted[name], name
+    assert bodies["latex"].count("\\begin{longtable}") == bodies["latex"].count("\\end{longtable}") == 2
+    assert {name.rpartition(".")[2] for name in drawn} == {"pdf", "svg"}
+    for name, body in drawn.items():
+        assert body.startswith(b"%PDF") if name.endswith("pdf") else b"var(--" not in body and b"<svg" in body
+
+
+def test_an_interim_report_has_no_figure_files(scene: Scene) -> None:
+    scene.end(0, 1)
+    scene.builder.build_due()
+    with scene.ledger.read() as tx:
+        assert builds.figure_names(tx, scene.id) == []
+
+
+def test_a_report_that_cannot_be_built_is_given_up_and_said(scene: Scene) -> None:
+    scene.end(*range(12))
+    scene.builder = ReportBuilder(scene.ledger, _broken, clock=lambda: scene.now)
+    assert scene.builder.build_due() == 0
+    assert scene.builder.build_due() == 0 and scene.study().state == "running"
+    for _ in range(MAX_TRIES - 1):
+        scene.now += 100.0
+        scene.builder.build_due()
+    study = scene.study()
+    assert study.state == "done" and study.error is not None
+    assert "could not be built: RuntimeError: no manifest <today>" in study.error
+    assert scene.effects()["contrasts"] == [] and scene.effects()["interim"] is False
+    with scene.ledger.read() as tx:
+        assert "no manifest &lt;today&gt;" in (studies.report(tx, scene.id, "html") or "")
+        assert all(record["state"] == "done" for record in trials.records(tx, scene.id))
+    scene.now += 1000.0
+    assert scene.builder.build_due() == 0
+
+
+def test_a_mended_worker_builds_what_was_given_up(scene: Scene) -> None:
+    scene.end(*range(12))
+    broken = ReportBuilder(scene.ledger, _broken, clock=lambda: scene.now)
+    for _ in range(MAX_TRIES):
+        broken.build_due()
+        scene.now += 100.0
+    mended = ReportBuilder(scene.ledger, lambda _name: MLP, clock=lambda: scene.now)
+    assert mended.build_due() == 1
+    assert (scene.study().state, scene.study().error) == ("done", None)
+    assert scene.effects()["contrasts"][0]["rows"][0]["verdict"] is not None
+    assert mended.build_due() == 0
+
+
+def test_an_interim_that_cannot_be_built_waits_for_news(scene: Scene) -> None:
+    calls: list[str] = []
+
+    def manifest(name: str) -> Manifest:
+        calls.append(name)
+        return _broken(name)
+
+    scene.builder = ReportBuilder(scene.ledger, manifest, clock=lambda: scene.now)
+    scene.end(0)
+    for _ in range(5):
+        scene.builder.build_due()
+        scene.now += 1000.0
+    assert len(calls) == 1
+    scene.end(1)
+    scene.builder.build_due()
+    assert len(calls) == 2
+
+
+def _broken(_name: str) -> Manifest:
+    raise RuntimeError("no manifest <today>")
