@@ -1,7 +1,8 @@
-"""A driver process around slots that only sleep: `python -m tests.integration.slot_driver PLAN.json`.
+"""A driver process around slots that sleep, or train: `python -m tests.integration.slot_driver PLAN.json`.
 
-Everything but the training is the real thing: Ray, Tune, the dispenser actor, its delivery. The plan says
-which trials there are, {"id": {"sleep_s": 0.1, "epochs": 2, "dies": false}}, and where results go.
+Everything but the sleep is the real thing: Ray, Tune, the dispenser actor, its delivery. The plan says
+which trials there are, {"id": {"sleep_s": 0.1, "epochs": 2, "dies": false}}, and where results go. With
+`datasets_dir` they are perceptrons by their settings, and slots train them.
 """
 
 import json
@@ -10,6 +11,7 @@ import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -46,6 +48,15 @@ class SleepingSlot(Slot):
                 source.commit([Outcome(trial_id=lease.trial_id, state=state, metrics=metrics)])  # type: ignore[arg-type]
 
 
+class TrainingSlot(Slot):
+    """Trains perceptrons, after it has said which process it is."""
+
+    def train_from(self, source: Source) -> None:
+        """As every slot does."""
+        (Path(self.config["datasets_dir"]) / f"pid-{os.getpid()}").touch()
+        super().train_from(source)
+
+
 class FiledInternal(FakeInternal):
     """A service that writes what it knows to a file whenever it takes results, for the test to read."""
 
@@ -72,6 +83,7 @@ class FiledInternal(FakeInternal):
     def _write(self) -> None:
         fresh = self._path.with_suffix(".fresh")
         known = {"states": self.states, "metrics": self.metrics, "finished": self.finished}
+        known["times_leased"] = Counter(i for ids in self.sent("lease") for i in ids)
         fresh.write_text(json.dumps(known | {"num_leases": len(self.sent("lease")), "at": time.time()}))
         fresh.replace(self._path)
 
@@ -103,9 +115,13 @@ def main() -> None:
                 "namespace": namespace,
                 "pack": plan.get("pack", 1),
                 "quantum_s": plan.get("quantum_s", 60.0),
+                "trainable": "mlp-classifier",
+                "device": "cpu",
+                "threads": plan.get("cpus", 1),
+                "datasets_dir": plan.get("datasets_dir"),
             },
             storage=Path(storage),
-            slot=SleepingSlot,
+            slot=TrainingSlot if "datasets_dir" in plan else SleepingSlot,
         )
     seconds = time.monotonic() - began
     state = "cancelled" if board.standing()["desired"] == "cancel" else "done"

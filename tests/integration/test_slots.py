@@ -5,11 +5,14 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.integration.nodes import Nodes, Run, nodes
+from tests.unit.trainables.sources import resolved, train
+from trainables.training.lease import Lease
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
@@ -62,6 +65,27 @@ def test_a_trial_that_kills_its_worker_fails_and_the_others_finish(two_cpus: Nod
     known = two_cpus.drive("bad", work, pack=3).wait()
     assert known["states"].pop("bad") == "failed"
     assert set(known["states"].values()) == {"done"}
+
+
+def test_a_worker_killed_in_mid_pack_loses_no_trial_and_changes_no_number(
+    two_cpus: Nodes, tmp_path: Path
+) -> None:
+    short = {f"short{i}": resolved(epochs=1, depth=1 + i) for i in range(3)}
+    work = {**short, **{f"long{i}": resolved(epochs=150, depth=1 + i) for i in range(3)}}
+    # One slot, so that all six are in one pack.
+    run = two_cpus.drive("mid-pack", work, pack=6, cpus=2, datasets_dir=str(tmp_path))
+    before = wait_for(run, 3)
+    assert set(before["metrics"]) == set(short)
+    (pid,) = [int(path.name.removeprefix("pid-")) for path in tmp_path.glob("pid-*")]
+    os.kill(pid, signal.SIGKILL)
+    known = run.wait()
+    assert set(known["states"].values()) == {"done"} and len(known["metrics"]) == 6
+    assert known["times_leased"] == {i: 1 if i in short else 2 for i in work}
+    leases = [Lease(trial_id=i, settings=settings, seed=0) for i, settings in work.items()]
+    undisturbed = train(leases, tmp_path, threads=2).outcomes
+    for i, metrics in known["metrics"].items():
+        assert metrics["val_loss"] == undisturbed[i].metrics["val_loss"], i
+        assert metrics["test_accuracy"] == undisturbed[i].metrics["test_accuracy"], i
 
 
 def test_cancelling_ends_running_trials_within_seconds(two_cpus: Nodes) -> None:
