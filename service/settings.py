@@ -43,6 +43,13 @@ class Settings:
         """Where datasets are kept."""
         return self.data_dir / "datasets"
 
+    @property
+    def checkpoints_dir(self) -> Path:
+        """Where unfinished trials are kept: under `storage` where that is a path, as workers see it."""
+        scheme, _, path = (self.storage or "").rpartition("://")
+        local = path if scheme in ("", "file") else ""
+        return (Path(local) if local else self.data_dir) / "checkpoints"
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
         """Settings from ABLATE_* variables; makes the data directory and its secret when absent.

@@ -79,9 +79,10 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
 
         Torch is imported here, on the worker.
         """
+        from trainables.training.checkpoint import Checkpoints
         from trainables.training.trainer import run_trainer
 
-        sizes = dict(self._call("sizes"))
+        sizes, kept = dict(self._call("sizes")), self.config.get("checkpoints")
         tally = run_trainer(
             source,
             trainable=self.config["trainable"],
@@ -90,6 +91,7 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
             datasets_dir=Path(self.config["datasets_dir"]),
             pack=self.config["pack"],
             sizes=sizes,
+            checkpoints=Checkpoints(folder=Path(kept)) if kept else None,
         )
         self._call("learn", sizes, tally.steps, tally.wasted)
 

@@ -72,6 +72,7 @@ class Driver:
             "device": self._device,
             "threads": self._resources.cpus,
             "datasets_dir": str(self._datasets_dir),
+            "checkpoints": os.environ.get("ABLATE_CHECKPOINTS_DIR"),
             "pack": self._design.pack,
             "quantum_s": float(os.environ.get("ABLATE_QUANTUM_S", QUANTUM_S)),
         }

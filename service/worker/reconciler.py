@@ -164,6 +164,7 @@ def job_of(attempt: Attempt, settings: Settings) -> Job:
             "ABLATE_INTERNAL_URL": settings.internal_url,
             "ABLATE_ATTEMPT_TOKEN": attempt_token(settings.secret, attempt.study_id, attempt.number),
             "ABLATE_DATASETS_DIR": str(settings.datasets_dir),
+            "ABLATE_CHECKPOINTS_DIR": str(settings.checkpoints_dir / attempt.study_id),
             "ABLATE_QUANTUM_S": str(settings.quantum_s),
             "PYTHONUNBUFFERED": "1",
             "RAY_JOB_STOP_WAIT_TIME_S": str(STOP_WAIT_S),

@@ -76,7 +76,7 @@ def cases() -> dict[str, tuple[str, dict[str, Any]]]:
 def curves(name: str, folder: Path) -> dict[str, list[float | None]]:
     """Losses of one case, and its scalars at the end."""
     trainable, changes = cases()[name]
-    source = _One(Lease(trial_id=name, settings=_resolved(trainable, changes), seed=7))
+    source = _One(Lease(trial_id=name, settings=resolved(trainable, changes), seed=7))
     with float64():
         run_trainer(source, trainable=trainable, device="cpu", threads=1, datasets_dir=folder, pack=1)
     outcome = source.outcome
@@ -116,7 +116,8 @@ class _One:
         (self.outcome,) = outcomes
 
 
-def _resolved(trainable: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+def resolved(trainable: str, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings that apply, by their defaults and these changes."""
     manifest = load_catalogue().manifest(trainable)
     values = {setting.name: setting.default for setting in manifest.settings} | dict(changes)
     applying: dict[str, object] = {}

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -40,14 +40,22 @@ def train(run: Run) -> Mapping[str, float]:
     network = make_network(run, shape, data.num_classes, sites)
     training = _Training(run, network, data, shape)
     best, tests = Best(), dict[str, float]()
-    _validate(run, network, data, 0, sites, best, 0.0)
-    for epoch in range(1, int(str(run.settings["epochs"])) + 1):
+    if (saved := run.restore()) is not None:
+        first = training.load(saved["training"]) + 1
+        best, tests = Best(**saved["best"]), saved["tests"]
+    else:
+        first = 1
+        _validate(run, network, data, 0, sites, best, 0.0)
+    for epoch in range(first, int(str(run.settings["epochs"])) + 1):
         train_loss = training.epoch(epoch - 1)
         _validate(run, network, data, epoch, sites, best, train_loss)
         if run.should_stop:
             return tests
         if epoch in run.readings:
             tests |= _test(network, data, f"/{epoch}")
+        if run.checkpoint_due:
+            held = {"score": best.score, "weights": best.weights}
+            run.checkpoint({"training": training.state(), "best": held, "tests": tests})
     tests |= _test(network, data, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
@@ -98,6 +106,18 @@ class _Training:
         self._smoothing = float(str(settings["label_smoothing"]))
         self._augment = cast(Augment, settings["augment"])
         self._amp = settings["precision"] == "bfloat16"
+
+    def state(self) -> dict[str, object]:
+        """What is trained and how far it is; orders and augmentation follow from the epoch."""
+        network, descent = self._network.state_dict(), self._descent.state()
+        return {"network": network, "descent": descent, "epochs": self._epochs, "seconds": self._seconds}
+
+    def load(self, state: Mapping[str, Any]) -> int:
+        """Go on from such a state; how many epochs it has had."""
+        self._network.load_state_dict(state["network"])
+        self._descent.load(state["descent"])
+        self._epochs, self._seconds = state["epochs"], state["seconds"]
+        return self._epochs
 
     def epoch(self, epoch: int) -> float:
         """One pass; the mean loss over its images."""

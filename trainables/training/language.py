@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -54,7 +55,11 @@ def train(run: Run) -> Mapping[str, float]:
     training = _Training(run, network, torch.from_numpy(tokens.train.astype("int64")).to(run.device))
     num_steps, every = int(str(settings["steps"])), int(str(settings["eval_every"]))
     tests: dict[str, float] = {}
-    for step in range(num_steps + 1):
+    first = 0
+    if (saved := run.restore()) is not None:
+        first, tests = training.load(saved["training"]) + 1, saved["tests"]
+        training.update()
+    for step in range(first, num_steps + 1):
         if step % every == 0 or step == num_steps:
             train_loss = {"train_loss": training.mean_loss()} if step else {}
             loss = evaluate(network, tokens.validation, settings, run.device)
@@ -67,6 +72,8 @@ def train(run: Run) -> Mapping[str, float]:
         if step in run.readings:
             tests |= _test(network, tokens, settings, run.device, f"/{step}")
         if step < num_steps:
+            if step % every == 0 and run.checkpoint_due:
+                run.checkpoint({"training": training.state(), "tests": tests})
             training.update()
     tests |= _test(network, tokens, settings, run.device, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
@@ -125,6 +132,24 @@ class _Training:
         self._order = stream(run.seed, "order")
         self._losses: list[Tensor] = []
         self._num_steps, self._seconds, self._started = 0, 0.0, 0.0
+
+    def state(self) -> dict[str, object]:
+        """What is trained, how far it is and where the order of windows stands; just after a validation."""
+        return {
+            "network": self._network.state_dict(),
+            "descent": self._descent.state(),
+            "order": self._order.get_state(),
+            "num_steps": self._num_steps,
+            "seconds": self._seconds,
+        }
+
+    def load(self, state: Mapping[str, Any]) -> int:
+        """Go on from such a state; how many steps it has had."""
+        self._network.load_state_dict(state["network"])
+        self._descent.load(state["descent"])
+        self._order.set_state(state["order"])
+        self._num_steps, self._seconds = state["num_steps"], state["seconds"]
+        return self._num_steps
 
     def update(self) -> None:
         """One step on a batch of windows."""

@@ -81,6 +81,15 @@ class Descent:
         self._clip = float(str(settings["clip_norm"]))
         self._step = 0
 
+    def state(self) -> dict[str, Any]:
+        """What the next step depends on beside the parameters."""
+        return {"optimizer": self._optimizer.state_dict(), "step": self._step}
+
+    def load(self, state: Mapping[str, Any]) -> None:
+        """Go on from such a state."""
+        self._optimizer.load_state_dict(state["optimizer"])
+        self._step = state["step"]
+
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of this loss."""
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -12,6 +13,7 @@ from trainables.catalogue import load_catalogue
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
 from trainables.errors import DataMismatch
+from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Report, Source, State
 from trainables.training.numerics import device_name
 from trainables.training.streams import stream, stream_seed
@@ -29,7 +31,15 @@ class Run:
     # Reports after a stop was asked for that are still taken before the training is broken off.
     PATIENCE = 1
 
-    def __init__(self, lease: Lease, send: Send, *, device: str, datasets_dir: Path) -> None:
+    def __init__(
+        self,
+        lease: Lease,
+        send: Send,
+        *,
+        device: str,
+        datasets_dir: Path,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         self.settings: Mapping[str, Json] = dict(lease.settings)
         self.seed = lease.seed
         self.device = device
@@ -46,6 +56,8 @@ class Run:
         self._lease, self._send = lease, send
         self._ignored = 0
         self._saved: object = None
+        self._checkpoints = checkpoints
+        self._saved_at = self._started
 
     def stream(self, name: str) -> torch.Generator:
         """A fresh generator of this trial's stream `name`, on its device."""
@@ -75,7 +87,7 @@ class Run:
 
         Raises: Stopped if `should_stop` has been true for a while.
         """
-        self.clock.append((step, time.perf_counter() - self._started))
+        self.clock.append((step, self.seconds))
         values = {name: float(value) for name, value in metrics.items()}
         kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
         for name, value in kept.items():
@@ -113,12 +125,53 @@ class Run:
         return {"steps": list(steps), "alpha": list(alphas), "beta": list(betas)}
 
     def checkpoint(self, state: object) -> None:
-        """Keep a state that `restore` gives back if this trial is started again in this process."""
-        self._saved = state
+        """Keep a state that `restore` gives back if this trial is started again, here or elsewhere.
 
-    def restore(self) -> object:
-        """The state last given to `checkpoint`, or None at the start."""
+        It holds tensors, numbers, strings and None in dicts, lists and tuples. The curve so far, scalars,
+        notes and torch's own generators are kept with it.
+        """
+        self._saved, self._saved_at = state, time.perf_counter()
+        if self._checkpoints is None:
+            return
+        own = {
+            "curve": self.curve,
+            "clock": self.clock,
+            "scalars": self._scalars,
+            "seconds": self.seconds,
+            "generator": torch.get_rng_state(),
+        }
+        if self.device.startswith("cuda"):
+            own["cuda_generator"] = torch.cuda.get_rng_state(self.device)
+        self._checkpoints.save(self._lease, {"run": own, "state": state})
+
+    def restore(self) -> Any:
+        """The state last given to `checkpoint`, or None at the start; the curve goes on behind it.
+
+        Raises: BadCheckpoint.
+        """
+        kept = self._checkpoints.load(self._lease, self.device) if self._checkpoints is not None else None
+        if kept is None:
+            return self._saved
+        own = kept["run"]
+        self.curve, self.clock, self._scalars = own["curve"], own["clock"], own["scalars"]
+        self._started = time.perf_counter() - own["seconds"]
+        torch.set_rng_state(own["generator"])
+        if self.device.startswith("cuda") and "cuda_generator" in own:
+            torch.cuda.set_rng_state(own["cuda_generator"], self.device)
+        self._saved = kept["state"]
         return self._saved
+
+    @property
+    def checkpoint_due(self) -> bool:
+        """Whether there is a place for checkpoints and the last one is old enough for another."""
+        if self._checkpoints is None:
+            return False
+        return time.perf_counter() - self._saved_at >= self._checkpoints.every_s
+
+    @property
+    def seconds(self) -> float:
+        """How long this trial has trained, before an interruption too."""
+        return time.perf_counter() - self._started
 
     @property
     def should_stop(self) -> bool:
@@ -129,15 +182,22 @@ class Run:
 Train = Callable[[Run], object]
 
 
-def train_one(train: Train, lease: Lease, source: Source, *, device: str, datasets_dir: Path) -> Outcome:
+def train_one(
+    train: Train,
+    lease: Lease,
+    source: Source,
+    *,
+    device: str,
+    datasets_dir: Path,
+    checkpoints: Checkpoints | None = None,
+) -> Outcome:
     """Run user code on one lease; whatever it raises is the outcome.
 
     A mapping that it returns is added to the final metrics; otherwise these are the last reported ones.
     """
     reports = _Reports(source)
-    run = Run(lease, reports, device=device, datasets_dir=datasets_dir)
+    run = Run(lease, reports, device=device, datasets_dir=datasets_dir, checkpoints=checkpoints)
     torch.manual_seed(stream_seed(lease.seed, "global"))  # for code that draws from torch's own generator
-    started = time.perf_counter()
     name = device_name(device)
     returned: object = None
     try:
@@ -147,9 +207,8 @@ def train_one(train: Train, lease: Lease, source: Source, *, device: str, datase
     except Exception as error:
         if reports.broken is error:
             raise  # the source itself, not the trial
-        seconds = time.perf_counter() - started
-        return Outcome.failed(lease, error, device=name, seconds=seconds)
-    seconds = time.perf_counter() - started
+        return Outcome.failed(lease, error, device=name, seconds=run.seconds)
+    seconds = run.seconds
     metrics: dict[str, float | None] = {key: points[-1][1] for key, points in run.curve.items()}
     metrics.update(_finals(returned, run))
     state: State = "done"

@@ -7,6 +7,7 @@ from typing import Literal
 from trainables.catalogue import load_catalogue
 from trainables.errors import PluginMissing
 from trainables.resolve import resolve
+from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name, set_numerics
 from trainables.training.packing import PackTrainer
@@ -24,10 +25,12 @@ def run_trainer(
     datasets_dir: Path,
     pack: int | Literal["auto"],
     sizes: MutableMapping[str, int] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> Tally:
     """Train what the source hands out until it hands out nothing; the count of steps taken in packs.
 
     `sizes` are pack sizes that were found fastest before; those measured here are added.
+    Trials that train alone save themselves in `checkpoints`; packs of perceptrons start again from zero.
     Whatever happens inside a trial is its outcome; only a source that fails raises.
     """
     set_numerics(device, threads)
@@ -45,7 +48,12 @@ def run_trainer(
         return shelf.tally
     while leases := source.draw(1):
         for lease in leases:
-            source.commit([train_one(code, lease, source, device=device, datasets_dir=datasets_dir)])
+            outcome = train_one(
+                code, lease, source, device=device, datasets_dir=datasets_dir, checkpoints=checkpoints
+            )
+            source.commit([outcome])
+            if checkpoints is not None:
+                checkpoints.drop(lease)
     return Tally()
 
 

@@ -103,3 +103,18 @@ def test_a_key_that_is_no_digest_is_refused_and_not_repeated(text: str) -> None:
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(BadSettings, match=name):
         Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path), name: value})
+
+
+@pytest.mark.parametrize(
+    ("storage", "wanted"),
+    [
+        ("/shared/ablate", "/shared/ablate"),
+        ("file:///shared/ablate", "/shared/ablate"),
+        ("s3://bucket", None),
+    ],
+)
+def test_checkpoints_lie_under_storage_where_it_is_a_path(
+    storage: str, wanted: str | None, tmp_path: Path
+) -> None:
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path), "ABLATE_STORAGE": storage})
+    assert settings.checkpoints_dir == Path(wanted or tmp_path) / "checkpoints"

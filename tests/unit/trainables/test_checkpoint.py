@@ -1,0 +1,102 @@
+"""A training that was killed and goes on ends as one that was not, to the bit."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.golden.losses import cases, resolved, write_data
+from tests.unit.trainables.sources import ListSource, numbers
+from trainables.errors import BadCheckpoint
+from trainables.training.checkpoint import Checkpoints
+from trainables.training.lease import Lease, Outcome, Report
+from trainables.training.run import Run, train_one
+from trainables.training.trainer import run_trainer
+
+NAMES = ("resnet20 shared", "vgg11 per_layer", "torchvision/squeezenet1_1 per_layer", "gpt dynactglu")
+
+
+class Killed(Exception):
+    """The worker is gone."""
+
+
+class Mortal(ListSource):
+    """A source that dies with the third report."""
+
+    def report(self, reports: Sequence[Report]) -> Mapping[str, str]:
+        if len(self.reports) == 2:
+            raise Killed
+        return super().report(reports)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("golden")
+    write_data(place)
+    return place
+
+
+def run(name: str, source: ListSource, folder: Path, checkpoints: Checkpoints | None) -> Outcome | None:
+    run_trainer(
+        source,
+        trainable=cases()[name][0],
+        device="cpu",
+        threads=1,
+        datasets_dir=folder,
+        pack=1,
+        checkpoints=checkpoints,
+    )
+    return source.outcomes["t"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_killed_training_goes_on_as_if_nothing_had_been(name: str, folder: Path, tmp_path: Path) -> None:
+    trainable, changes = cases()[name]
+    changes = {**changes, **({"epochs": 3} if "gpt" not in name else {})}
+    lease = Lease(
+        trial_id="t",
+        settings=resolved(trainable, changes),
+        seed=1,
+        fingerprint="f",
+        readings=(2, "best_validation"),
+    )
+    whole = run(name, ListSource([lease]), folder, None)
+    checkpoints = Checkpoints(folder=tmp_path / "kept", every_s=0.0)
+    with pytest.raises(Killed):
+        run(name, Mortal([lease]), folder, checkpoints)
+    assert len(list((tmp_path / "kept").iterdir())) == 1
+    again = ListSource([lease])
+    resumed = run(name, again, folder, checkpoints)
+    assert whole is not None and resumed is not None and whole.state == "done", whole and whole.traceback
+    assert numbers(resumed) == numbers(whole)
+    assert again.reports[0].step > 1, "it began again"
+    assert not list((tmp_path / "kept").iterdir())
+
+
+def test_users_code_restores_what_it_kept_and_its_curve_goes_on(tmp_path: Path) -> None:
+    def train(run: Run) -> Mapping[str, float]:
+        state: dict[str, Any] = run.restore() or {"step": 0}
+        for step in range(state["step"] + 1, 6):
+            run.report(step, loss=1.0 / step)
+            run.checkpoint({"step": step})
+        return {"started_at": float(state["step"])}
+
+    lease, kept = Lease(trial_id="t", settings={}, seed=0), Checkpoints(folder=tmp_path)
+    with pytest.raises(Killed):
+        train_one(train, lease, Mortal([lease]), device="cpu", datasets_dir=tmp_path, checkpoints=kept)
+    outcome = train_one(
+        train, lease, ListSource([lease]), device="cpu", datasets_dir=tmp_path, checkpoints=kept
+    )
+    assert outcome.metrics["started_at"] == 2
+    assert [step for step, _ in outcome.curve["loss"]] == [1, 2, 3, 4, 5]
+
+
+def test_another_fingerprint_starts_anew_and_a_broken_file_is_named(tmp_path: Path) -> None:
+    kept = Checkpoints(folder=tmp_path)
+    old = Lease(trial_id="t", settings={}, seed=0, fingerprint="a")
+    kept.save(old, {"x": 1})
+    assert kept.load(Lease(trial_id="t", settings={}, seed=0, fingerprint="b"), "cpu") is None
+    (tmp_path / "t-a.pt").write_bytes(b"nothing")
+    with pytest.raises(BadCheckpoint, match="t-a.pt"):
+        kept.load(old, "cpu")
