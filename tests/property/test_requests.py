@@ -42,7 +42,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     folder: Path = tmp_path_factory.mktemp("requests")
     url = f"sqlite:///{folder / 'ledger.db'}"
     migrate(url)
-    own = Settings(data_dir=folder, database_url=url, internal_url="http://127.0.0.1", secret="s")
+    own = Settings(data_dir=folder, database_url=url, internal_url="http://testserver", secret="s")
     made = create_app(own, catalogue=SMALL, read_job_logs=fake_logs)
     yield made
     made.state.context.ledger.close()
