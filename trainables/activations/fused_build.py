@@ -25,7 +25,7 @@ SOURCES = Path(__file__).parent / "kernels"
 BUILD_TIMEOUT_S = 600
 _VECTORS = {
     "AVX512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mf16c -mprefer-vector-width=512",
-    "AVX2": "-mavx2 -mf16c",
+    "AVX2": "-mavx2 -mfma -mf16c",
 }
 
 

@@ -22,11 +22,18 @@ _LOG2E = 1.4426950408889634
 _LN2 = 0.6931471805599453
 _LN2_HIGH, _LN2_LOW = 0.69314575195312500, 1.42860682030941723e-06  # 16 bits, so that n * high is exact
 _EXP = (0.5, 0.166665137, 0.0416661873, 0.00836959016, 0.00139517034)
+_EXP2 = (1.0, 0.693147004, 0.240222424, 0.0555073358, 0.00967151299, 0.00132647273)
 _LOG1P = (0.666666746, 0.39998877, 0.286168844, 0.214276567, 0.243009388)
-_GELU_CENTRE = 2.5
+_GELU_CENTRE = 2.0
 _GELU = (
-    *(0.7066566599048493, -0.433692, 0.13198698, 0.009235876, -0.016386185),
-    *(-0.00160083, 0.0025239328, 0.0006844128, -0.0003116229, -0.0001577024),
+    *(0.672408005, -0.331404477, 0.0287973713, 0.0367194712, -0.000469786988, -0.00673508085),
+    *(-0.00195134676, 0.000825304014, 0.000836228195, 0.000130867455, -0.000149091342, -6.47026609e-05),
+)
+_GELU_LOW = 2.0216555e-08  # what rounding took from the first
+_GELU_PARTS_CENTRE = 3.5
+_GELU_PARTS = (
+    *(0.744415998, -0.565559268, 0.315428078, -0.116102293),
+    *(0.0173668936, 0.00673277164, -0.00294448994, -0.000804179756),
 )
 _TANH_LINEAR, _TANH_CUBIC = 1.5957691216057308, 0.07135481627260025  # 2 sqrt(2/pi) and 0.044715 times that
 _TANH = (
@@ -43,7 +50,7 @@ class Ops(Protocol):
     def at_least(self, x: Value, low: float) -> Value: ...  # keeps NaN, as does at_most
     def at_most(self, x: Value, high: float) -> Value: ...
     def magnitude(self, x: Value) -> Value: ...
-    def guess_reciprocal(self, x: Value) -> Value: ...  # of a positive x, to an eighth
+    def lost(self, a: Value, b: Value, result: Value | float) -> Value: ...  # a b - result, rounded once
     def pow2(self, biased: Value) -> Value: ...  # 2**(biased - _MAGIC)
     def wide(self, x: Value) -> Value: ...
     def narrow(self, x: Value) -> Value: ...
@@ -85,22 +92,23 @@ def _lifted_pow2(o: Ops, t: Value) -> tuple[Value, Value]:
     return o.pow2(o.where(far, t + 64.0, t)), o.where(far, 2.0**-64, 1.0)
 
 
-def _decay(o: Ops, x: Value) -> Value:
-    """e**-|x|, for gradients: from 1 down to the smallest normal number."""
-    t, p = _exp(o.at_least(o.magnitude(x) * -1.0, -87.0))
-    scale = o.pow2(t)
-    return scale + scale * p
+def _exp2(o: Ops, y: Value) -> Value:
+    """2**y for |y| <= 126, for gradients: the error grows with |y|, to 5e-6 of the value."""
+    t = y + _MAGIC
+    return o.pow2(t) * _polynomial(y - (t - _MAGIC), _EXP2)
 
 
-def _tail(o: Ops, x: Value) -> Value:
-    """x kept where a factor has vanished, so that infinity times zero cannot happen."""
-    return o.at_most(o.at_least(x, -100.0), 100.0)
+def _gates(o: Ops, y: Value) -> tuple[Value, Value]:
+    """1 / (1 + 2**y), and one minus that, without cancellation; for gradients."""
+    odds = _exp2(o, y)
+    gate = 1.0 / (1.0 + odds)
+    return gate, odds * gate
 
 
-def _split(o: Ops, x: Value, near: Value, far: Value) -> tuple[Value, Value]:
-    """x times near and x times far, the larger factor first for positive x."""
-    positive, tail = x > 0.0, _tail(o, x) * far
-    return o.where(positive, x * near, tail), o.where(positive, tail, x * near)
+def _within(o: Ops, x: Value, bound: float) -> tuple[Value, Value, Value]:
+    """x cut off below, above and on both sides: infinity must not meet a gate that has closed."""
+    low = o.at_least(x, -bound)
+    return low, o.at_most(x, bound), o.at_most(low, bound)
 
 
 def identity(o: Ops, x: Value) -> Value:  # noqa: ARG001
@@ -163,16 +171,18 @@ def hardswish_parts(o: Ops, x: Value) -> Parts:
     return low * ((middle + 3.0) * (1.0 / 6.0)), high * ((3.0 - middle) * (1.0 / 6.0)), slope
 
 
-def _expm1(o: Ops, x: Value) -> Parts:
-    """e**x - 1, x - (e**x - 1) and e**x for x <= 0; for positive x those of 0."""
+def _expm1(o: Ops, x: Value) -> tuple[Value, Value, Value, Value]:
+    """e**x - 1, x - (e**x - 1), e**x, and what rounding took from the first, for x <= 0; else those of 0."""
     z = o.at_least(o.at_most(x, 0.0), -87.0)
     t = z * _LOG2E + _MAGIC
     n = t - _MAGIC
     r = (z - n * _LN2_HIGH) - n * _LN2_LOW
     curve = (r * r) * _polynomial(r, _EXP)
     p, scale = r + curve, o.pow2(t)
-    value = scale * p + (scale - 1.0)
-    return value, o.where(t < _MAGIC, x - value, curve * -1.0), scale + scale * p
+    part, fall = scale * p, scale - 1.0
+    value = part + fall
+    rest = o.where(t < _MAGIC, x - value, curve * -1.0)
+    return value, rest, scale + part, part - (value - fall)
 
 
 def elu(o: Ops, x: Value) -> Value:
@@ -180,18 +190,19 @@ def elu(o: Ops, x: Value) -> Value:
 
 
 def elu_parts(o: Ops, x: Value) -> Parts:
-    below, rest, slope = _expm1(o, x)
+    below, rest, slope, _ = _expm1(o, x)
     positive = x > 0.0
     return o.where(positive, x, below), o.where(positive, 0.0, rest), o.where(positive, 1.0, slope)
 
 
 def selu(o: Ops, x: Value) -> Value:
-    below = o.narrow(o.wide(_expm1(o, x)[0]) * (ELU_SCALE * ELU_ALPHA))
+    value, _, _, lost = _expm1(o, x)
+    below = o.narrow((o.wide(value) + o.wide(lost)) * (ELU_SCALE * ELU_ALPHA))
     return o.where(x >= 0.0, x * ELU_SCALE, below)
 
 
 def selu_parts(o: Ops, x: Value) -> Parts:
-    value, _, slope = _expm1(o, x)
+    value, _, slope, _ = _expm1(o, x)
     positive, below = x > 0.0, value * (ELU_SCALE * ELU_ALPHA)
     rest = o.where(positive, x * (1.0 - ELU_SCALE), x - below)
     a = o.where(positive, x * ELU_SCALE, below)
@@ -212,13 +223,9 @@ def _over_one_plus(o: Ops, x: Value, t: Value, p: Value) -> Value:
 
 
 def silu_parts(o: Ops, x: Value) -> Parts:
-    decay = _decay(o, x)
-    near = 1.0 / (1.0 + decay)
-    far = decay * near
-    a, rest = _split(o, x, near, far)
-    positive = x > 0.0
-    sigmoid, other = o.where(positive, near, far), o.where(positive, far, near)
-    return a, rest, sigmoid + (_tail(o, x) * sigmoid) * other
+    low, high, inner = _within(o, x, 87.0)
+    gate, other = _gates(o, inner * -_LOG2E)
+    return low * gate, high * other, gate + (inner * gate) * other
 
 
 def gelu_tanh(o: Ops, x: Value) -> Value:
@@ -230,45 +237,51 @@ def gelu_tanh(o: Ops, x: Value) -> Value:
 
 
 def gelu_tanh_parts(o: Ops, x: Value) -> Parts:
-    inner = o.at_most(o.at_least(x, -9.5), 9.5)
+    low, high, inner = _within(o, x, 9.5)
     square = inner * inner
-    decay = _decay(o, inner * (square * _TANH_CUBIC + _TANH_LINEAR))
-    near = 1.0 / (1.0 + decay)
-    far = decay * near
-    a, rest = _split(o, x, near, far)
+    gate, other = _gates(o, inner * (square * (-_LOG2E * _TANH_CUBIC) - _LOG2E * _TANH_LINEAR))
     steep = inner * (square * (3.0 * _TANH_CUBIC) + _TANH_LINEAR)
-    return a, rest, o.where(x > 0.0, near, far) + steep * (near * far)
+    return low * gate, high * other, gate + steep * (gate * other)
 
 
 def gelu(o: Ops, x: Value) -> Value:
-    """x Phi(x); the tail |x| Phi(-|x|) = |x| exp(-x*x/2) g(v) / (|x| + c) with v = (|x| - c) / (|x| + c)."""
+    """x Phi(x); the tail |x| Phi(-|x|) = |x| exp(-x*x/2) g(v) / (|x| + c) with v = (|x| - c) / (|x| + c).
+
+    What rounding takes from the square, quotient and products is caught and given back to first order.
+    """
     a = o.at_most(o.magnitude(x), 15.0)
-    high = o.high_bits(a)  # squares exactly
-    z, rest = (high * high) * -0.5, ((a + high) * (a - high)) * -0.5
-    t = (a * a) * (-0.5 * _LOG2E) + _MAGIC
+    square = a * a
+    t = square * (-0.5 * _LOG2E) + _MAGIC
     n = t - _MAGIC
-    p = _expm1_reduced((z - n * _LN2_HIGH) - (n * _LN2_LOW - rest))
-    wide, short = o.wide(a), 1.0 / (a + _GELU_CENTRE)
-    inverse = _refine(o, short, wide + _GELU_CENTRE)
-    rough = 1.0 - short * (2.0 * _GELU_CENTRE)
-    slope = rough * _polynomial(rough, _GELU[2:]) + _GELU[1]
-    g = (1.0 - inverse * (2.0 * _GELU_CENTRE)) * o.wide(slope) + _GELU[0]
-    product = (wide * inverse) * g
+    r = (square * -0.5 - n * _LN2_HIGH) - (n * _LN2_LOW + o.lost(a, a, square) * 0.5)
+    curve = (r * r) * _polynomial(r, _EXP)
+    p = r + curve
+    d = a + _GELU_CENTRE
+    u = 1.0 / d
+    v = 1.0 - u * 4.0  # c = 2: the product is exact
+    steep = _GELU[1] + v * _polynomial(v, _GELU[2:])
+    slope = v * steep
+    g = slope + _GELU[0]
+    g_lost = (slope - (g - _GELU[0])) + _GELU_LOW
+    u_off = (o.lost(u, d, 1.0) + u * (a - (d - _GELU_CENTRE))) * 1.45  # near d log(g u) / d log u
+    front = a * u
+    product = front * g
+    product_lost = o.lost(front, g, product) + (g * o.lost(a, u, front) + front * g_lost)
+    mend = product * ((curve - (p - r)) - u_off) + (product_lost + product_lost * p)
+    risen = product * p
+    whole = product + risen
+    whole = whole + ((risen - (whole - product)) + mend)
     scale, unit = _lifted_pow2(o, t)
-    tail = (o.narrow(product + product * o.wide(p)) * scale) * unit
-    return o.where(x >= 0.0, x - tail, tail * -1.0)
+    return relu(o, x) - (whole * scale) * unit
 
 
 def gelu_parts(o: Ops, x: Value) -> Parts:
     a = o.at_most(o.magnitude(x), 13.0)
-    t, p = _exp((a * a) * -0.5)
-    scale = o.pow2(t)
-    bell = scale + scale * p
-    inverse = 1.0 / (a + _GELU_CENTRE)
-    beyond = (bell * inverse) * _polynomial(1.0 - inverse * (2.0 * _GELU_CENTRE), _GELU)
-    tail, positive, density = a * beyond, x > 0.0, (a * bell) * _RSQRT_2PI
-    slope = o.where(positive, (1.0 - beyond) + density, beyond - density)
-    return o.where(positive, x - tail, tail * -1.0), o.where(positive, tail, x + tail), slope
+    bell = _exp2(o, (a * a) * (-0.5 * _LOG2E))
+    u = 1.0 / (a + _GELU_PARTS_CENTRE)
+    beyond = (bell * u) * _polynomial(1.0 - u * (2.0 * _GELU_PARTS_CENTRE), _GELU_PARTS)
+    tail, drop = a * beyond, beyond - (a * bell) * _RSQRT_2PI
+    return relu(o, x) - tail, o.at_most(x, 0.0) + tail, o.where(x > 0.0, 1.0 - drop, drop)
 
 
 def _refine(o: Ops, reciprocal: Value, of: Value) -> Value:
@@ -277,33 +290,38 @@ def _refine(o: Ops, reciprocal: Value, of: Value) -> Value:
     return guess * (2.0 - guess * of)
 
 
-def _exp_wide(o: Ops, t: Value, p: Value) -> Value:
-    """2**n (1 + p) in float64, for exponents below -126 too."""
-    scale, unit = _lifted_pow2(o, t)
-    wide = o.wide(scale)
-    return (wide + wide * o.wide(p)) * o.wide(unit)
-
-
 def mish(o: Ops, x: Value) -> Value:
-    t, p = _exp(o.at_most(o.at_least(x, -120.0), 40.0))
-    e = _exp_wide(o, t, p)
-    twice = e * (e + 2.0)
-    inverse = _refine(o, 1.0 / o.narrow(twice + 2.0), twice + 2.0)
-    return o.narrow(o.wide(o.at_least(x, -120.0)) * (twice * inverse))
+    """x w / (w + 2) with w = e (e + 2) and e = exp(x); names with `_lost` hold what rounding took."""
+    t, p = _exp(o.at_most(o.at_least(x, -120.0), 20.0))
+    scale, unit = _lifted_pow2(o, t)
+    part = scale * p
+    e = scale + part
+    e_lost = part - (e - scale)
+    low = e * unit
+    more = low + 2.0
+    more_lost = (low - (more - 2.0)) + e_lost * unit
+    w = e * more
+    w_lost = o.lost(e, more, w) + (e * more_lost + e_lost * more)
+    low = w * unit
+    below = low + 2.0
+    below_lost = (low - (below - 2.0)) + w_lost * unit
+    inverse, factor = 1.0 / below, o.at_least(x, -120.0)
+    above = factor * w
+    above_lost = o.lost(factor, w, above) + factor * w_lost
+    y = above * inverse
+    y_lost = (above_lost - (o.lost(y, below, above) + y * below_lost)) * inverse
+    return o.where(x > 20.0, x, (y + y_lost) * unit)
 
 
 def mish_parts(o: Ops, x: Value) -> Parts:
-    f = _decay(o, x)
-    square, positive = f * f, x > 0.0
-    double = f + f
-    rest = o.where(positive, square + square, 2.0)
-    main = o.where(positive, 1.0 + double, square + double)
-    inverse = 1.0 / (main + rest)
-    tanh = main * inverse
-    slope = ((o.where(positive, square, f) * 4.0) * (1.0 + f)) * (inverse * inverse)
-    tail = _tail(o, x)
-    a = o.where(positive, x, tail) * tanh
-    return a, o.where(positive, tail, x) * (rest * inverse), tanh + tail * slope
+    low, high = o.at_least(x, -87.0), o.at_most(x, 40.0)
+    inner = o.at_most(low, 40.0)
+    e = _exp2(o, inner * _LOG2E)
+    w = e * (e + 2.0)
+    inverse = 1.0 / (w + 2.0)
+    tanh = w * inverse
+    slope = tanh + inner * (((e * inverse) * 4.0) * ((1.0 + e) * inverse))
+    return low * tanh, (high + high) * inverse, slope
 
 
 def softplus(o: Ops, x: Value) -> Value:
@@ -321,9 +339,10 @@ def softplus(o: Ops, x: Value) -> Value:
 
 
 def softplus_parts(o: Ops, x: Value) -> Parts:
-    f = _decay(o, x)
-    near = 1.0 / (1.0 + f)
-    y = f / (f + 2.0)
+    f = _exp2(o, o.at_most(o.magnitude(x), 87.0) * -_LOG2E)
+    one, two = f + 1.0, f + 2.0
+    inverse = 1.0 / (one * two)
+    near, y = two * inverse, (f * one) * inverse
     square = y * y
     log = (y + y) + y * (square * _polynomial(square, _LOG1P))
     positive = x > 0.0
@@ -336,11 +355,8 @@ def sigmoid(o: Ops, x: Value) -> Value:
 
 
 def sigmoid_parts(o: Ops, x: Value) -> Parts:
-    decay = _decay(o, x)
-    near = 1.0 / (1.0 + decay)
-    far = decay * near
-    a = o.where(x > 0.0, near, far)
-    return a, x - a, near * far
+    a, other = _gates(o, _within(o, x, 87.0)[2] * -_LOG2E)
+    return a, x - a, a * other
 
 
 def tanh(o: Ops, x: Value) -> Value:

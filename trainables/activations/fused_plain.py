@@ -34,8 +34,8 @@ class TorchOps:
     def magnitude(self, x: Tensor) -> Tensor:
         return x.abs()
 
-    def guess_reciprocal(self, x: Tensor) -> Tensor:
-        return (0x7EF311C3 - x.view(torch.int32)).view(torch.float32)
+    def lost(self, a: Tensor, b: Tensor, result: Tensor | float) -> Tensor:
+        return torch.sub(a.double() * b.double(), result).float()
 
     def pow2(self, biased: Tensor) -> Tensor:
         return (biased.view(torch.int32) << 23).view(torch.float32)

@@ -107,8 +107,8 @@ class Trace:
     def magnitude(self, x: Traced) -> Traced:
         return self.record("magnitude", "float", (x,), "float")
 
-    def guess_reciprocal(self, x: Traced) -> Traced:
-        return self.record("guess_reciprocal", "float", (x,), "float")
+    def lost(self, a: Traced, b: Traced, result: Operand) -> Traced:
+        return self.record("lost", "float", (a, b, result), "float")
 
     def pow2(self, biased: Traced) -> Traced:
         return self.record("pow2", "float", (biased,), "float")
@@ -199,8 +199,9 @@ def _triton_step(number: int, step: Step) -> str:
             )
         case "magnitude":
             text = f"tl.abs({args[0]})"
-        case "guess_reciprocal":
-            text = f"(2129859011 - {args[0]}.to(tl.int32, bitcast=True)).to(tl.float32, bitcast=True)"
+        case "lost":  # exact in float64 before it is rounded, so tl.fma(a, b, -result) gives the same
+            wide = [a if a[0] != "v" else f"{a}.to(tl.float64)" for a in args]
+            text = f"({wide[0]} * {wide[1]} - {wide[2]}).to(tl.float32)"
         case "like":
             text = f"tl.full(v0.shape, {args[1]}, tl.float32)"
         case "/" if step.kind == "float":

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__F16C__) || defined(__AVX512F__)
+#if defined(__F16C__) || defined(__FMA__) || defined(__AVX512F__)
 #include <immintrin.h>
 #endif
 
@@ -70,7 +70,14 @@ INLINE V narrow(D x) {
 #endif
 INLINE V pow2(V biased) { return (V)((U)biased << 23); }
 INLINE V magnitude(V x) { return (V)((U)x & 0x7fffffffu); }
-INLINE V guess_reciprocal(V x) { return (V)(0x7ef311c3u - (U)x); }
+// a b - result, rounded once: exact in float64 before that, where there is no such instruction.
+#if defined(__AVX512F__)
+INLINE V lost(V a, V b, V result) { return (V)_mm512_fmsub_ps((__m512)a, (__m512)b, (__m512)result); }
+#elif defined(__FMA__) && defined(__AVX__)
+INLINE V lost(V a, V b, V result) { return (V)_mm256_fmsub_ps((__m256)a, (__m256)b, (__m256)result); }
+#else
+INLINE V lost(V a, V b, V result) { return narrow(wide(a) * wide(b) - wide(result)); }
+#endif
 #if defined(__AVX512F__) // these instructions give the second operand if one is NaN or both are zeros
 INLINE V at_least(V x, V low) { return (V)_mm512_max_ps((__m512)low, (__m512)x); }
 INLINE V at_most(V x, V high) { return (V)_mm512_min_ps((__m512)high, (__m512)x); }
@@ -197,32 +204,64 @@ template <int kBase> INLINE V slope_at(const Parts &parts, const Scalars &s) {
   return parts.slope * s.difference + s.beta;
 }
 
-template <int kBase, class T, bool kSums>
-INLINE void step(const T *grad, const T *x, T *grad_x, const Scalars &s, V *alpha_sum, V *beta_sum) {
-  for (int k = 0; k < kVectors; ++k) {
-    const V g = load(grad + k * kWidth);
-    const Parts parts = base_parts<kBase>(load(x + k * kWidth));
-    store(grad_x + k * kWidth, g * slope_at<kBase>(parts, s));
-    if (kSums) {
-      alpha_sum[k] += g * parts.a;
-      beta_sum[k] += g * parts.rest;
-    }
+// Sums of one run, side by side.
+struct Totals {
+  V first{}, second{}, third{}, fourth{}; // as many as kVectors says are used
+  template <int k> INLINE V &at() {
+    if constexpr (k == 0) return first;
+    else if constexpr (k == 1) return second;
+    else if constexpr (k == 2) return third;
+    else return fourth;
   }
+};
+
+template <int kBase, class T, bool kSums, int k = 0>
+INLINE void step(const T *grad, const T *x, T *grad_x, const Scalars &s, Totals &alpha, Totals &beta) {
+  const V g = load(grad + k * kWidth);
+  const Parts parts = base_parts<kBase>(load(x + k * kWidth));
+  store(grad_x + k * kWidth, g * slope_at<kBase>(parts, s));
+  if constexpr (kSums) {
+    alpha.at<k>() += g * parts.a;
+    beta.at<k>() += g * parts.rest;
+  }
+  if constexpr (k + 1 < kVectors) step<kBase, T, kSums, k + 1>(grad, x, grad_x, s, alpha, beta);
 }
 
-INLINE float halve(const V *sums) {
-  float lanes[kLanes];
-  std::memcpy(lanes, sums, sizeof lanes);
-  for (int64_t half = kLanes / 2; half > 0; half /= 2)
-    for (int64_t lane = 0; lane < half; ++lane) lanes[lane] += lanes[lane + half];
-  return lanes[0];
+// Adds the upper half of the lanes to the lower until one is left. Inlined, its memory would hold the sums
+// while they are being added up, and every step would wait for the last.
+__attribute__((noinline)) float halve(V sums) {
+  typedef float Eight __attribute__((vector_size(32)));
+  typedef float Four __attribute__((vector_size(16)));
+  Four quarter;
+  if constexpr (kWidth == 4) {
+    std::memcpy(&quarter, &sums, sizeof quarter);
+  } else {
+    Eight low, high{};
+    std::memcpy(&low, &sums, sizeof low);
+    if constexpr (kWidth == 16) {
+      std::memcpy(&high, reinterpret_cast<const char *>(&sums) + sizeof low, sizeof high);
+      low += high;
+    }
+    Four upper;
+    std::memcpy(&quarter, &low, sizeof quarter);
+    std::memcpy(&upper, reinterpret_cast<const char *>(&low) + sizeof quarter, sizeof upper);
+    quarter += upper;
+  }
+  return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
+}
+
+INLINE double total(const Totals &t) {
+  if constexpr (kVectors == 1) return static_cast<double>(halve(t.first));
+  else if constexpr (kVectors == 2) return static_cast<double>(halve(t.first + t.second));
+  else return static_cast<double>(halve((t.first + t.third) + (t.second + t.fourth)));
 }
 
 template <int kBase, class T, bool kSums>
-void run_backward(const T *grad, const T *x, T *grad_x, int64_t count, const Scalars &s, double *sums) {
+void run_backward(const T *grad, const T *x, T *grad_x, int64_t count, const Scalars &given, double *sums) {
+  const Scalars s = given;
   for (int64_t start = 0; start < count; start += kBlock) {
     const int64_t end = std::min(count, start + kBlock);
-    V alpha_sum[kVectors] = {}, beta_sum[kVectors] = {};
+    Totals alpha_sum, beta_sum;
     int64_t i = start;
     for (; i + kLanes <= end; i += kLanes)
       step<kBase, T, kSums>(grad + i, x + i, grad_x + i, s, alpha_sum, beta_sum);
@@ -232,8 +271,8 @@ void run_backward(const T *grad, const T *x, T *grad_x, int64_t count, const Sca
       std::memcpy(grad_x + i, tail.values, (end - i) * sizeof(T));
     }
     if (kSums) {
-      sums[0] += static_cast<double>(halve(alpha_sum));
-      sums[1] += static_cast<double>(halve(beta_sum));
+      sums[0] += total(alpha_sum);
+      sums[1] += total(beta_sum);
     }
   }
 }

@@ -32,7 +32,7 @@ using Three = std::tuple<Tensor, Tensor, Tensor>;
 using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 constexpr int64_t kGrain = 16384;          // elements worth a thread
-constexpr size_t kHugeBytes = 4u << 20;    // outputs from here on ask for large pages
+constexpr size_t kHugeBytes = 3u << 20;    // outputs from here on ask for large pages
 
 using Forward = Tensor(const Tensor &, const Tensor &, const Tensor &, IntArrayRef, IntArrayRef, int64_t);
 using Backward = Three(const Tensor &, const Tensor &, const Tensor &, const Tensor &, IntArrayRef, IntArrayRef,

@@ -1,0 +1,164 @@
+"""What the fused dynActivation costs beside torch's static bases and beside its formula written plainly.
+
+`python -m tests.benchmarks.activation SECTION... [--out FILE]` prints one line of JSON a measurement,
+after one that names the machine. Sections: `sizes` (forward and backward from 1e5 elements up, alternating),
+`small` (below), `memory` (bytes kept for the backward pass). Medians of 20 with quartiles, float32, on one
+thread and on two.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ablations.errors import Json
+from trainables.activations.fused import COMPILED, base_act, dyn_act
+from trainables.training.numerics import environment
+
+REPEATS = 20
+ENOUGH_S = 2e-3  # a sample repeats what is shorter
+BASES = ("relu", "leaky_relu", "silu", "gelu", "gelu_tanh", "elu", "softplus", "mish")
+STATIC: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": F.relu,
+    "leaky_relu": F.leaky_relu,
+    "silu": F.silu,
+    "gelu": F.gelu,
+    "gelu_tanh": lambda x: F.gelu(x, approximate="tanh"),
+    "elu": F.elu,
+    "softplus": F.softplus,
+    "mish": F.mish,
+}
+Step = Callable[[], None]
+
+
+def forms(base: str, num_elements: int) -> Mapping[str, Step]:
+    """Forward and backward of torch's static base, of the operator and of the formula written plainly."""
+    rng = torch.Generator().manual_seed(0)
+    x = torch.randn(num_elements, generator=rng).requires_grad_()
+    grad = torch.randn(num_elements, generator=rng)
+    alpha, beta = torch.tensor(1.1, requires_grad=True), torch.tensor(0.2, requires_grad=True)
+    static = STATIC[base]
+
+    def run_static() -> None:
+        torch.autograd.grad(static(x), [x], grad)
+
+    def run_dynamic() -> None:
+        torch.autograd.grad(dyn_act(x, alpha, beta, base), [x, alpha, beta], grad)
+
+    def run_plain() -> None:
+        torch.autograd.grad(static(x) * (alpha - beta) + beta * x, [x, alpha, beta], grad)
+
+    return {"static": run_static, "dynamic": run_dynamic, "plain": run_plain}
+
+
+def alternate(steps: Mapping[str, Step]) -> dict[str, list[float]]:
+    """Seconds a call, `REPEATS` samples each, one after the other in turn."""
+    calls = {}
+    for name, step in steps.items():
+        step()
+        start = time.perf_counter()
+        step()
+        calls[name] = max(1, int(ENOUGH_S / (time.perf_counter() - start)))
+    samples: dict[str, list[float]] = {name: [] for name in steps}
+    for _ in range(REPEATS):
+        for name, step in steps.items():
+            start = time.perf_counter()
+            for _ in range(calls[name]):
+                step()
+            samples[name].append((time.perf_counter() - start) / calls[name])
+    return samples
+
+
+def timed(base: str, num_elements: int, threads: int) -> dict[str, Json]:
+    """One row of the table. Units: microseconds, and ratios of medians."""
+    torch.set_num_threads(threads)
+    samples = alternate(forms(base, num_elements))
+    median = {name: statistics.median(values) for name, values in samples.items()}
+    row: dict[str, Json] = {"base": base, "elements": num_elements, "threads": threads, "n": REPEATS}
+    for name, values in samples.items():
+        low, _, high = statistics.quantiles(values, n=4)
+        row[f"{name}_us"] = round(median[name] * 1e6, 2)
+        row[f"{name}_quartiles_us"] = [round(low * 1e6, 2), round(high * 1e6, 2)]
+    row["dynamic_to_static"] = round(median["dynamic"] / median["static"], 3)
+    row["plain_to_dynamic"] = round(median["plain"] / median["dynamic"], 3)
+    return row
+
+
+def kept_bytes(step: Callable[[], Tensor]) -> tuple[int, Tensor]:
+    """Bytes that autograd keeps for the backward pass, storages counted once; and the result."""
+    seen: dict[int, int] = {}
+
+    def pack(t: Tensor) -> Tensor:
+        seen[t.untyped_storage().data_ptr()] = t.untyped_storage().nbytes()
+        return t
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        result = step()
+    return sum(seen.values()), result
+
+
+def memory(base: str) -> dict[str, Json]:
+    """Bytes kept by ten layers, linear and activation in turn, static and dynamic."""
+    weight = torch.randn(256, 256, requires_grad=True)
+    x = torch.randn(512, 256)
+    alpha, beta = torch.tensor(1.0, requires_grad=True), torch.tensor(0.0, requires_grad=True)
+
+    def run(activate: Callable[[Tensor], Tensor]) -> Tensor:
+        h = x
+        for _ in range(10):
+            h = activate(F.linear(h, weight))
+        return h
+
+    static, _ = kept_bytes(lambda: run(lambda t: base_act(t, base)))
+    torchs, _ = kept_bytes(lambda: run(STATIC[base]))
+    dynamic, _ = kept_bytes(lambda: run(lambda t: dyn_act(t, alpha, beta, base)))
+    extra = (dynamic - torchs) / (10 * x.numel() * x.element_size())
+    return {
+        "base": base,
+        "static_bytes": static,
+        "torch_bytes": torchs,
+        "dynamic_bytes": dynamic,
+        "extra_tensors_a_layer": round(extra, 4),
+    }
+
+
+def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[str, Json]]:
+    """The measurements of a section."""
+    if section == "memory":
+        yield from (memory(base) for base in BASES)
+        return
+    usual = [10 ** (2 + k) for k in range(3)] if section == "small" else [10 ** (5 + k / 2) for k in range(6)]
+    for number in threads:
+        for size in sizes or usual:
+            yield from (timed(base, round(size), number) for base in BASES)
+
+
+def main(arguments: list[str]) -> None:
+    """Prints the records, and adds them to a file if one is named."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sections", nargs="+", choices=("sizes", "small", "memory"))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--elements", type=float, nargs="+", default=[])
+    parser.add_argument("--out", type=Path)
+    chosen = parser.parse_args(arguments)
+    head: dict[str, Json] = {**environment("cpu", max(chosen.threads)), "compiled": COMPILED}
+    records = [head]
+    print(json.dumps(head), flush=True)
+    for section in chosen.sections:
+        for row in rows(section, chosen.threads, chosen.elements):
+            records.append({"section": section, **row})
+            print(json.dumps(records[-1]), flush=True)
+    if chosen.out is not None:
+        with chosen.out.open("a") as file:
+            file.writelines(json.dumps(record) + "\n" for record in records)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
