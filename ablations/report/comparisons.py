@@ -17,6 +17,10 @@ TEST_NAMES = {
     "mcnemar": "Exact McNemar test",
 }
 MAX_ROWS = 2000
+UNJUDGED = (
+    "Verdicts belong to the primary contrast on the first metric of the study alone. What follows has"
+    " adjusted p-values and no verdict; a metric or rate that should be judged is listed first."
+)
 
 
 def primary(evidence: Evidence) -> list[Block]:
@@ -31,13 +35,16 @@ def primary(evidence: Evidence) -> list[Block]:
 def others(evidence: Evidence) -> list[Block]:
     """The other declared contrasts, and the primary ones on further metrics."""
     rest = [c for c in evidence.effects.contrasts if c is not evidence.primary]
-    return [
+    if not rest:
+        return []
+    folds = [
         Fold(
             title=f"{c.name} on {c.metric} ({count(len(c.rows), 'row')}{', post hoc' if c.post_hoc else ''})",
             blocks=tuple(contrast(evidence, c)),
         )
         for c in rest
     ]
+    return [Paragraph(phrases=(UNJUDGED,)), *folds]
 
 
 def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:

@@ -3,6 +3,7 @@
 from ablations.report.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
 from ablations.report.evidence import Evidence, Measure, levels_text
 from ablations.report.numbers import compact, count, listing
+from ablations.report.promises import promises
 
 TESTS = {
     "paired_t": "the paired t test",
@@ -22,11 +23,13 @@ def methods(evidence: Evidence) -> list[Block]:
     """Design, pairing, tests, outcomes."""
     paragraphs = [_design(evidence), _pairing(evidence)]
     if evidence.effects.contrasts:
-        paragraphs.append(_inference(evidence))
+        paragraphs += [_inference(evidence), *_margins(evidence), *_rates(evidence)]
     paragraphs.append(_outcomes(evidence))
     if evidence.design.study.tuning is not None:
         paragraphs.append(_tuning(evidence))
     blocks: list[Block] = [Paragraph(phrases=(text,)) for text in paragraphs]
+    if evidence.effects.contrasts:
+        blocks += promises(len(evidence.design.seeds))
     blocks.append(Bullets(items=tuple((_measure(evidence, m),) for m in evidence.measures)))
     return [*blocks, *_excluded(evidence)]
 
@@ -73,6 +76,45 @@ def _inference(evidence: Evidence) -> str:
         " contrast carries verdicts: better or worse by the goal of the metric, inconclusive where the data"
         " do not decide. Everything else is exploratory."
     )
+
+
+def _margins(evidence: Evidence) -> list[str]:
+    """What equivalence means here, where a margin was declared."""
+    primary = evidence.primary
+    margins = {c.metric: c.margin for c in evidence.effects.contrasts if c.margin is not None}
+    if not margins:
+        return []
+    named = [
+        f"{compact(100 * margin)} % of {metric}"
+        if evidence.measure(metric).log
+        else f"{compact(margin)} in {metric}"
+        for metric, margin in margins.items()
+    ]
+    text = (
+        f"Declared margins: {listing(named)}. Equivalent means that two one-sided tests place the difference"
+        " inside the margin on either side, at the same level and corrected like the differences in a family"
+        " of their own; a difference that is real but smaller than the margin stays better or worse, and says"
+        " so."
+    )
+    if primary is not None and primary.margin is not None:
+        text += (
+            " Seeds that would settle an inconclusive row follow from its observed spread and the margin,"
+            " with a power of 80 %, never from its observed effect."
+        )
+    return [text]
+
+
+def _rates(evidence: Evidence) -> list[str]:
+    """How rates are compared, where there are any."""
+    if not any(measure.rate for measure in evidence.measures):
+        return []
+    text = (
+        "Rates of one arm against one are compared by McNemar's exact test with Newcombe's interval for"
+        " paired rates; averages of several arms by the tests above."
+    )
+    if any(c.margin is not None and evidence.measure(c.metric).rate for c in evidence.effects.contrasts):
+        text += " Equivalence of rates is tested by an exact unconditional test on Tango's score."
+    return [text]
 
 
 def _outcomes(evidence: Evidence) -> str:

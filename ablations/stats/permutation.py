@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 Alternative = Literal["two-sided", "greater"]
 
 MAX_EXACT_SEEDS = 20
+MAX_LISTED_SEEDS = 10
 NUM_DRAWS = 2**16
 DRAWS_AT_ONCE = 2**13
 ROWS_AT_ONCE = 2**9
@@ -46,7 +47,9 @@ def sign_flip(
     observed = np.abs(scores.sum(axis=1)) if two_sided else scores.sum(axis=1)
     bounds = observed - TIE * np.abs(scores).sum(axis=1)
     if num_seeds <= MAX_EXACT_SEEDS:
-        counts = np.array([_count_all(row, bound) for row, bound in zip(scores, bounds, strict=True)])
+        counts = (
+            _count_listed(scores, bounds) if num_seeds <= MAX_LISTED_SEEDS else _count_split(scores, bounds)
+        )
         share = counts / 2**num_seeds
         p = np.where(bounds > 0, 2 * share, 1.0) if two_sided else share
         return SignFlip(p=p, error=np.zeros(num_rows))
@@ -61,6 +64,23 @@ def smallest_p(num_seeds: int) -> float:
     0.03125
     """
     return float(2.0 ** (1 - num_seeds)) if num_seeds <= MAX_EXACT_SEEDS else 1 / NUM_DRAWS
+
+
+def _count_listed(
+    scores: Float[np.ndarray, "rows seeds"], bounds: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    """How many of all flips have a sum of at least `bound`, with every sum formed."""
+    flips, counts = _all_flips(scores.shape[1]).T, np.zeros(len(scores))
+    for first in range(0, len(scores), ROWS_AT_ONCE):
+        some = slice(first, first + ROWS_AT_ONCE)
+        counts[some] = (scores[some] @ flips >= bounds[some, None]).sum(axis=1)
+    return counts
+
+
+def _count_split(
+    scores: Float[np.ndarray, "rows seeds"], bounds: Float[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
+    return np.array([_count_all(row, bound) for row, bound in zip(scores, bounds, strict=True)], dtype=float)
 
 
 def _count_all(scores: Float[np.ndarray, " seeds"], bound: float) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ablations.stats import calibration
 from ablations.stats.bootstrap import bca
+from ablations.stats.crossing import crossing
 from ablations.stats.equivalence import rate_equivalence, tost
 from ablations.stats.paired import paired_t
 from ablations.stats.permutation import sign_flip
@@ -24,6 +25,7 @@ NUM_STUDIES = 20_000
 NUM_SEEDS = (3, 5, 10, 20)
 SEED = 20260
 ALPHA = 0.05
+DEPTHS = np.array([1.0, 5.0, 10.0, 15.0, 20.0, 25.0])
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], np.ndarray]
 ERRORS: dict[str, Draw] = {
@@ -73,12 +75,19 @@ def _of_rates(rng: np.random.Generator, shape: tuple[int, int]) -> dict[str, dic
     low, high = newcombe(of, against)
     apart = np.where(rng.random(shape) < 3 / 7, 1.0, against)
     return {
-        "coverage": {"newcombe": _share((low <= 0) & (high >= 0))},
+        "coverage": {"newcombe": _share((low <= 0) & (high >= 0)), "crossing": _of_crossings(rng, shape)},
         "size": {
             "mcnemar": _share(mcnemar(of, against) <= ALPHA),
             "tost": _share(rate_equivalence(apart, against, margin=0.3) <= ALPHA),
         },
     }
+
+
+def _of_crossings(rng: np.random.Generator, shape: tuple[int, int]) -> float:
+    """A rate that rises from 0 at depth 2 to 1 at depth 22: half of the seeds have collapsed at 12."""
+    limits = rng.uniform(2, 22, shape)
+    found = [crossing(DEPTHS, (DEPTHS[:, None] >= one).astype(float)) for one in limits]
+    return _share(np.array([one.low <= 12 <= one.high for one in found]))
 
 
 def _share(hits: np.ndarray) -> float:
