@@ -117,6 +117,12 @@ def compile_contrasts(design: Asking) -> Contrasts:
     )
 
 
+def mark_post_hoc(asked: Contrasts, declared: Contrasts) -> Contrasts:
+    """The contrasts asked now, those that were not declared just so before the results marked post hoc."""
+    marked = (replace(c, post_hoc=c.post_hoc or c not in declared.contrasts) for c in asked.contrasts)
+    return replace(asked, contrasts=tuple(marked))
+
+
 def check_questions(design: Asking) -> list[Family]:
     """The declared or default questions of a design with their rows.
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.contrast import Contrasts, compile_contrasts
+from ablations.contrast import Contrasts, compile_contrasts, mark_post_hoc
 from ablations.design import Arm, Design
 from ablations.effects import EffectRow, Effects, judge
 from ablations.errors import InvalidStudy
@@ -272,6 +272,18 @@ def test_post_hoc_and_tuned_once_stand_beside_the_verdict() -> None:
     assert any(
         "conditional on these tuned settings" in note for note in noted(compile_contrasts(tuned), tuned)
     )
+
+
+def test_what_was_not_declared_before_the_results_is_marked() -> None:
+    design = design_of(SMALL, seeds=8)
+    declared = compile_contrasts(design)
+    assert mark_post_hoc(declared, declared) == declared
+    new = {"contrasts": {"deep": {"vary": "scalars", "where": {"depth": 5}}}}
+    for analysis in (new, {"alpha": 0.1}, {"test": "sign_flip"}):
+        asked = compile_contrasts(design_of(SMALL, seeds=8, analysis=analysis))
+        late = mark_post_hoc(asked, declared)
+        assert all(contrast.post_hoc for contrast in late.contrasts)
+        assert any("post hoc" in note for note in noted(late, design))
 
 
 def test_only_the_primary_contrast_gets_verdicts() -> None:
