@@ -38,7 +38,8 @@ def _unused(design: Design) -> Iterable[str]:
 def _unmatched(design: Design, contrasts: Contrasts) -> Iterable[str]:
     for question in design.questions:
         rows = [row for c in contrasts.contrasts if c.name == question.name for row in c.rows]
-        if question.shape == "trend":
+        # The components of a leave-one-out design are judged together, under another name.
+        if question.shape == "trend" or not rows:
             continue
         for level in question.of:
             if not any(row.of == level for row in rows):

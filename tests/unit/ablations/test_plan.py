@@ -7,6 +7,7 @@ import pytest
 
 from ablations.cost import TimedTrial
 from ablations.plan import Spread, make_plan
+from ablations.spec import parse_study
 from ablations.stats.power import detectable_effect, seeds_needed
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of, study_of
@@ -166,3 +167,16 @@ def test_seeds_needed_for_a_difference() -> None:
         assert num_seeds is not None
         assert detectable_effect(num_seeds=num_seeds, alpha=0.05) <= effect
         assert detectable_effect(num_seeds=num_seeds - 1, alpha=0.05) > effect
+
+
+def test_components_left_out_are_not_called_unmatched():
+    study = {
+        "name": "recipe",
+        "trainable": "mlp",
+        "design": "leave_one_out",
+        "factors": {"scalars": ["per_layer"], "base": ["mish"]},
+        "leave_one_out": {"components": {"scalars": "none", "base": "relu"}, "anchor": True},
+        "seeds": 6,
+    }
+    plan = make_plan(parse_study(study), MLP)
+    assert plan.contrasts and not [text for text in plan.warnings if "matches" in text]
