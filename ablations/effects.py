@@ -245,10 +245,18 @@ def _with_verdicts(
             verdict=ruling.verdicts[i],
             seeds_needed=needed[i],
             sensitivity=doubts.get(i),
-            notes=tuple(notes[i]),
+            notes=(*notes[i], *_on_holes(doubts.get(i))),
         )
         for i, row in enumerate(rows)
     ]
+
+
+def _on_holes(doubt: Sensitivity | None) -> tuple[str, ...]:
+    """The line beside a verdict that other values in the holes would change."""
+    if doubt is None or not doubt.flips:
+        return ()
+    worst = (doubt.of_worst.verdict, doubt.against_worst.verdict)
+    return (f"{worst[0]} if missing values count as worst for its first side, {worst[1]} for its second",)
 
 
 def _sensitivities(

@@ -197,6 +197,7 @@ def test_holes_that_could_change_a_verdict_are_told() -> None:
     assert row.sensitivity.of_worst.estimate is not None and row.estimate is not None
     assert row.sensitivity.of_worst.estimate < row.estimate < (row.sensitivity.against_worst.estimate or 0)
     assert any("2 of 8 seeds are left out" in note for note in row.notes)
+    assert any(note.startswith("inconclusive if missing values count as worst") for note in row.notes)
 
 
 def test_holes_that_could_not_are_told_as_well_and_none_are_not() -> None:
