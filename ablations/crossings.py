@@ -33,7 +33,7 @@ def crossings_of(
     if not rates:
         return ()
     found: list[RateCrossing] = []
-    for factor in factors:
+    for factor in sorted(factors, key=lambda f: -len(f.levels)):  # the longest courses before the limit
         if not factor.numeric or len(factor.levels) < MIN_PLACES:
             continue
         for within, course in _courses(arms, factor):
