@@ -44,7 +44,7 @@ def measure_network_linearity(
 
 def outputs(module: nn.Module, x: Float[Tensor, "images inputs"]) -> list[Float[Tensor, "images features"]]:
     """Outputs of every activation in order of use, projected, and the logits last; in float64."""
-    batches = [_outputs(module, part) for part in torch.split(x, BATCH)]
+    batches = [_outputs(module, x[start : start + BATCH]) for start in range(0, len(x), BATCH)]
     return [torch.cat(parts) for parts in zip(*batches, strict=True)]
 
 
