@@ -33,6 +33,15 @@ CORPORA = (Component(kind="corpus", name="speeches", summary="12 MB of English: 
 WORST_PERPLEXITY = 1e6
 
 
+PRECISION = Setting(
+    name="precision",
+    kind="str",
+    default="float32",
+    choices=("float32", "bfloat16", "float16"),
+    help="of the forward pass in training; weights stay float32, and the loss of float16 is scaled",
+)
+
+
 def image_settings(models: tuple[Scalar, ...]) -> tuple[Setting, ...]:
     """What an image classifier can be told beside what every classifier can."""
     return (
@@ -93,12 +102,14 @@ def image_settings(models: tuple[Scalar, ...]) -> tuple[Setting, ...]:
             name="warmup", kind="float", default=0.0, low=0.0, off=0.0, help="epochs in which the rate climbs"
         ),
         Setting(
-            name="precision",
+            name="weight_init",
             kind="str",
-            default="float32",
-            choices=("float32", "bfloat16"),
-            help="of the forward pass; weights stay float32",
+            default="torch",
+            choices=("torch", "he", "xavier", "orthogonal"),
+            help="of convolution and linear layers: torch = the model's own; the others as in perceptrons, "
+            "biases 0",
         ),
+        PRECISION,
         *rate_settings(),
     )
 
@@ -241,6 +252,7 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
         Setting(
             name="warmup_steps", kind="int", default=0, low=0, off=0, help="steps in which the rate climbs"
         ),
+        PRECISION,
         *(replace(s, when={**gated, **s.when}) if s.when else s for s in rate_settings()),
     )
 

@@ -36,6 +36,18 @@ def draw_linear(
     return weight, bias
 
 
+def draw_weights(network: nn.Module, seed: int, how: WeightInit) -> None:
+    """Draw the weights of all convolutions and linear layers anew, by their names; their biases become 0."""
+    with torch.no_grad():
+        for name, layer in network.named_modules():
+            if isinstance(layer, nn.Linear | nn.Conv2d):
+                weight = torch.empty(layer.weight.shape)
+                _FILLS[how](weight, stream(seed, f"init/{name}.weight"))
+                layer.weight.copy_(weight)
+                if layer.bias is not None:
+                    layer.bias.zero_()
+
+
 def _torch(weight: Tensor, generator: torch.Generator) -> None:
     nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
 

@@ -14,6 +14,7 @@ from trainables.data.augment import Augment, augment
 from trainables.data.tensors import Examples, Tensors
 from trainables.measures.memory import PeakMemory
 from trainables.models.images import PREFIX, FromRows, Shape, build_network, build_torchvision
+from trainables.models.init import WeightInit, draw_weights
 from trainables.training.measuring import any_measure, read_measures
 from trainables.training.parameters import Descent, initialise
 from trainables.training.progress import classifier_progress
@@ -85,6 +86,9 @@ def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.M
     else:
         network = build_network(shape, num_classes, sites, run.settings, code=run.code("model", name))
         initialise(network, run.seed)
+    how = cast(WeightInit, run.settings.get("weight_init", "torch"))
+    if how != "torch":
+        draw_weights(network, run.seed, how)
     return FromRows(network, shape).to(run.device)
 
 
@@ -105,7 +109,6 @@ class _Training:
         self._per_epoch, self._epochs, self._seconds = per_epoch, 0, 0.0
         self._smoothing = float(str(settings["label_smoothing"]))
         self._augment = cast(Augment, settings["augment"])
-        self._amp = settings["precision"] == "bfloat16"
 
     def state(self) -> dict[str, object]:
         """What is trained and how far it is; orders and augmentation follow from the epoch."""
@@ -146,7 +149,7 @@ class _Training:
 
     def _update(self, batch: Tensor, generator: torch.Generator) -> Tensor:
         x = augment(self._data.train.x[batch].view(-1, *self._shape), self._augment, generator).flatten(1)
-        with torch.autocast(self._run.device.split(":")[0], torch.bfloat16, enabled=self._amp):
+        with self._descent.autocast():
             loss = F.cross_entropy(
                 self._network(x), self._data.train.y[batch], label_smoothing=self._smoothing
             )

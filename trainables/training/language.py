@@ -158,8 +158,9 @@ class _Training:
         last = len(self._corpus) - self._context - 1
         starts = torch.randint(0, last, (self._batch, 1), generator=self._order).to(self._corpus.device)
         window = self._corpus[starts + torch.arange(self._context + 1, device=self._corpus.device)]
-        logits = self._network(window[:, :-1])
-        loss = F.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
+        with self._descent.autocast():
+            logits = self._network(window[:, :-1])
+            loss = F.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
         self._descent.step(loss)
         self._losses.append(loss.detach())
 

@@ -11,6 +11,8 @@ from trainables.activations.dynact import Scalars
 from trainables.training.schedules import Schedule, factor
 from trainables.training.streams import stream_seed
 
+PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
 
 def initialise(network: nn.Module, seed: int) -> None:
     """Draw every layer's parameters anew, on the CPU, from a stream keyed by the seed and its name.
@@ -78,17 +80,28 @@ class Descent:
         self._optimizer = make_optimizer(network, settings)
         self._peaks = [group["lr"] for group in self._optimizer.param_groups]
         self._factor = factor(cast(Schedule, settings["schedule"]), num_steps=num_steps, warmup=warmup)
+        self.precision = PRECISIONS[str(settings.get("precision", "float32"))]
+        self._device = next(network.parameters()).device.type
+        self._scaler = torch.amp.GradScaler(self._device, enabled=self.precision == torch.float16)
         self._clip = float(str(settings["clip_norm"]))
         self._step = 0
 
+    def autocast(self) -> torch.autocast:
+        """The context of a forward pass in the precision of the settings."""
+        return torch.autocast(
+            self._device, self.precision, enabled=self.precision in (torch.bfloat16, torch.float16)
+        )
+
     def state(self) -> dict[str, Any]:
         """What the next step depends on beside the parameters."""
-        return {"optimizer": self._optimizer.state_dict(), "step": self._step}
+        scaler = self._scaler.state_dict()
+        return {"optimizer": self._optimizer.state_dict(), "step": self._step, "scaler": scaler}
 
     def load(self, state: Mapping[str, Any]) -> None:
         """Go on from such a state."""
         self._optimizer.load_state_dict(state["optimizer"])
         self._step = state["step"]
+        self._scaler.load_state_dict(state["scaler"])
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of this loss."""
@@ -96,7 +109,9 @@ class Descent:
             group["lr"] = peak * self._factor(self._step)
         self._step += 1
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self._clip > 0:
+            self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)
-        self._optimizer.step()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()

@@ -13,6 +13,7 @@ from trainables.activations.sites import Sites
 from trainables.catalogue import load_catalogue
 from trainables.data.augment import augment
 from trainables.models.images import BUILDS
+from trainables.models.init import draw_weights
 from trainables.models.torchvision_names import TORCHVISION
 from trainables.training.lease import Lease, Outcome
 from trainables.training.parameters import initialise, make_optimizer, scalar_parameters
@@ -101,6 +102,30 @@ def test_augmentation_comes_from_its_stream_and_keeps_what_it_shows() -> None:
     assert augment(images, "none", torch.Generator()) is images
     flipped = augment(images.expand(2, 3, 8, 8), "flip", torch.Generator().manual_seed(0))
     assert all(torch.equal(a, b) or torch.equal(a, b.flip(2)) for a, b in zip(flipped, images, strict=True))
+
+
+@pytest.mark.parametrize("how, wanted", [("he", 2 / 72), ("xavier", 2 / 144), ("orthogonal", 1 / 72)])
+def test_weights_are_drawn_as_asked_and_alike_in_every_arm(how: str, wanted: float) -> None:
+    drawn = []
+    for scalars in ("none", "per_layer"):
+        network = BUILDS["cnn"]((1, 28, 28), 10, Sites({"base": "relu", "scalars": scalars}), {"width": 8})
+        draw_weights(network, 0, how)  # type: ignore[arg-type]
+        drawn.append(network.features[3].weight.detach())  # 8 channels to 8, 3x3
+    assert torch.equal(*drawn)
+    assert float(drawn[0].var()) == pytest.approx(wanted, rel=0.3)
+    assert not network.head.bias.any()
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_trains_close_to_full(precision: str, tmp_path: Path) -> None:
+    settings = {"blocks": 1, "weight_init": "he", "clip_norm": 1.0}
+    full, mixed = (
+        run({"model": ["cnn"]}, {**settings, "precision": name}, tmp_path)[0]
+        for name in ("float32", precision)
+    )
+    assert mixed.state == "done", mixed.traceback
+    assert mixed.metrics["train_loss"] == pytest.approx(full.metrics["train_loss"], rel=0.02)
+    assert mixed.metrics["train_loss"] != full.metrics["train_loss"]
 
 
 def test_schedules_end_where_they_should() -> None:

@@ -58,6 +58,13 @@ def test_variants_have_as_many_parameters_but_for_the_scalars() -> None:
     assert counts["dynactglu"] - counts["swiglu"] == 2
 
 
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_mixed_precision_learns_too(precision: str, corpora: Path) -> None:
+    full, mixed = train(corpora), train(corpora, precision=precision)
+    assert mixed.state == "done", mixed.traceback
+    assert mixed.metrics["test_loss"] == pytest.approx(full.metrics["test_loss"], rel=0.02)
+
+
 def test_a_bpe_is_worse_by_token_and_comparable_by_byte(corpora: Path) -> None:
     outcome = train(corpora, tokenizer="bpe", vocabulary=300)
     assert outcome.state == "done", outcome.traceback
