@@ -1,8 +1,8 @@
 """Members whose whole steps run in one compiled call, an epoch at a time: a perceptron stays in the cache.
 
 A member computes alone with its own numbers, in one thread, so packmates and threads cannot change a bit.
-What the kernel cannot do is trained by `batched.py`: other devices, plugins' bases, wide layers, machines
-without a compiler.
+What the kernel cannot do is trained by `batched.py`: other devices, double precision, plugins' bases, wide
+layers, machines without a compiler.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,8 @@ RULES = {"sgd": 0, "adam": 1, "adamw": 2}
 
 def serves(shape: Shape, layout: Layout, device: str) -> bool:
     """Whether a member is trained here; it depends on nothing but the member and the machine."""
-    return COMPILED and device == "cpu" and shape.base.fused and layout.width <= WIDEST
+    single = torch.get_default_dtype() == torch.float32
+    return COMPILED and single and device == "cpu" and shape.base.fused and layout.width <= WIDEST
 
 
 class NativeSteps:
