@@ -150,7 +150,7 @@ def image_classifier(
     return Manifest(
         name="image-classifier",
         summary="Convolutional networks and transformers on images, trained by cross-entropy",
-        code="trainables.training.images:train",
+        code="trainables.training.images:IMAGE_CLASSIFIER",
         settings=(*image_settings(models), *common),
         metrics=metrics,
         steps_setting="epochs",
@@ -161,6 +161,7 @@ def image_classifier(
                 "use per_layer",
             ),
         ),
+        packs=True,
     )
 
 
@@ -295,9 +296,10 @@ def language_model(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...])
     return Manifest(
         name="language-model",
         summary="A small decoder-only transformer with gated feed-forwards, trained on text",
-        code="trainables.training.language:train",
+        code="trainables.training.language:LANGUAGE_MODEL",
         settings=language_settings(activations, corpora),
         metrics=LANGUAGE_METRICS,
         step="step",
         steps_setting="steps",
+        packs=True,
     )

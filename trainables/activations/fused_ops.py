@@ -119,6 +119,9 @@ def _merged(t: Tensor, counts: Sequence[int]) -> Tensor:
 
 
 def _repeated(bases: Sequence[int], counts: Sequence[int], size: int) -> tuple[list[int], list[int]]:
+    """Groups after mapping; without groups before it, there may be a base for each mapped member."""
+    if not counts and len(bases) > 1:
+        return list(bases), [1] * size
     return list(bases) * size, (list(counts) if counts else [1]) * size
 
 

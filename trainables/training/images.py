@@ -1,7 +1,7 @@
-"""`image-classifier`: convolutional networks and transformers on images, one trial at a time."""
+"""`image-classifier`: convolutional networks and transformers on images."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,19 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ablations.errors import Json
 from trainables.activations.sites import Sites, count_parameters
 from trainables.data.augment import Augment, augment
 from trainables.data.tensors import Examples, Tensors
 from trainables.measures.memory import PeakMemory
-from trainables.models.images import PREFIX, FromRows, Shape, build_network, build_torchvision
+from trainables.models.images import BUILDS, PREFIX, FromRows, Shape, build_network, build_torchvision
 from trainables.models.init import WeightInit, draw_weights
 from trainables.training.measuring import any_measure, read_measures
 from trainables.training.parameters import Descent, initialise
 from trainables.training.progress import classifier_progress
+from trainables.training.routine import PackedRoutine
 from trainables.training.run import Run
+from trainables.training.steps import Routine, Steps
 from trainables.training.streams import stream, stream_seed
 
 EVALUATION_ROWS = 512
+# What networks and data of one pack have in common; activations may differ.
+SHARED = ("dataset", "model", "width", "blocks", "heads", "patch", "batch_size", "precision")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,7 +37,7 @@ class Best:
     weights: dict[str, Tensor] | None = None
 
 
-def train(run: Run) -> Mapping[str, float]:
+def train(run: Run) -> Routine:
     """Train the network that the settings describe; returns the final metrics."""
     data = run.data()
     memory = PeakMemory(run.device)
@@ -47,9 +52,11 @@ def train(run: Run) -> Mapping[str, float]:
     else:
         first = 1
         _validate(run, network, data, 0, sites, best, 0.0)
+        yield
     for epoch in range(first, int(str(run.settings["epochs"])) + 1):
-        train_loss = training.epoch(epoch - 1)
+        train_loss = yield from training.epoch(epoch - 1)
         _validate(run, network, data, epoch, sites, best, train_loss)
+        yield
         if run.should_stop:
             return tests
         if epoch in run.readings:
@@ -66,6 +73,13 @@ def train(run: Run) -> Mapping[str, float]:
         network.load_state_dict(best.weights)
         tests |= _test(network, data, "/best_validation")
     return tests
+
+
+def image_group(settings: Mapping[str, Json]) -> tuple[Json, ...] | None:
+    """What trials must agree in to share a pack; None for foreign models, which train alone."""
+    if str(settings["model"]) not in BUILDS:
+        return None
+    return tuple(settings.get(name) for name in SHARED)
 
 
 def image_shape(data: Tensors) -> Shape:
@@ -122,16 +136,25 @@ class _Training:
         self._epochs, self._seconds = state["epochs"], state["seconds"]
         return self._epochs
 
-    def epoch(self, epoch: int) -> float:
+    def epoch(self, epoch: int) -> Generator[Steps, list[Tensor], float]:
         """One pass; the mean loss over its images."""
         num, device = len(self._data.train), self._run.device
         started = time.perf_counter()
         order = torch.randperm(num, generator=stream(self._run.seed, f"order/{epoch}")).to(device)
         generator = stream(self._run.seed, f"augment/{epoch}", device)
         self._network.train()
+        batches = torch.split(order, self._batch)
+        losses = yield Steps(
+            network=self._network,
+            descent=self._descent,
+            num=len(batches),
+            batch=lambda index: self._examples(batches[index], generator),
+            objective=self._objective,
+            key=(image_group(self._run.settings), self._smoothing),
+        )
         total = torch.zeros((), dtype=torch.float64, device=device)
-        for batch in torch.split(order, self._batch):
-            total += self._update(batch, generator).double() * len(batch)
+        for loss, batch in zip(losses, batches, strict=True):
+            total += loss.double() * len(batch)
         mean = float(total / num)  # waits for a GPU
         self._epochs, self._seconds = self._epochs + 1, self._seconds + time.perf_counter() - started
         return mean
@@ -147,14 +170,13 @@ class _Training:
             train_seconds=self._seconds,
         )
 
-    def _update(self, batch: Tensor, generator: torch.Generator) -> Tensor:
-        x = augment(self._data.train.x[batch].view(-1, *self._shape), self._augment, generator).flatten(1)
+    def _examples(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        images = self._data.train.x[batch].view(-1, *self._shape)
+        return augment(images, self._augment, generator).flatten(1), self._data.train.y[batch]
+
+    def _objective(self, network: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
         with self._descent.autocast():
-            loss = F.cross_entropy(
-                self._network(x), self._data.train.y[batch], label_smoothing=self._smoothing
-            )
-        self._descent.step(loss)
-        return loss.detach()
+            return F.cross_entropy(network(x), y, label_smoothing=self._smoothing)
 
 
 def _validate(
@@ -189,3 +211,6 @@ def evaluate(network: nn.Module, examples: Examples) -> tuple[float, float]:
         loss += F.cross_entropy(logits, y, reduction="sum").double()
         right += (logits.argmax(1) == y).sum()
     return float(loss / len(examples)), int(right) / len(examples)
+
+
+IMAGE_CLASSIFIER = PackedRoutine(train, image_group)

@@ -1,8 +1,8 @@
-"""`language-model`: a small GPT with gated feed-forwards on a text corpus, one trial at a time."""
+"""`language-model`: a small GPT with gated feed-forwards on a text corpus."""
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,26 @@ from trainables.models.gpt import GPT
 from trainables.models.widths import glu_width
 from trainables.training.parameters import Descent, initialise
 from trainables.training.progress import language_progress
+from trainables.training.routine import PackedRoutine
 from trainables.training.run import Run
+from trainables.training.steps import Routine, Steps
 from trainables.training.streams import stream
 
 # The static gate of each variant; dynactglu's comes from the trial's base and scalars.
 GATES: Mapping[str, str | None] = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu", "bilinear": None}
+# What models and data of one pack have in common; gates may differ.
+SHARED = (
+    "dataset",
+    "tokenizer",
+    "vocabulary",
+    "width",
+    "hidden",
+    "blocks",
+    "heads",
+    "context",
+    "batch_size",
+    "precision",
+)
 EVALUATION_WINDOWS = 32
 INIT_STD = 0.02
 # Perplexities beyond this say no more.
@@ -36,30 +51,35 @@ def load_tokens(name: str, datasets_dir: Path, tokenizer: str, vocabulary: int) 
     return tokenize(read_texts(name, datasets_dir), tokenizer=tokenizer, vocabulary=vocabulary)
 
 
-def train(run: Run) -> Mapping[str, float]:
+@lru_cache(maxsize=1)
+def load_corpus(name: str, datasets_dir: Path, tokenizer: str, vocabulary: int, device: str) -> Tensor:
+    """The tokens to train on, on the device once for all members of a pack."""
+    tokens = load_tokens(name, datasets_dir, tokenizer, vocabulary)
+    return torch.from_numpy(tokens.train.astype("int64")).to(device)
+
+
+def train(run: Run) -> Routine:
     """Train the model that the settings describe; returns the final metrics."""
     settings = run.settings
     name = str(settings["dataset"])
     run.verify(name, read_texts(name, run.datasets_dir).fingerprint)
-    tokens = load_tokens(
-        name,
-        run.datasets_dir,
-        str(settings["tokenizer"]),
-        int(str(settings.get("vocabulary", 256))),
-    )
+    tokenizer, vocabulary = str(settings["tokenizer"]), int(str(settings.get("vocabulary", 256)))
+    tokens = load_tokens(name, run.datasets_dir, tokenizer, vocabulary)
     memory = PeakMemory(run.device)
     sites = make_sites(settings)
     network = make_network(settings, tokens.vocabulary, sites).to(run.device)
     initialise(network, run.seed)
     _scale(network)
-    training = _Training(run, network, torch.from_numpy(tokens.train.astype("int64")).to(run.device))
+    corpus = load_corpus(name, run.datasets_dir, tokenizer, vocabulary, run.device)
+    training = _Training(run, network, corpus)
     num_steps, every = int(str(settings["steps"])), int(str(settings["eval_every"]))
     tests: dict[str, float] = {}
-    first = 0
+    points = [s for s in range(num_steps + 1) if s % every == 0 or s == num_steps or s in run.readings]
     if (saved := run.restore()) is not None:
-        first, tests = training.load(saved["training"]) + 1, saved["tests"]
-        training.update()
-    for step in range(first, num_steps + 1):
+        done, tests = training.load(saved["training"]), saved["tests"]
+        points = [point for point in points if point > done]
+        yield from training.steps(points[0] - done)
+    for index, step in enumerate(points):
         if step % every == 0 or step == num_steps:
             train_loss = {"train_loss": training.mean_loss()} if step else {}
             loss = evaluate(network, tokens.validation, settings, run.device)
@@ -67,6 +87,7 @@ def train(run: Run) -> Mapping[str, float]:
                 run.log_scalars(step, sites.scalars())
             metrics = {"val_loss": loss, "val_perplexity": perplexity(loss)}
             run.report(step, **metrics, **train_loss)
+            yield
             if run.should_stop:
                 return tests
         if step in run.readings:
@@ -74,11 +95,16 @@ def train(run: Run) -> Mapping[str, float]:
         if step < num_steps:
             if step % every == 0 and run.checkpoint_due:
                 run.checkpoint({"training": training.state(), "tests": tests})
-            training.update()
+            yield from training.steps(points[index + 1] - step)
     tests |= _test(network, tokens, settings, run.device, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
     return tests
+
+
+def language_group(settings: Mapping[str, Json]) -> tuple[Json, ...]:
+    """What trials must agree in to share a pack."""
+    return tuple(settings.get(name) for name in SHARED)
 
 
 def make_sites(settings: Mapping[str, Json]) -> Sites | None:
@@ -151,18 +177,28 @@ class _Training:
         self._num_steps, self._seconds = state["num_steps"], state["seconds"]
         return self._num_steps
 
-    def update(self) -> None:
-        """One step on a batch of windows."""
+    def steps(self, num: int) -> Generator[Steps, list[Tensor], None]:
+        """Some steps, on a batch of windows each."""
         if not self._losses:
             self._started = time.perf_counter()
+        self._losses += yield Steps(
+            network=self._network,
+            descent=self._descent,
+            num=num,
+            batch=lambda _: self._windows(),
+            objective=self._objective,
+            key=(language_group(self._run.settings), self._run.settings["glu"]),
+        )
+
+    def _windows(self) -> tuple[Tensor, Tensor]:
         last = len(self._corpus) - self._context - 1
         starts = torch.randint(0, last, (self._batch, 1), generator=self._order).to(self._corpus.device)
         window = self._corpus[starts + torch.arange(self._context + 1, device=self._corpus.device)]
+        return window[:, :-1], window[:, 1:]
+
+    def _objective(self, network: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
         with self._descent.autocast():
-            logits = self._network(window[:, :-1])
-            loss = F.cross_entropy(logits.flatten(0, 1), window[:, 1:].flatten())
-        self._descent.step(loss)
-        self._losses.append(loss.detach())
+            return F.cross_entropy(network(x).flatten(0, 1), y.flatten())
 
     def mean_loss(self) -> float:
         """The mean training loss since it was last asked for."""
@@ -216,3 +252,6 @@ def _test(
         f"test_perplexity{suffix}": perplexity(loss),
         f"test_bits_per_byte{suffix}": bits,
     }
+
+
+LANGUAGE_MODEL = PackedRoutine(train, language_group)

@@ -105,11 +105,20 @@ class Descent:
 
     def step(self, loss: Tensor) -> None:
         """One step down the gradient of this loss."""
+        self._optimizer.zero_grad()
+        self.scale(loss).backward()  # type: ignore[no-untyped-call]
+        self.update()
+
+    def scale(self, loss: Tensor) -> Tensor:
+        """What to take the gradient of: the loss itself, but in float16 a multiple of it."""
+        scaled: Tensor = self._scaler.scale(loss)
+        return scaled
+
+    def update(self) -> None:
+        """One step down the gradient that the parameters hold."""
         for group, peak in zip(self._optimizer.param_groups, self._peaks, strict=True):
             group["lr"] = peak * self._factor(self._step)
         self._step += 1
-        self._optimizer.zero_grad()
-        self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         if self._clip > 0:
             self._scaler.unscale_(self._optimizer)
             nn.utils.clip_grad_norm_(self._network.parameters(), self._clip)

@@ -2,11 +2,12 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ablations.errors import Json
 from trainables.catalogue import load_catalogue
@@ -16,6 +17,8 @@ from trainables.errors import DataMismatch
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Report, Source, State
 from trainables.training.numerics import device_name
+from trainables.training.shelf import Shelf
+from trainables.training.steps import Routine
 from trainables.training.streams import stream, stream_seed
 
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
@@ -39,6 +42,7 @@ class Run:
         device: str,
         datasets_dir: Path,
         checkpoints: Checkpoints | None = None,
+        shelf: Shelf | None = None,
     ) -> None:
         self.settings: Mapping[str, Json] = dict(lease.settings)
         self.seed = lease.seed
@@ -53,7 +57,7 @@ class Run:
         self.tests = lease.tests
         self.notes: list[str] = []
         self._scalars: list[tuple[float, list[float], list[float]]] = []
-        self._lease, self._send = lease, send
+        self._lease, self._send, self._shelf = lease, send, shelf
         self._ignored = 0
         self._saved: object = None
         self._checkpoints = checkpoints
@@ -69,6 +73,10 @@ class Run:
         Raises: DataUnavailable, DataMismatch.
         """
         chosen = str(name if name is not None else self.settings["dataset"])
+        if self._shelf is not None:
+            data = self._shelf.tensors(chosen)
+            self.verify(chosen, data.source.fingerprint)
+            return data
         dataset = load(chosen, self.datasets_dir)
         self.verify(chosen, dataset.fingerprint)
         return to_device(dataset, self.device)
@@ -198,17 +206,33 @@ def train_one(
     reports = _Reports(source)
     run = Run(lease, reports, device=device, datasets_dir=datasets_dir, checkpoints=checkpoints)
     torch.manual_seed(stream_seed(lease.seed, "global"))  # for code that draws from torch's own generator
-    name = device_name(device)
     returned: object = None
     try:
         returned = train(run)
+        if isinstance(returned, Generator):
+            returned = _exhaust(returned)
     except Stopped:
         pass
     except Exception as error:
         if reports.broken is error:
             raise  # the source itself, not the trial
-        return Outcome.failed(lease, error, device=name, seconds=run.seconds)
-    seconds = run.seconds
+        return Outcome.failed(lease, error, device=device_name(device), seconds=run.seconds)
+    return outcome_of(run, lease, returned, seconds=run.seconds)
+
+
+def _exhaust(routine: Routine) -> object:
+    """Run a training that could share a pack by itself; what it returns."""
+    losses: list[Tensor] | None = None
+    while True:
+        try:
+            steps = routine.send(losses)
+        except StopIteration as end:
+            return end.value
+        losses = steps.train() if steps is not None else None
+
+
+def outcome_of(run: Run, lease: Lease, returned: object, *, seconds: float, pack: int = 1) -> Outcome:
+    """How a training ended that returned this."""
     metrics: dict[str, float | None] = {key: points[-1][1] for key, points in run.curve.items()}
     metrics.update(_finals(returned, run))
     state: State = "done"
@@ -224,7 +248,8 @@ def train_one(
         scalars=run.scalars,
         reason=run.bad or "; ".join(run.notes) or None,
         seconds=seconds,
-        device=name,
+        device=device_name(run.device),
+        pack=pack,
     )
 
 
