@@ -52,11 +52,11 @@ def train(run: Run) -> Routine:
     else:
         first = 1
         _validate(run, network, data, 0, sites, best, 0.0)
-        yield
+        yield None
     for epoch in range(first, int(str(run.settings["epochs"])) + 1):
         train_loss = yield from training.epoch(epoch - 1)
         _validate(run, network, data, epoch, sites, best, train_loss)
-        yield
+        yield None
         if run.should_stop:
             return tests
         if epoch in run.readings:

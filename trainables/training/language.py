@@ -87,7 +87,7 @@ def train(run: Run) -> Routine:
                 run.log_scalars(step, sites.scalars())
             metrics = {"val_loss": loss, "val_perplexity": perplexity(loss)}
             run.report(step, **metrics, **train_loss)
-            yield
+            yield None
             if run.should_stop:
                 return tests
         if step in run.readings:
