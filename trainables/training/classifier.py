@@ -14,6 +14,7 @@ from trainables.training.lease import Lease
 from trainables.training.member import Member, optimizer_of
 from trainables.training.perceptrons import PerceptronBench
 from trainables.training.shelf import Shelf
+from trainables.training.sizing import SIZES
 from trainables.training.state import Shape, initial_state
 
 
@@ -36,6 +37,10 @@ class MlpClassifier:
             width=_int(settings["width"]),
             batch_size=_int(settings["batch_size"]),
         )
+
+    def room(self, device: str) -> int:  # noqa: ARG002
+        """Packs of perceptrons may gain on any device."""
+        return max(SIZES)
 
     def bench(self, settings: Mapping[str, Json], shelf: Shelf, threads: int) -> PerceptronBench:
         """Where packs of a trial's group are made.

@@ -53,6 +53,10 @@ class Packable(Protocol):
         """The group a trial belongs to; only trials of one group can share a pack."""
         ...
 
+    def room(self, device: str) -> int:
+        """How many trials to draw where the size of packs is to be found; 1 where packs gain nothing."""
+        ...
+
     def bench(self, settings: Mapping[str, Json], shelf: Shelf, threads: int) -> Bench:
         """The bench of the group that a trial with these settings belongs to."""
         ...

@@ -28,7 +28,7 @@ class PackTrainer:
     ) -> None:
         self._source, self._code, self._shelf, self._threads = source, code, shelf, threads
         self._auto = pack == "auto"
-        self._room = max(SIZES) if pack == "auto" else max(1, pack)
+        self._room = code.room(shelf.device) if pack == "auto" else max(1, pack)
         self._sizes: MutableMapping[str, int] = {} if sizes is None else sizes
         self._waiting: list[Lease] = []
         self._alone: list[Lease] = []
@@ -72,7 +72,8 @@ class PackTrainer:
         """The size for this group: as told, or where it is left to us what measuring says."""
         if not self._auto:
             return min(self._room, bench.largest or self._room)
-        self._room = 1 if bench.largest == 1 else self._measured(group, bench)
+        gains = bench.largest != 1 and self._code.room(self._shelf.device) > 1
+        self._room = self._measured(group, bench) if gains else 1
         return self._room
 
     def _measured(self, group: Hashable, bench: Bench) -> int:

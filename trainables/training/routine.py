@@ -5,16 +5,19 @@ members share is the worker and the data. On a GPU, where a small network leaves
 members of one structure take their steps together (stacked.py).
 """
 
+import math
 import time
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
+
+import torch
 
 from ablations.errors import Json
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.routine_member import RoutineMember
 from trainables.training.run import Run
 from trainables.training.shelf import Shelf
-from trainables.training.sizing import NUM_STEPS, fastest_size
+from trainables.training.sizing import NUM_STEPS, SIZES, fastest_size
 from trainables.training.stacked import stacking_key, train_together
 from trainables.training.steps import Routine
 
@@ -34,12 +37,20 @@ class PackedRoutine:
         *,
         stacked: bool | None = None,
     ) -> None:
-        self.train, self.group, self._stacked = train, group, stacked
+        self.group = group
+        self._train, self._stacked = train, stacked
+
+    def room(self, device: str) -> int:
+        """One where members take their own steps, which cost the same in any company."""
+        return max(SIZES) if self._stacks(device) else 1
 
     def bench(self, settings: Mapping[str, Json], shelf: Shelf, threads: int) -> "RoutineBench":  # noqa: ARG002
         """Where packs of a trial's group are made."""
-        stacked = shelf.device.startswith("cuda") if self._stacked is None else self._stacked
-        return RoutineBench(self.train, shelf, alone=self.group(settings) is None, stacked=stacked)
+        alone, stacked = self.group(settings) is None, self._stacks(shelf.device)
+        return RoutineBench(self._train, shelf, alone=alone, stacked=stacked)
+
+    def _stacks(self, device: str) -> bool:
+        return device.startswith("cuda") if self._stacked is None else self._stacked
 
 
 class RoutineBench:
@@ -54,13 +65,18 @@ class RoutineBench:
         return RoutinePack(self._train, self._shelf, stacked=self._stacked)
 
     def fastest(self, leases: Sequence[Lease]) -> int:
-        """One where members take their own steps, which cost the same in any company; else measured."""
-        if not self._stacked:
-            return 1
-        return fastest_size(len(leases), lambda size: self._seconds(leases, size))
+        """The size at which these trials take the least time for a step each."""
+        some = leases[: max(SIZES)]
+        return fastest_size(len(some), lambda size: self._seconds(some, size))
 
     def _seconds(self, leases: Sequence[Lease], size: int) -> float:
-        """Seconds for a few steps of all, in packs of this size, after a first step."""
+        """Seconds for a few steps of all, in packs of this size, after a first one; no end without memory."""
+        try:
+            return self._timed(leases, size)
+        except torch.OutOfMemoryError:
+            return math.inf
+
+    def _timed(self, leases: Sequence[Lease], size: int) -> float:
         total = 0.0
         for start in range(0, len(leases), size):
             pack = self.pack()
@@ -110,6 +126,9 @@ class RoutinePack:
             steps = [replace(m.steps, num=min(num, m.steps.num)) for m in mates if m.steps is not None]
             losses = train_together(steps) if len(steps) > 1 else [steps[0].train()]
             losses[0][-1].item()  # waits for a GPU
+            taken = sum(map(len, losses))
+            self._shelf.tally.steps += taken
+            self._shelf.tally.wasted += taken
 
     def settle(self, stops: Mapping[str, str]) -> list[Outcome]:
         """Tell members that must stop; those that go on ask for their next steps, the others end."""

@@ -23,6 +23,7 @@ class RoutineMember:
         self.outcome: Outcome | None = None
         self.seconds = 0.0
         self.pack = 1
+        self._tally = shelf.tally
         self._reports: list[Report] = []
         self._run = Run(lease, self._keep, device=shelf.device, datasets_dir=shelf.datasets_dir, shelf=shelf)
         self._routine = train(self._run)
@@ -59,6 +60,7 @@ class RoutineMember:
         started = time.perf_counter()
         returned: object = None
         self.steps = None
+        self._count(losses or [])
         try:
             with self._random:
                 self.steps = self._routine.send(list(losses) if losses is not None else None)
@@ -78,6 +80,14 @@ class RoutineMember:
         """Its reports since this was last called."""
         reports, self._reports = self._reports, []
         return reports
+
+    def _count(self, losses: Sequence[Tensor]) -> None:
+        """Steps after one whose loss was not finite were of no use."""
+        if not losses:
+            return
+        wrong = torch.nonzero(~torch.stack(list(losses)).isfinite())
+        self._tally.steps += len(losses)
+        self._tally.wasted += len(losses) - int(wrong[0]) - 1 if len(wrong) else 0
 
     def _keep(self, reports: Sequence[Report]) -> dict[str, str]:
         self._reports += reports

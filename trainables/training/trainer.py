@@ -1,5 +1,6 @@
 """From leases to outcomes: trains what a source hands out, packed where the trainable can be packed."""
 
+import inspect
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Literal
@@ -11,6 +12,7 @@ from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name, set_numerics
 from trainables.training.packing import PackTrainer
+from trainables.training.routine import PackedRoutine
 from trainables.training.run import train_one
 from trainables.training.shelf import Shelf
 from trainables.training.tally import Tally
@@ -42,7 +44,9 @@ def run_trainer(
     except Exception as error:  # importing a user's module may fail in any way
         _fail_all(source, error, device)
         return Tally()
-    if manifest.packs:
+    if manifest.packs and inspect.isgeneratorfunction(code):
+        code = PackedRoutine(code, stacked=False)
+    if manifest.packs and not inspect.isfunction(code):
         shelf = Shelf(device, datasets_dir)
         PackTrainer(source, code, shelf, threads=threads, pack=pack, sizes=sizes).run()
         return shelf.tally

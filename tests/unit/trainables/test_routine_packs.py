@@ -153,8 +153,24 @@ def test_a_pruned_member_harms_nobody_and_its_place_is_refilled_at_once(folder: 
 def test_foreign_models_train_one_at_a_time(folder: Path) -> None:
     assert image_group({"model": "torchvision/resnet18"}) is None
     shelf = Shelf("cpu", folder)
+    assert IMAGE_CLASSIFIER.room("cpu") == 1 < IMAGE_CLASSIFIER.room("cuda")
     assert IMAGE_CLASSIFIER.bench({"model": "torchvision/resnet18"}, shelf, 1).largest == 1
     assert IMAGE_CLASSIFIER.bench({"model": "cnn"}, shelf, 1).largest is None
+
+
+def test_auto_trains_one_at_a_time_where_packs_gain_nothing(folder: Path) -> None:
+    leases = images(folder, **MODELS["cnn"])[:3]
+    source = train(leases, folder, trainable=IMAGES, pack="auto")
+    assert {outcome.pack for outcome in source.outcomes.values()} == {1} == set(source.rooms)
+
+
+def test_steps_are_counted_and_those_after_a_divergence_are_wasted(folder: Path) -> None:
+    shelf, leases = Shelf("cpu", folder), images(folder, **MODELS["cnn"])
+    source = ListSource([lease for lease in leases if lease.trial_id in ("static", "wild")])
+    PackTrainer(source, IMAGE_CLASSIFIER, shelf, threads=1, pack=2).run()
+    assert source.outcomes["wild"].state == "diverged"
+    assert shelf.tally.steps == 2 * 3 + 3 * len(source.outcomes["wild"].curve["train_loss"])
+    assert 0 <= shelf.tally.wasted <= 2
 
 
 def test_members_draw_from_torchs_own_generator_as_if_they_were_alone(folder: Path) -> None:
@@ -177,7 +193,7 @@ def test_members_draw_from_torchs_own_generator_as_if_they_were_alone(folder: Pa
     assert alone["0"].metrics["last"] != alone["1"].metrics["last"]
 
 
-def permuted(leases: list[Lease], folder: Path, code: PackedRoutine, pack: int) -> dict[str, Outcome]:
+def train_with(leases: list[Lease], folder: Path, code: PackedRoutine, pack: int) -> dict[str, Outcome]:
     source = ListSource(leases)
     PackTrainer(source, code, Shelf("cpu", folder), threads=1, pack=pack).run()
     return source.outcomes
@@ -202,7 +218,7 @@ def test_stacked_members_are_alone_up_to_rounding(model: str, folder: Path) -> N
         ]
         wild = {**leases[0].settings, "lr": 1e6, "optimizer": "sgd"}
     leases.append(Lease(trial_id="wild stacked", settings=wild, seed=9))
-    alone, stacked = (permuted(leases, folder, code, pack) for pack in (1, 4))
+    alone, stacked = (train_with(leases, folder, code, pack) for pack in (1, 4))
     assert alone.keys() == stacked.keys()
     for name, outcome in alone.items():
         assert stacked[name].state == outcome.state, (name, stacked[name].traceback)
