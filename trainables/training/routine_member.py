@@ -25,7 +25,15 @@ class RoutineMember:
         self.pack = 1
         self._tally = shelf.tally
         self._reports: list[Report] = []
-        self._run = Run(lease, self._keep, device=shelf.device, datasets_dir=shelf.datasets_dir, shelf=shelf)
+        self._checkpoints = shelf.checkpoints
+        self._run = Run(
+            lease,
+            self._keep,
+            device=shelf.device,
+            datasets_dir=shelf.datasets_dir,
+            checkpoints=shelf.checkpoints,
+            shelf=shelf,
+        )
         self._routine = train(self._run)
         self._random = _GlobalStream(lease.seed, shelf.device)
 
@@ -74,7 +82,9 @@ class RoutineMember:
             return
         finally:
             self.seconds += time.perf_counter() - started
-        self._end(outcome_of(self._run, self.lease, returned, seconds=self.seconds, pack=self.pack))
+        # Alone it had the worker to itself, before an interruption too.
+        seconds = self.seconds if self.pack > 1 else self._run.seconds
+        self._end(outcome_of(self._run, self.lease, returned, seconds=seconds, pack=self.pack))
 
     def drain(self) -> list[Report]:
         """Its reports since this was last called."""
@@ -95,6 +105,8 @@ class RoutineMember:
 
     def _end(self, outcome: Outcome) -> None:
         self.outcome, self.steps = outcome, None
+        if self._checkpoints is not None:
+            self._checkpoints.drop(self.lease)
         self._routine.close()
 
 

@@ -4,14 +4,15 @@ from pathlib import Path
 
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
+from trainables.training.checkpoint import Checkpoints
 from trainables.training.tally import Tally
 
 
 class Shelf:
     """Keeps the dataset that was asked for last."""
 
-    def __init__(self, device: str, datasets_dir: Path) -> None:
-        self.device, self.datasets_dir = device, datasets_dir
+    def __init__(self, device: str, datasets_dir: Path, checkpoints: Checkpoints | None = None) -> None:
+        self.device, self.datasets_dir, self.checkpoints = device, datasets_dir, checkpoints
         self.tally = Tally()
         self._tensors: Tensors | None = None
 

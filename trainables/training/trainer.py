@@ -32,7 +32,7 @@ def run_trainer(
     """Train what the source hands out until it hands out nothing; the count of steps taken in packs.
 
     `sizes` are pack sizes that were found fastest before; those measured here are added.
-    Trials that train alone save themselves in `checkpoints`; packs of perceptrons start again from zero.
+    Trainings save themselves in `checkpoints`; packs of perceptrons start again from zero.
     Whatever happens inside a trial is its outcome; only a source that fails raises.
     """
     set_numerics(device, threads)
@@ -47,7 +47,7 @@ def run_trainer(
     if manifest.packs and inspect.isgeneratorfunction(code):
         code = PackedRoutine(code, stacked=False)
     if manifest.packs and not inspect.isfunction(code):
-        shelf = Shelf(device, datasets_dir)
+        shelf = Shelf(device, datasets_dir, checkpoints)
         PackTrainer(source, code, shelf, threads=threads, pack=pack, sizes=sizes).run()
         return shelf.tally
     while leases := source.draw(1):
