@@ -5,12 +5,13 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   ?= .demo
 
-.PHONY: demo test lint bench setup clean
+.PHONY: demo test coverage lint bench setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   set up, then run a real ablation on real digits and print its verdict"
 	@echo "make test   set up, then run the test suite"
+	@echo "make coverage  branches of ablations/ that its tests take; fails below 98 %"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  benchmarks; records go to benchmarks-out/"
 
@@ -28,6 +29,10 @@ demo: $(STAMP)
 test: $(STAMP)
 	$(BIN)/python -m pytest -m "not benchmark" $(PYTEST_ARGS)
 
+coverage: $(STAMP)
+	$(BIN)/python -m pytest -q tests/unit/ablations tests/property \
+		--cov=ablations --cov-branch --cov-report=term-missing:skip-covered --cov-fail-under=98
+
 lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -36,7 +41,7 @@ lint: $(STAMP)
 
 bench: $(STAMP)
 	mkdir -p benchmarks-out
-	$(BIN)/python -m pytest -m benchmark tests/benchmarks -s
+	$(BIN)/python -m tests.benchmarks.judging
 	$(BIN)/python -m tests.benchmarks.study_end_to_end
 	$(BIN)/python -m tests.benchmarks.control_plane 1000 10000
 	$(BIN)/python -m tests.benchmarks.member_steps

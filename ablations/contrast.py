@@ -169,6 +169,8 @@ def _family(question: Question, arms: Sequence[Arm], problems: Problems) -> Fami
     rows = tuple(rows_of(question, chosen))
     if not rows:
         detail = f"no two arms match: {question.vary.name} never changes alone"
+        if question.by is not None:
+            detail += f" at two levels of {question.by.name}"
         problems.add(question.path, detail, kind=NotEstimable)
     return Family(
         name=question.name,

@@ -38,6 +38,7 @@ from pydantic import (
     Tag,
     ValidationError,
     WithJsonSchema,
+    field_validator,
     model_validator,
 )
 from pydantic_core import ErrorDetails
@@ -207,6 +208,15 @@ class Analysis(Model):
     margin: dict[Name, Annotated[float, Field(gt=0)]] = {}
     spread: dict[Name, Annotated[float, Field(gt=0)]] = {}
     looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=MAX_LOOKS)] = []
+
+    @field_validator("test", mode="before")
+    @classmethod
+    def _is_no_equivalence_test(cls, test: object) -> object:
+        if test in ("tost", "equivalence"):
+            raise ValueError(
+                f"{test} is done beside this test and needs a margin: name it in analysis.margin"
+            )
+        return test
 
 
 class Range(Model):

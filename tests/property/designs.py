@@ -2,9 +2,13 @@
 
 from typing import Any
 
+from hypothesis import assume
 from hypothesis import strategies as st
 
-from tests.unit.ablations.studies import SMALL
+from ablations.contrast import compile_contrasts
+from ablations.design import Design
+from ablations.errors import InvalidStudy
+from tests.unit.ablations.studies import SMALL, design_of
 
 LEVELS: dict[str, list[Any]] = {
     "scalars": ["none", "shared", "per_layer", "per_channel"],
@@ -75,6 +79,37 @@ def ruled(draw: st.DrawFn) -> dict[str, Any]:
     return {**study, kind: [rule if kind == "exclude" else {"then": rule}]}
 
 
+@st.composite
+def listed(draw: st.DrawFn) -> dict[str, Any]:
+    """Some arms of a factorial study, in any order."""
+    study = draw(factorial())
+    arms = [dict(arm.levels) for arm in compiled(study).arms]
+    chosen = draw(
+        st.lists(st.sampled_from(arms), min_size=2, unique_by=lambda arm: repr(sorted(arm.items())))
+    )
+    return {**study, "design": "listed", "arms": chosen}
+
+
 def any_study() -> st.SearchStrategy[dict[str, Any]]:
     """A study of any design."""
-    return st.one_of(factorial(), one_factor(), leave_one_out(), ruled())
+    return st.one_of(factorial(), one_factor(), leave_one_out(), ruled(), listed())
+
+
+def compiled(study: dict[str, Any], **changes: Any) -> Design:
+    """The design of a study that can be asked; one that cannot is no case."""
+    try:
+        return design_of(study, **changes)
+    except InvalidStudy:
+        assume(False)
+        raise
+
+
+def described(study: dict[str, Any]) -> list[Any]:
+    """Every arm and every row of a study, in order and as JSON."""
+    design = design_of(study)
+    found = compile_contrasts(design)
+    rows = [row for c in (*found.contrasts, *found.exploratory, *found.interactions) for row in c.rows]
+    return [
+        [[arm.id, arm.label, list(arm.levels.items())] for arm in design.arms],
+        [[row.of, row.against, list(row.within.items()), list(row.weights.items())] for row in rows],
+    ]

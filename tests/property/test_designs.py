@@ -2,7 +2,10 @@
 
 import copy
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,25 +15,25 @@ from hypothesis import strategies as st
 
 from ablations.contrast import Contrast, compile_contrasts
 from ablations.design import Design, compile_design, num_trials, planned_trials
-from ablations.errors import AblationError, InvalidStudy
+from ablations.errors import AblationError
 from ablations.identity import arm_id, canonical
 from ablations.plan import make_plan
 from ablations.spec import parse_study
-from tests.property.designs import BUNDLES, any_study, factorial, leave_one_out, one_factor
+from tests.property.designs import (
+    BUNDLES,
+    any_study,
+    compiled,
+    described,
+    factorial,
+    leave_one_out,
+    listed,
+    one_factor,
+)
 from tests.unit.ablations import enumeration
 from tests.unit.ablations.manifests import DYNAMIC, MLP
-from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of
+from tests.unit.ablations.studies import EXAMPLE, SMALL
 
 RULES = {"alpha_init": "scalars", "beta_init": "scalars", "momentum": "optimizer", "nesterov": "optimizer"}
-
-
-def compiled(study: dict[str, Any]) -> Design:
-    """The design of a study that can be asked; one that cannot is no case."""
-    try:
-        return design_of(study)
-    except InvalidStudy:
-        assume(False)
-        raise
 
 
 def applies(name: str, arm: dict[str, Any]) -> bool:
@@ -103,6 +106,39 @@ def test_arms_are_distinct_and_no_order_of_keys_matters(study: dict[str, Any], s
     assert compiled({**other, "baseline": study.get("baseline", {})}).arms == design.arms
     trials = planned_trials(design)
     assert len({(trial.arm.id, trial.seed) for trial in trials}) == len(trials) == num_trials(design)
+
+
+@given(listed())
+@settings(deadline=None, max_examples=40)
+def test_a_listed_design_has_the_arms_it_lists(study: dict[str, Any]) -> None:
+    arms = [dict(arm.levels) for arm in compiled(study).arms]
+    assert len(arms) == len(study["arms"])
+    assert all(arm in arms for arm in study["arms"])
+
+
+@pytest.fixture(scope="module")
+def elsewhere() -> Iterator["subprocess.Popen[str]"]:
+    """Another process, in which strings hash otherwise, that describes studies."""
+    code = (
+        "import json, sys\nfrom tests.property.designs import described\n"
+        "for line in sys.stdin: print(json.dumps(described(json.loads(line))), flush=True)"
+    )
+    environment = {**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code], text=True, env=environment, **pipes) as process:
+        yield process
+
+
+@given(study=any_study())
+@settings(deadline=None, max_examples=40)
+def test_another_process_finds_the_same_arms_and_rows(
+    elsewhere: "subprocess.Popen[str]", study: dict[str, Any]
+) -> None:
+    compiled(study)
+    assert elsewhere.stdin is not None and elsewhere.stdout is not None
+    elsewhere.stdin.write(json.dumps(study) + "\n")
+    elsewhere.stdin.flush()
+    assert json.loads(elsewhere.stdout.readline()) == json.loads(json.dumps(described(study)))
 
 
 @given(any_study())
