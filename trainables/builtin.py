@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 
 from ablations.manifest import Manifest, Metric, Scalar, Setting
+from trainables.builtin_descent import DYNAMIC, descent_settings
 from trainables.builtin_models import image_classifier
 from trainables.builtin_progress import NUM_PARAMETERS, classifier_progress
 from trainables.components import Component
-
-DYNAMIC = ("shared", "per_layer", "per_channel")
 
 ACTIVATIONS = (
     Component(kind="activation", name="relu", summary="max(x, 0)"),
@@ -98,33 +97,23 @@ def classifier_settings(activations: tuple[Scalar, ...], datasets: tuple[Scalar,
             open_low=True,
             help="validation accuracy that epochs_to_target and its like wait for",
         ),
-        Setting(name="optimizer", kind="str", default="adam", choices=("sgd", "adam", "adamw")),
-        Setting(name="lr", kind="float", default=1e-3, low=0.0, open_low=True, help="learning rate"),
+        *descent_settings(optimizer="adam", clip_norm=0.0, with_scalars=dynamic),
         Setting(
-            name="momentum",
+            name="warmup",
             kind="float",
             default=0.0,
             low=0.0,
-            high=1.0,
             off=0.0,
-            when={"optimizer": ("sgd",)},
-            help="of SGD",
+            help="epochs in which the rate climbs; one_cycle has a climb of its own",
         ),
         Setting(
-            name="weight_decay",
+            name="label_smoothing",
             kind="float",
             default=0.0,
             low=0.0,
+            high=0.99,
             off=0.0,
-            help="spares alpha and beta; decoupled in adamw, added to the gradient in sgd and adam",
-        ),
-        Setting(
-            name="clip_norm",
-            kind="float",
-            default=0.0,
-            low=0.0,
-            off=0.0,
-            help="largest norm of the whole gradient; 0 means no clipping",
+            help="share of the target that goes to all classes alike, in the training loss",
         ),
         Setting(
             name="base", kind="str", default="relu", choices=activations, off="identity", help="base function"

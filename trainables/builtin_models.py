@@ -1,8 +1,7 @@
 """The packaged trainables beside the perceptron: image classifiers and the language model, as manifests."""
 
-from dataclasses import replace
-
 from ablations.manifest import Forbidden, Manifest, Metric, Scalar, Setting
+from trainables.builtin_descent import DYNAMIC, descent_settings
 from trainables.builtin_progress import NUM_PARAMETERS, language_progress
 from trainables.components import Component
 from trainables.models.torchvision_names import TORCHVISION
@@ -97,10 +96,6 @@ def image_settings(models: tuple[Scalar, ...]) -> tuple[Setting, ...]:
             off="none",
             help="flips, and crops of the image padded by 4",
         ),
-        Setting(name="label_smoothing", kind="float", default=0.0, low=0.0, high=0.99, off=0.0),
-        Setting(
-            name="warmup", kind="float", default=0.0, low=0.0, off=0.0, help="epochs in which the rate climbs"
-        ),
         Setting(
             name="weight_init",
             kind="str",
@@ -110,36 +105,6 @@ def image_settings(models: tuple[Scalar, ...]) -> tuple[Setting, ...]:
             "biases 0",
         ),
         PRECISION,
-        *rate_settings(),
-    )
-
-
-def rate_settings() -> tuple[Setting, ...]:
-    """How the learning rate moves and what alpha and beta have of their own."""
-    return (
-        Setting(
-            name="schedule",
-            kind="str",
-            default="constant",
-            choices=("constant", "cosine", "one_cycle"),
-            off="constant",
-        ),
-        Setting(
-            name="scalar_lr",
-            kind="float",
-            default=0.0,
-            low=0.0,
-            when={"scalars": ("shared", "per_layer", "per_channel")},
-            help="learning rate of alpha and beta; 0 = that of the weights",
-        ),
-        Setting(
-            name="decay_scalars",
-            kind="bool",
-            default=False,
-            off=False,
-            when={"scalars": ("shared", "per_layer", "per_channel")},
-            help="whether weight decay reaches alpha and beta",
-        ),
     )
 
 
@@ -168,7 +133,6 @@ def image_classifier(
 def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...]) -> tuple[Setting, ...]:
     """The settings of `language-model`."""
     gated = {"glu": ("dynactglu",)}
-    dynamic = ("shared", "per_layer", "per_channel")
     return (
         Setting(name="dataset", kind="str", default="speeches", choices=corpora),
         Setting(name="tokenizer", kind="str", default="byte", choices=("byte", "bpe")),
@@ -209,15 +173,15 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
             name="scalars",
             kind="str",
             default="per_layer",
-            choices=("none", *dynamic),
+            choices=("none", *DYNAMIC),
             off="none",
             when=gated,
             help="which alpha and beta the gate has",
         ),
-        Setting(name="alpha_init", kind="float", default=1.0, when={**gated, "scalars": dynamic}),
-        Setting(name="beta_init", kind="float", default=0.0, when={**gated, "scalars": dynamic}),
+        Setting(name="alpha_init", kind="float", default=1.0, when={**gated, "scalars": DYNAMIC}),
+        Setting(name="beta_init", kind="float", default=0.0, when={**gated, "scalars": DYNAMIC}),
         Setting(
-            name="train_scalars", kind="bool", default=True, off=False, when={**gated, "scalars": dynamic}
+            name="train_scalars", kind="bool", default=True, off=False, when={**gated, "scalars": DYNAMIC}
         ),
         Setting(name="steps", kind="int", default=1000, low=1, high=100_000_000, help="batches trained on"),
         Setting(name="batch_size", kind="int", default=16, low=1, high=65_536, help="windows a step"),
@@ -237,24 +201,11 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
             low=2,
             help="of each held-out split that are scored; the same for every arm",
         ),
-        Setting(name="optimizer", kind="str", default="adamw", choices=("sgd", "adam", "adamw")),
-        Setting(name="lr", kind="float", default=1e-3, low=0.0, open_low=True, help="peak learning rate"),
-        Setting(
-            name="momentum",
-            kind="float",
-            default=0.0,
-            low=0.0,
-            high=1.0,
-            off=0.0,
-            when={"optimizer": ("sgd",)},
-        ),
-        Setting(name="weight_decay", kind="float", default=0.0, low=0.0, off=0.0),
-        Setting(name="clip_norm", kind="float", default=1.0, low=0.0, off=0.0),
+        *descent_settings(optimizer="adamw", clip_norm=1.0, with_scalars={**gated, "scalars": DYNAMIC}),
         Setting(
             name="warmup_steps", kind="int", default=0, low=0, off=0, help="steps in which the rate climbs"
         ),
         PRECISION,
-        *(replace(s, when={**gated, **s.when}) if s.when else s for s in rate_settings()),
     )
 
 

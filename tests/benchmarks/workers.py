@@ -121,6 +121,7 @@ def make_packs(members: Members, data: Any, threads: int = 1) -> list[Any]:
             lease(str(i), seed=i, width=members.width, batch_size=members.batch_size, **settings),
             layout,
             "cpu",
+            num_images=len(data.train),
         )
         for i, settings in enumerate(members.settings)
     ]

@@ -24,6 +24,7 @@ class BatchedSteps:
         self._stack, self._data, self._batch_size, self._threads = stack, data, batch_size, threads
         self._device = stack.device
         self._steps = torch.tensor([m.num_steps for m in members], device=self._device)
+        self._done = [int(m.num_steps) for m in members]  # the same, without waiting for a GPU
         self._updates = [
             Update(m.optimizer, m.state, stack.grads(i), self._steps[i]) for i, m in enumerate(members)
         ]
@@ -39,11 +40,16 @@ class BatchedSteps:
         self, orders: Int[Tensor, "members images"], dropout: Sequence[list[torch.Generator] | None]
     ) -> Float[Tensor, "steps members"]:
         """One step for every batch of the orders; each member's loss before it."""
-        return torch.stack(
-            [self._step(order, dropout) for order in torch.split(orders, self._batch_size, 1)]
-        ).cpu()
+        batches = torch.split(orders, self._batch_size, 1)
+        num = len(batches)
+        factors = [m.optimizer.factors(done, num) for m, done in zip(self.members, self._done, strict=True)]
+        self._done = [done + num for done in self._done]
+        each = zip(batches, zip(*factors, strict=True), strict=True)
+        return torch.stack([self._step(order, dropout, rates) for order, rates in each]).cpu()
 
-    def _step(self, order: Tensor, dropout: Sequence[list[torch.Generator] | None]) -> Tensor:
+    def _step(
+        self, order: Tensor, dropout: Sequence[list[torch.Generator] | None], factors: Sequence[float]
+    ) -> Tensor:
         size = order.shape[1]
         if size not in self._networks:  # an order that ends early
             self._networks[size] = Network(self._stack, size, self._threads)
@@ -58,8 +64,8 @@ class BatchedSteps:
         masks = self._masks(dropout, rows) if any(dropout) else None
         loss = network.loss(labels, one_hot, masks)
         self._steps += 1
-        for update in self._updates:
-            update()
+        for update, rate in zip(self._updates, factors, strict=True):
+            update(rate)
         return loss
 
     def _masks(self, dropout: Sequence[list[torch.Generator] | None], rows: int) -> list[Masks]:

@@ -51,7 +51,7 @@ class MlpClassifier:
         data = shelf.tensors(group.dataset)
         layout = Layout(inputs=data.inputs, width=group.width, num_classes=data.num_classes)
         return PerceptronBench(
-            lambda lease: self.member(lease, layout, device),
+            lambda lease: self.member(lease, layout, device, num_images=len(data.train)),
             layout,
             data,
             batch_size=group.batch_size,
@@ -60,8 +60,8 @@ class MlpClassifier:
             tally=shelf.tally,
         )
 
-    def member(self, lease: Lease, layout: Layout, device: str) -> Member:
-        """The trial at its start.
+    def member(self, lease: Lease, layout: Layout, device: str, *, num_images: int) -> Member:
+        """The trial at its start, to be trained on so many images.
 
         Raises: PluginMissing if its base function is a plugin's that is not installed here.
         """
@@ -71,6 +71,7 @@ class MlpClassifier:
             base=_base(_text(settings["base"])),
             scalars=cast(Kind, settings.get("scalars", "none")),
             dropout=_float(settings.get("dropout", 0.0)),
+            label_smoothing=_float(settings.get("label_smoothing", 0.0)),
         )
         state = initial_state(
             layout,
@@ -81,7 +82,7 @@ class MlpClassifier:
             beta_init=_float(settings.get("beta_init", 0.0)),
             device=device,
         )
-        optimizer = optimizer_of(settings)
+        optimizer = optimizer_of(settings, steps_per_epoch=-(-num_images // _int(settings["batch_size"])))
         optimizer.prepare(state)
         return Member(
             lease=lease, shape=shape, optimizer=optimizer, epochs=_int(settings["epochs"]), state=state

@@ -131,7 +131,7 @@ class Member:
         return {"steps": list(steps), "alpha": list(alphas), "beta": list(betas)}
 
 
-def optimizer_of(settings: Mapping[str, Json]) -> Optimizer:
+def optimizer_of(settings: Mapping[str, Json], *, steps_per_epoch: int) -> Optimizer:
     """The optimizer that resolved settings ask for."""
     return Optimizer(
         name=settings["optimizer"],  # type: ignore[arg-type]
@@ -140,6 +140,11 @@ def optimizer_of(settings: Mapping[str, Json]) -> Optimizer:
         weight_decay=_number(settings.get("weight_decay", 0.0)),
         clip_norm=_number(settings.get("clip_norm", 0.0)),
         train_scalars=settings.get("train_scalars", True) is not False,
+        scalar_lr=_number(settings.get("scalar_lr", 0.0)),
+        decay_scalars=settings.get("decay_scalars", False) is True,
+        schedule=settings.get("schedule", "constant"),  # type: ignore[arg-type]
+        num_steps=steps_per_epoch * round(_number(settings["epochs"])),
+        warmup=round(steps_per_epoch * _number(settings.get("warmup", 0.0))),
     )
 
 

@@ -71,7 +71,14 @@ class NativeSteps:
 
     def _steps(self, member: Member, order: Tensor, done: int, masks: Tensor | None, losses: Tensor) -> None:
         optimizer, state, layout = member.optimizer, member.state, self._layout
-        rates = [optimizer.lr, optimizer.momentum, optimizer.weight_decay, optimizer.clip_norm]
+        rates = [
+            optimizer.lr,
+            optimizer.momentum,
+            optimizer.weight_decay,
+            optimizer.clip_norm,
+            optimizer.lr_of_scalars,
+            optimizer.decay_of_scalars,
+        ]
         operator: Any = torch.ops.ablate.perceptron_steps
         operator(
             self._data.train.x,
@@ -86,6 +93,8 @@ class NativeSteps:
             CODES[member.shape.base.name],
             RULES[optimizer.name],
             rates,
+            optimizer.factors(int(member.num_steps) + done, len(losses)),
+            member.shape.label_smoothing,
             optimizer.train_scalars,
             float(member.num_steps + done),
             masks,

@@ -57,6 +57,8 @@ class Network:
         self.grad_pre = torch.empty(num, rows, width, device=device)
         self.scale = torch.zeros(rows, 1, device=device)
         self.scale[:num_rows] = 1.0 / num_rows
+        shares = [shape.label_smoothing for shape in stack.shapes]
+        self._smoothed = [(index, share) for index, share in enumerate(shares) if share]
         self.sites = [[self._site(run, layer) for run in stack.runs(layer)] for layer in range(stack.depth)]
         self._views()
 
@@ -70,8 +72,13 @@ class Network:
         logits = self._forward(masks)
         log_p = torch.log_softmax(logits, 2)
         chosen = log_p.gather(2, labels.unsqueeze(2)).squeeze(2)
+        grad = torch.softmax(logits, 2).sub_(one_hot)
+        # Member by member: a share of 0 of an infinite log-probability must not reach those without.
+        for index, share in self._smoothed:
+            chosen[index].mul_(1 - share).add_(log_p[index].mean(1), alpha=share)
+            grad[index].add_(one_hot[index], alpha=share).sub_(share / one_hot.shape[2])
         losses = chosen[:, : self.num_rows].sum(1).div_(-self.num_rows)
-        grad = torch.softmax(logits, 2).sub_(one_hot).mul_(self.scale)
+        grad.mul_(self.scale)
         self._backward(grad, masks)
         return losses
 

@@ -14,12 +14,13 @@ from trainables.training.layout import Block, Layout
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shape:
-    """What decides how a member is computed: depth, base function, scalars, dropout."""
+    """What decides how a member is computed: depth, base function, scalars, dropout, the loss."""
 
     depth: int
     base: Base
     scalars: Kind = "none"
     dropout: float = 0.0
+    label_smoothing: float = 0.0
 
     @property
     def num_scalars(self) -> int:

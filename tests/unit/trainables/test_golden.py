@@ -23,7 +23,7 @@ def test_every_case_is_kept() -> None:
 
 @pytest.mark.parametrize("name", list(cases()))
 def test_losses_are_the_golden_ones(name: str, folder: Path) -> None:
-    """Sums are ordered differently by other machines' libraries: float64 leaves 1e-10 of that at most."""
+    """Sums are ordered differently by other machines' libraries: float64 leaves 1e-9 of a loss at most."""
     found = curves(name, folder)
     assert set(found) == set(GOLDEN[name])
     for key, values in GOLDEN[name].items():

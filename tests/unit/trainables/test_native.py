@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from tests.unit.trainables.sources import lease
 from trainables.activations.fused import COMPILED
@@ -15,7 +16,9 @@ from trainables.training.classifier import MLP_CLASSIFIER
 from trainables.training.layout import Layout
 from trainables.training.member import Member
 from trainables.training.native import NativeSteps, serves
+from trainables.training.parameters import Descent
 from trainables.training.stack import Stack
+from trainables.training.state import to_module
 
 KINDS: list[dict[str, Any]] = [
     {"base": "relu"},
@@ -25,7 +28,29 @@ KINDS: list[dict[str, Any]] = [
     {"base": "relu", "scalars": "per_layer", "clip_norm": 0.1, "depth": 1},
     {"base": "tanh", "scalars": "per_layer", "train_scalars": False, "beta_init": 0.5},
     {"base": "relu", "optimizer": "sgd", "lr": 0.1},
+    {"base": "mish", "schedule": "cosine", "warmup": 0.01, "label_smoothing": 0.2},
+    {
+        "base": "silu",
+        "scalars": "per_layer",
+        "optimizer": "adamw",
+        "weight_decay": 0.1,
+        "schedule": "one_cycle",
+        "scalar_lr": 0.05,
+        "decay_scalars": True,
+    },
 ]
+# What a plain torch loop is compared with.
+RULES: list[dict[str, Any]] = [
+    {"optimizer": "adam", "weight_decay": 0.01},
+    {"optimizer": "sgd", "momentum": 0.9, "lr": 0.05, "clip_norm": 0.5},
+    {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 0.1, "decay_scalars": True, "schedule": "cosine"},
+    {"optimizer": "adamw", "weight_decay": 0.1, "decay_scalars": True, "scalar_lr": 0.1},
+    {"schedule": "cosine", "warmup": 0.08, "label_smoothing": 0.1},
+    {"schedule": "one_cycle", "scalar_lr": 0.1, "label_smoothing": 0.3},
+]
+
+
+NEEDS_COMPILER = pytest.mark.skipif(not COMPILED, reason="needs a C++ compiler")
 
 
 @pytest.fixture(scope="module")
@@ -36,10 +61,10 @@ def data(datasets_dir: Path) -> Tensors:
 def member(data: Tensors, width: int, batch: int, kind: dict[str, Any]) -> tuple[Member, Layout]:
     layout = Layout(inputs=data.inputs, width=width, num_classes=data.num_classes)
     one = lease("a", width=width, batch_size=batch, epochs=1, **kind)
-    return MLP_CLASSIFIER.member(one, layout, "cpu"), layout
+    return MLP_CLASSIFIER.member(one, layout, "cpu", num_images=len(data.train)), layout
 
 
-@pytest.mark.skipif(not COMPILED, reason="needs a C++ compiler")
+@NEEDS_COMPILER
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("width", "batch"), [(7, 33), (24, 100), (64, 128), (80, 50), (128, 17)])
 @torch.no_grad()
@@ -57,6 +82,37 @@ def test_compiled_steps_are_the_batched_ones(
     assert losses.shape == (5, 1)
     torch.testing.assert_close(losses, expected, rtol=1e-4, atol=1e-5)
     torch.testing.assert_close(native.state.scalars, batched.state.scalars, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("compiled", [pytest.param(True, marks=NEEDS_COMPILER), False])
+@pytest.mark.parametrize("rule", RULES)
+def test_steps_are_those_of_a_plain_torch_loop(data: Tensors, rule: dict[str, Any], compiled: bool) -> None:
+    """Twenty-five of thirty-five steps by the optimizers of torch that image classifiers use."""
+    kind = {"base": "mish", "scalars": "per_layer", **rule}
+    ours, layout = member(data, 24, 100, kind)
+    module = to_module(layout, ours.shape, ours.state)
+    order = torch.randperm(len(data.train), generator=torch.Generator().manual_seed(0))[None, :2500]
+    steps: NativeSteps | BatchedSteps
+    if compiled:
+        steps = NativeSteps([ours], layout, data, 100, 1)
+    else:
+        steps = BatchedSteps([ours], Stack(layout, [ours.shape], [ours.state]), data, 100, 1)
+    with torch.no_grad():
+        losses = steps(order, [None])[:, 0]
+    settings = ours.lease.settings
+    warmup = round(35 * float(str(settings["warmup"])))
+    descent = Descent(module, settings, num_steps=35, warmup=warmup)
+    expected = []
+    for batch in order[0].split(100):
+        share = float(str(settings["label_smoothing"]))
+        loss = F.cross_entropy(module(data.train.x[batch]), data.train.y[batch], label_smoothing=share)
+        descent.step(loss)
+        expected.append(loss.detach())
+    torch.testing.assert_close(losses, torch.stack(expected), rtol=2e-3, atol=1e-4)
+    scalars = to_module(layout, ours.shape, ours.state).activations
+    for mine, theirs in zip(scalars, module.activations, strict=True):
+        for a, b in zip(mine.parameters(), theirs.parameters(), strict=True):
+            torch.testing.assert_close(a, b, rtol=1e-2, atol=2e-3)
 
 
 def test_what_is_wide_or_elsewhere_is_not_served(data: Tensors) -> None:

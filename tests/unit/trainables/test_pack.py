@@ -14,6 +14,18 @@ MIXED = [
     lease("decayed", seed=2, depth=4, base="mish", scalars="per_channel", weight_decay=0.1),
     lease("clipped", seed=3, depth=2, base="silu", clip_norm=0.1, weight_init="he", epochs=3),
     lease("frozen", seed=3, depth=2, base="relu", scalars="per_layer", beta_init=0.5, train_scalars=False),
+    lease("cosine", seed=3, depth=2, schedule="cosine", warmup=0.5, scalars="per_layer", scalar_lr=0.1),
+    lease("cycle", seed=3, depth=3, schedule="one_cycle", optimizer="sgd", lr=0.1, epochs=3),
+    lease(
+        "smooth",
+        seed=3,
+        base="mish",
+        scalars="shared",
+        optimizer="adamw",
+        weight_decay=0.1,
+        decay_scalars=True,
+        label_smoothing=0.1,
+    ),
     lease("wild", seed=4, depth=2, base="relu", optimizer="sgd", lr=1e6),
 ]
 
@@ -113,4 +125,4 @@ def test_seeds_differ_and_seeds_repeat(datasets_dir: Path) -> None:
 def test_auto_changes_nothing_but_the_size(alone: dict[str, object], datasets_dir: Path) -> None:
     source = train(MIXED, datasets_dir, pack="auto")
     assert {name: numbers(outcome) for name, outcome in source.outcomes.items()} == alone
-    assert {outcome.pack for outcome in source.outcomes.values()} <= set(range(1, 9))
+    assert {outcome.pack for outcome in source.outcomes.values()} <= set(range(1, len(MIXED) + 1))

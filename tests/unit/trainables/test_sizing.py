@@ -60,7 +60,7 @@ def test_memory_is_counted_once_and_grows_with_depth(datasets_dir: Path) -> None
     layout = Layout(inputs=data.inputs, width=16, num_classes=data.num_classes)
     for depth in (1, 8):
         pack = Pack(layout, data, batch_size=250, device="cpu", threads=1)
-        pack.place([MLP_CLASSIFIER.member(lease("a", depth=depth), layout, "cpu")])
+        pack.place([MLP_CLASSIFIER.member(lease("a", depth=depth), layout, "cpu", num_images=1000)])
         taken.append(tensor_bytes(*pack.buffers))
     weights = 4 * layout.length(1)
     # Weights and Adam's two moments, and, where steps are not compiled, gradients and a batch.

@@ -5,6 +5,7 @@ import pickle
 
 import pytest
 import torch
+import torch.nn.functional as F
 import torchvision
 from torch import Tensor, nn
 
@@ -20,7 +21,27 @@ def dynamic(base: str, _num_channels: int | None, _name: str) -> nn.Module:
 def network(name: str) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
     more = {"image_size": 64} if name == "vit_b_16" else {}
-    return getattr(torchvision.models, name)(weights=None, num_classes=10, **more), torch.randn(2, 3, 64, 64)
+    model = getattr(torchvision.models, name)(weights=None, num_classes=10, **more)
+    if name == "vit_b_16":
+        nn.init.normal_(model.heads.head.weight, std=0.02)  # no gradient comes through its zeros
+    return model, torch.randn(2, 3, 64, 64)
+
+
+def take_a_step(model: nn.Module, images: Tensor) -> None:
+    """One step of SGD: the loss is finite, and afterwards every parameter that has a gradient has moved."""
+    before = {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    loss = F.cross_entropy(model(images), torch.arange(len(images)))
+    loss.backward()
+    optimizer.step()
+    assert torch.isfinite(loss)
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and bool(torch.isfinite(parameter).all()), name
+        # A gradient far below a parameter's last bit leaves it where it is.
+        moved = bool(parameter.grad.abs().max() > 1e-5)
+        assert not moved or not torch.equal(parameter, before[name]), name
+    ours = [m.scalars for m in model.modules() if isinstance(m, DynActivation)]
+    assert any(s is not None and bool((s.alpha != 1).any()) for s in ours), "no alpha has moved"
 
 
 @pytest.mark.parametrize(
@@ -34,7 +55,7 @@ def test_every_call_has_scalars_of_its_own_and_the_network_still_trains(
     swap = swap_activations(model, images, dynamic)
     assert (swap.num_modules, len(swap.places), swap.functional) == (modules, calls, ())
     assert not any(isinstance(m, (nn.ReLU, nn.GELU, nn.Hardswish)) for m in model.modules())
-    model(images).square().mean().backward()
+    take_a_step(model, images)
     scalars = [m.scalars for m in model.modules() if isinstance(m, DynActivation)]
     assert len({id(s) for s in scalars}) == calls
     assert all(s is not None and s.alpha.grad is not None for s in scalars)
@@ -55,7 +76,7 @@ def test_functional_calls_are_refused_or_reported() -> None:
         swap_activations(model, images, dynamic)
     swap = swap_activations(model, images, dynamic, allow_functional=True)
     assert swap.functional == ("relu in the network",) and len(swap.places) == 120
-    model(images).mean().backward()
+    take_a_step(model, images)
 
 
 def test_gates_stay_and_are_named() -> None:

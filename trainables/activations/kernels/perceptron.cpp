@@ -154,14 +154,15 @@ public:
         rough(widest * std::max(w, h)), bias(std::max(w, h)), alpha(w), beta(w),
         units(batch * w) {}
 
-  float step(const Images &images, const int64_t *order, int64_t count, const float *masks, double number) {
+  float step(const Images &images, const int64_t *order, int64_t count, const float *masks, double number,
+             double factor) {
     rows = count;
     for (int64_t i = 0; i < rows; ++i)
       std::memcpy(&x[i * n.inputs], images.x + order[i] * n.inputs, n.inputs * sizeof(float));
     forward(masks);
     const float loss = head(images.y, order);
     backward(masks);
-    apply(number);
+    apply(number, factor);
     return loss;
   }
 
@@ -253,10 +254,19 @@ private:
       const int64_t label = labels[order[i]];
       const float highest = *std::max_element(row, row + n.classes), said = row[label] - highest;
       float sum = 0;
+      double mean = 0; // of what all classes say, for label smoothing
+      if (n.smoothing > 0)
+        for (int64_t j = 0; j < n.classes; ++j) mean += (row[j] - highest) / static_cast<double>(n.classes);
       for (int64_t j = 0; j < n.classes; ++j) sum += row[j] = std::exp(row[j] - highest);
       total += std::log(sum) - said;
       for (int64_t j = 0; j < n.classes; ++j) row[j] = row[j] / sum * share;
       row[label] -= share;
+      if (n.smoothing > 0) {
+        total += n.smoothing * (said - mean);
+        row[label] += share * static_cast<float>(n.smoothing);
+        const float each = share * static_cast<float>(n.smoothing / static_cast<double>(n.classes));
+        for (int64_t j = 0; j < n.classes; ++j) row[j] -= each;
+      }
       std::fill(row + n.classes, row + h, 0.0f);
     }
     return static_cast<float>(total / static_cast<double>(rows));
@@ -295,10 +305,8 @@ private:
     }
   }
 
-  void apply(double number) {
-    const bool adam = o.rule != Rule::kSgd;
+  void apply(double number, double factor) {
     Rates rates{};
-    rates.lr = static_cast<float>(adam ? o.lr / (1 - std::pow(kBeta1, number)) : o.lr);
     rates.correction = static_cast<float>(std::sqrt(1 - std::pow(kBeta2, number)));
     rates.momentum = static_cast<float>(o.momentum);
     rates.scale = 1;
@@ -308,12 +316,17 @@ private:
       const double scale = o.clip_norm / (norm + 1e-6);
       rates.scale = static_cast<float>(scale < 1 || scale != scale ? scale : 1); // NaN stays and shows
     }
-    rates.decay = static_cast<float>(o.weight_decay);
-    rates.shrink = static_cast<float>(1 - o.lr * o.weight_decay);
+    set(rates, o.lr * factor, o.weight_decay, number);
     update(n.weights, grads.data(), rates);
-    rates.decay = 0; // decay spares the scalars
-    rates.shrink = 1;
-    if (o.train_scalars) update(n.scalars, scalar_grads.data(), rates);
+    if (!o.train_scalars) return;
+    set(rates, o.scalar_lr * factor, o.scalar_decay, number);
+    update(n.scalars, scalar_grads.data(), rates);
+  }
+
+  void set(Rates &rates, double lr, double decay, double number) const {
+    rates.lr = static_cast<float>(o.rule == Rule::kSgd ? lr : lr / (1 - std::pow(kBeta1, number)));
+    rates.decay = static_cast<float>(decay);
+    rates.shrink = static_cast<float>(1 - lr * decay);
   }
 
   void update(const Piece &piece, const float *gradients, const Rates &rates) const {
@@ -327,14 +340,15 @@ private:
 
 } // namespace
 
-void train(const Network &network, const Optimizer &optimizer, double steps_before, const Images &images,
-           const int64_t *order, int64_t num_images, int64_t batch, const float *masks, float *losses) {
+void train(const Network &network, const Optimizer &optimizer, const double *factors, double steps_before,
+           const Images &images, const int64_t *order, int64_t num_images, int64_t batch, const float *masks,
+           float *losses) {
   Trainer trainer(network, optimizer, batch);
   int64_t step = 0;
   for (int64_t start = 0; start < num_images; start += batch, ++step) {
     const float *own = masks == nullptr ? nullptr : masks + step * network.depth * batch * network.width;
     losses[step] = trainer.step(images, order + start, std::min(batch, num_images - start), own,
-                                steps_before + static_cast<double>(step + 1));
+                                steps_before + static_cast<double>(step + 1), factors[step]);
   }
 }
 
