@@ -45,6 +45,7 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.study_end_to_end
 	$(BIN)/python -m tests.benchmarks.control_plane 1000 10000
 	$(BIN)/python -m tests.benchmarks.member_steps
+	$(BIN)/python -m tests.benchmarks.auto_pack
 	$(BIN)/python -m tests.benchmarks.nodes
 	$(BIN)/python -m tests.benchmarks.mixed_depth
 	$(BIN)/python -m tests.benchmarks.memory

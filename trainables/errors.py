@@ -5,6 +5,7 @@ TrainableError
   PluginMissing        code named by a manifest cannot be imported here: the trial fails
   DataUnavailable      a dataset is neither here nor to be had: the trial fails
   DataMismatch         data that is not what the trial was planned for: the trial fails
+  PackTooLarge         more trials asked for in one pack than memory holds: the trials fail
   BadCheckpoint        a saved state that does not fit: the trial fails
   SwapError            a network whose activations cannot be replaced as asked: the trial fails
 """
@@ -35,6 +36,19 @@ class DataMismatch(TrainableError):
     def between(cls, name: str, here: str, planned: str) -> Self:
         """The error for a dataset whose hash is `here` and should be `planned`."""
         return cls(f"data_mismatch: {name} here is {here[:12]}, the trial was planned for {planned[:12]}")
+
+
+class PackTooLarge(TrainableError):
+    """More trials in one pack than this worker's memory holds."""
+
+    @classmethod
+    def of(cls, num: int, *, needed: int, free: int) -> Self:
+        """The error for so many trials that need so many bytes at least."""
+        mib = 2**20
+        return cls(
+            f"pack_too_large: {num} of these trials need at least {needed // mib} MiB together, a worker "
+            f"here has {free // mib} MiB free; ask for a smaller pack, or leave it to auto"
+        )
 
 
 class BadCheckpoint(TrainableError):

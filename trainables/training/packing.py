@@ -58,6 +58,9 @@ class PackTrainer:
             self._waiting = [lease for lease in self._waiting if lease is not first]
             self._fail(first, error)
             return
+        if size is None:
+            self._waiting.remove(first)
+            alone, size = True, 1
         pack = bench.pack()
         fresh = [first]
         while True:
@@ -68,15 +71,19 @@ class PackTrainer:
                 pack = bench.pack()
             fresh = []
 
-    def _size(self, group: Hashable, bench: Bench) -> int:
-        """The size for this group: as told, or where it is left to us what measuring says."""
+    def _size(self, group: Hashable, bench: Bench) -> int | None:
+        """The size for this group: as told, or where it is left to us what measuring says.
+
+        None while nothing is known: then the first trial trains alone, and the next ones tell.
+        """
         if not self._auto:
             return min(self._room, bench.largest or self._room)
-        gains = bench.largest != 1 and self._code.room(self._shelf.device) > 1
-        self._room = self._measured(group, bench) if gains else 1
-        return self._room
+        room = self._code.room(self._shelf.device)
+        size = self._measured(group, bench) if bench.largest != 1 and room > 1 else 1
+        self._room = room if size is None else size
+        return size
 
-    def _measured(self, group: Hashable, bench: Bench) -> int:
+    def _measured(self, group: Hashable, bench: Bench) -> int | None:
         """The fastest size: measured once for a group, when there is more than one trial to measure with."""
         name = f"{device_name(self._shelf.device)}, {self._threads} threads: {group}"
         if name not in self._sizes:
@@ -87,7 +94,7 @@ class PackTrainer:
                     self._sizes[name] = bench.fastest(leases)
             except Exception:  # whoever is at fault fails by itself when it is trained
                 pass
-        return self._sizes.get(name, max(SIZES))
+        return self._sizes.get(name)
 
     def _of(self, group: Hashable) -> list[Lease]:
         return [lease for lease in self._waiting if self._belongs(lease, group)]

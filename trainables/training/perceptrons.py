@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+import torch
+
 from trainables.data.tensors import Tensors
-from trainables.errors import DataMismatch
+from trainables.errors import DataMismatch, PackTooLarge
 from trainables.training.layout import Layout
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.member import Member
+from trainables.training.native import serves
 from trainables.training.numerics import device_name
 from trainables.training.pack import Pack, ended
 from trainables.training.sizing import (
@@ -46,16 +49,19 @@ class PerceptronBench:
 
     def pack(self) -> "PerceptronPack":
         """An empty pack."""
-        return PerceptronPack(self._pack(), self._make, self._data, self._device)
+        return PerceptronPack(self._pack(), self._make, self._data, self._device, self._check)
 
     def fastest(self, leases: Sequence[Lease]) -> int:
         """The size at which these trials take the least time for a step each, as far as memory goes.
 
-        Trials so short that measuring would cost them more than it can win are packed where their layers
-        are small: there a step is mostly overhead on every machine.
+        Compiled steps cost a member the same in any company: there is nothing to measure, and the more
+        members the fewer rounds. Trials so short that measuring would cost them more than it can win are
+        packed where their layers are small: there a step is mostly overhead on every machine.
         """
         members = [self._make(lease) for lease in leases]
         largest = self._largest(max(members, key=lambda member: member.shape.depth))
+        if all(serves(member.shape, self._layout, self._device) for member in members):
+            return largest
         per_epoch = -(-len(self._data.train) // self._batch_size)
         steps = per_epoch * sum(member.epochs for member in members) / len(members)
         num = min(num_measured(len(members), steps), largest)
@@ -71,6 +77,18 @@ class PerceptronBench:
         alone.place([member])
         return largest_size(tensor_bytes(*alone.buffers), memory_budget(self._device, self._threads))
 
+    def _check(self, leases: Sequence[Lease]) -> None:
+        """Look ahead, since a worker that runs out of memory is ended without a word.
+
+        Raises: PackTooLarge where weights and gradients alone would fill all that is free.
+        """
+        depths = [lease.settings["depth"] for lease in leases]
+        lengths = [self._layout.length(depth) for depth in depths if isinstance(depth, int)]
+        needed = 2 * torch.get_default_dtype().itemsize * sum(lengths)
+        free = 2 * memory_budget(self._device, self._threads)
+        if len(leases) > 1 and needed > free:
+            raise PackTooLarge.of(len(leases), needed=needed, free=free)
+
     def _pack(self) -> Pack:
         return Pack(
             self._layout,
@@ -85,8 +103,16 @@ class PerceptronBench:
 class PerceptronPack:
     """Perceptrons in training, an epoch at a time."""
 
-    def __init__(self, pack: Pack, make: MakeMember, data: Tensors, device: str) -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        make: MakeMember,
+        data: Tensors,
+        device: str,
+        check: Callable[[Sequence[Lease]], None],
+    ) -> None:
         self._pack, self._make, self._data, self._device = pack, make, data, device
+        self._check = check
 
     @property
     def leases(self) -> list[Lease]:
@@ -94,8 +120,12 @@ class PerceptronPack:
         return [member.lease for member in self._pack.members]
 
     def add(self, leases: Sequence[Lease]) -> list[Outcome]:
-        """Take trials in; those whose settings or data are wrong fail at once."""
+        """Take trials in; those whose settings or data are wrong or too large fail at once."""
         members, failed, source = [], [], self._data.source
+        try:
+            self._check(leases)
+        except PackTooLarge as error:
+            return [Outcome.failed(lease, error, device=device_name(self._device)) for lease in leases]
         for lease in leases:
             try:
                 expected = lease.data_fingerprint

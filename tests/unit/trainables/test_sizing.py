@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from tests.unit.trainables.sources import lease, numbers, train
+from trainables.activations.fused import COMPILED
 from trainables.data.tensors import to_device
 from trainables.data.vision import load
 from trainables.training.classifier import MLP_CLASSIFIER
@@ -21,6 +22,9 @@ from trainables.training.sizing import (
     num_measured,
     tensor_bytes,
 )
+
+# Layers that have no compiled steps.
+WIDE = 144
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_memory_is_counted_once_and_grows_with_depth(datasets_dir: Path) -> None
 
 
 def test_what_one_worker_measured_another_does_not_measure_again(datasets_dir: Path) -> None:
-    leases = [lease(str(i), seed=i, epochs=20) for i in range(4)]
+    leases = [lease(str(i), seed=i, epochs=30, width=WIDE) for i in range(4)]
     sizes: dict[str, int] = {}
     first = train(leases, datasets_dir, pack="auto", sizes=sizes)
     assert len(sizes) == 1 and first.tally.wasted > 0
@@ -83,11 +87,36 @@ def test_what_one_worker_measured_another_does_not_measure_again(datasets_dir: P
 
 
 def test_short_trainings_are_packed_by_the_size_of_their_layers(datasets_dir: Path) -> None:
-    for width, packed in ((16, 4), (100, 1)):
-        leases = [lease(str(i), seed=i, epochs=1, batch_size=500, width=width) for i in range(4)]
+    for batch_size, packed in ((50, 4), (500, 1)):
+        leases = [lease(str(i), seed=i, epochs=1, batch_size=batch_size, width=WIDE) for i in range(4)]
         source = train(leases, datasets_dir, pack="auto")
-        assert source.tally.steps == 4 * 7 and source.tally.wasted == 0
+        assert source.tally.steps == 4 * 3500 // batch_size and source.tally.wasted == 0
         assert {outcome.pack for outcome in source.outcomes.values()} == {packed}
+
+
+@pytest.mark.skipif(not COMPILED, reason="no compiled steps on this machine")
+def test_compiled_steps_are_packed_without_measuring(datasets_dir: Path) -> None:
+    leases = [lease(str(i), seed=i) for i in range(16)]
+    source = train(leases, datasets_dir, pack="auto")
+    assert source.tally.wasted == 0 and max(source.rooms) == 16
+    assert {outcome.pack for outcome in source.outcomes.values()} == {16}
+
+
+def test_a_trial_that_waits_alone_is_not_packed_and_teaches_nothing(datasets_dir: Path) -> None:
+    sizes: dict[str, int] = {}
+    source = train([lease("a", width=WIDE)], datasets_dir, pack="auto", sizes=sizes)
+    assert source.outcomes["a"].state == "done" and source.outcomes["a"].pack == 1
+    assert not sizes and source.tally.wasted == 0
+
+
+def test_a_pack_that_memory_cannot_hold_fails_in_words(datasets_dir: Path) -> None:
+    leases = [lease(str(i), width=2**16, depth=75) for i in range(2)]
+    source = train(leases, datasets_dir, pack=2)
+    for outcome in source.outcomes.values():
+        assert outcome.state == "failed" and outcome.reason is not None
+        assert "pack_too_large: 2 of these trials need at least" in outcome.reason
+        assert "ask for a smaller pack" in outcome.reason
+    assert len(source.outcomes) == 2
 
 
 def test_early_stopping_wastes_few_steps(datasets_dir: Path) -> None:
