@@ -197,26 +197,12 @@ class Report:
         for section in self.sections:
             yield from _figures(section.blocks)
 
-    def tables(self) -> Iterator[tuple[str, Table]]:
-        """Every table with the id of its section, in reading order."""
-        for section in self.sections:
-            for table in _tables(section.blocks):
-                yield section.id, table
-
 
 def _figures(blocks: Sequence[Block]) -> Iterator[Figure]:
     for block in blocks:
         if isinstance(block, Fold):
             yield from _figures(block.blocks)
         elif isinstance(block, Figure):
-            yield block
-
-
-def _tables(blocks: Sequence[Block]) -> Iterator[Table]:
-    for block in blocks:
-        if isinstance(block, Fold):
-            yield from _tables(block.blocks)
-        elif isinstance(block, Table):
             yield block
 
 

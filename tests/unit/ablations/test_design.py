@@ -109,6 +109,12 @@ def test_what_the_trainable_cannot_run_is_excluded_with_its_reason() -> None:
     assert excluded.reason == "mlp: no channels to scale"
 
 
+def test_a_rule_may_ask_for_equality() -> None:
+    design = design_of(EXAMPLE, exclude=[{"base": {"eq": "relu"}, "depth": {"eq": 25}}])
+    assert len(design.excluded) == 5
+    assert {(row.levels["base"], row.levels["depth"]) for row in design.excluded} == {("relu", 25)}
+
+
 def test_trials_go_one_seed_of_every_arm_first() -> None:
     design = design_of(SMALL)
     trials = planned_trials(design)

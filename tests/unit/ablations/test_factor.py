@@ -103,3 +103,8 @@ def test_a_level_named_by_a_number_is_found_by_it() -> None:
         SMALL, factors={"act": {"1": {"base": "relu"}, "2": {"base": "mish"}}}, baseline={"act": 1}
     )
     assert design.layout.baseline == {"act": "1"}
+
+
+def test_a_bundle_of_a_number_is_named_by_one_or_sets_it() -> None:
+    found = paths_of({"depth": {"shallow": {"width": 8}, "2": {"width": 16}}})
+    assert list(found) == ["factors.depth.shallow"]

@@ -137,3 +137,8 @@ def test_metrics_know_what_they_read() -> None:
     unsaid = Metric(name="test_loss", goal="minimize", worst=9.0)
     assert unsaid.reads_test and not unsaid.reads_validation
     assert unsaid.to_json()["worst"] == 9.0
+
+
+def test_the_schema_says_what_a_setting_is_for() -> None:
+    setting = Setting(name="lr", kind="float", default=0.1, low=0, help="the step size")
+    assert setting.json_schema()["description"] == "the step size"

@@ -112,6 +112,16 @@ def test_cost_from_the_same_settings_then_from_steps() -> None:
     )
 
 
+def test_the_basis_of_a_cost_names_its_studies() -> None:
+    design = design_of(SMALL)
+    timed = [TimedTrial(settings=arm.settings, seconds=9.0, study="late") for arm in design.arms]
+    cost = make_plan(study_of(SMALL), MLP, rates=timed).cost
+    assert cost.basis == "measured: 4 finished trials of mlp in study late"
+    timed.append(TimedTrial(settings=design.arms[0].settings, seconds=9.0, study="early"))
+    cost = make_plan(study_of(SMALL), MLP, rates=timed).cost
+    assert cost.basis == "measured: 5 finished trials of mlp in 2 studies, the latest late"
+
+
 def test_cost_of_tuning_counts_its_own_steps() -> None:
     tuning = {"candidates": 4, "seeds": 2, "space": {"lr": [0.1, 0.01, 0.001, 1]}, "fixed": {"epochs": 1}}
     timed = [TimedTrial(settings={"epochs": 1}, seconds=2.0)]

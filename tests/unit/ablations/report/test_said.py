@@ -1,0 +1,86 @@
+"""What reports say in rarer cases: no crossing, rules, holes that matter, searches without scores."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ablations.report import markdown
+from ablations.report.build import build_report
+from tests.unit.ablations.report.example import (
+    PROVENANCE,
+    SMALL,
+    example_design,
+    example_records,
+    example_report,
+    judged,
+)
+
+RATED: dict[str, Any] = {
+    **SMALL,
+    "factors": {"scalars": ["none", "shared"], "depth": [1, 5, 25]},
+    "fixed": {"epochs": 2},
+}
+
+
+def said(changes: dict[str, Any], change: Any = lambda record: record) -> str:
+    """The Markdown report of a small study whose records are changed one by one."""
+    design = example_design(changes)
+    records = [change(record) for record in example_records(design)]
+    results, effects = judged(design, records)
+    parts = {"design": design, "effects": effects, "results": results, "records": records}
+    return markdown.render(build_report(study_id="s", provenance=PROVENANCE, **parts))
+
+
+def test_every_figure_of_a_report_is_found_folded_ones_too() -> None:
+    report = example_report()
+    names = [figure.name for figure in report.figures()]
+    drawn = json.dumps(report.to_json()).count('"kind": "figure"')
+    assert len(names) == drawn > 3 and len(set(names)) == len(names)
+
+
+def with_accuracy(value: float) -> Any:
+    return lambda record: replace(record, metrics={**record.metrics, "test_accuracy": value})
+
+
+@pytest.mark.parametrize(("accuracy", "where"), [(0.95, "beyond 25"), (0.1, "before 1")])
+def test_a_rate_that_crosses_nowhere(accuracy: float, where: str) -> None:
+    text = said(RATED, with_accuracy(accuracy))
+    assert "nowhere between the levels of depth" in text and where in text
+
+
+def test_combinations_that_rules_exclude_and_equivalence_of_rates() -> None:
+    margin = {"margin": {"collapsed": 0.3, "test_accuracy": 0.02}}
+    text = said({**RATED, "exclude": [{"scalars": "shared", "depth": 25}], "analysis": margin})
+    assert "1 excluded combination" in text and "exclude.0" in text
+    assert "exact unconditional test on Tango's score" in text
+
+
+def test_a_verdict_that_hangs_on_what_is_missing() -> None:
+    def lose(record: Any) -> Any:
+        if record.seed > 1:
+            return record
+        return replace(record, state="failed", reason="out of memory", metrics={}, curve={}, scalars=None)
+
+    def better(record: Any) -> Any:
+        arm = design.arm(record.arm_id)
+        value = 0.8 + 0.1 * (arm.levels["scalars"] == "shared") + 0.001 * record.seed * len(arm.label)
+        return lose(replace(record, metrics={**record.metrics, "test_accuracy": value}))
+
+    design = example_design(RATED)
+    text = said(RATED, better)
+    assert "1 verdict would change with other values in the holes" in text
+
+
+def test_a_search_without_a_score_says_so() -> None:
+    tuning = {
+        "candidates": 3,
+        "space": {"lr": {"low": 1e-4, "high": 0.1, "log": True}},
+        "metric": {"name": "val_accuracy"},
+    }
+    design = example_design({"factors": {}, "baseline": {}, "analysis": {}, "seeds": 1, "tuning": tuning})
+    results, effects = judged(design, [])
+    parts = {"design": design, "effects": effects, "results": results, "records": []}
+    text = markdown.render(build_report(study_id="s", provenance=PROVENANCE, **parts))
+    assert "No candidate has a score yet" in text
