@@ -154,6 +154,11 @@ class Results:
         raise KeyError(name)
 
 
+def reads_curves(readings: Iterable[Reading]) -> bool:
+    """Whether a reading may stand in curves only: one at a step."""
+    return any(isinstance(reading.at, int) for reading in readings)
+
+
 def _real(value: float | None) -> float | None:
     return None if value is None else float(value)
 

@@ -1,7 +1,10 @@
 """The claims table: every claim of the abstract beside what the project's finished studies say about it."""
 
-from collections.abc import Mapping
+from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 
 from ablations import presets
 from ablations.claims.abstract import CLAIMS
@@ -10,13 +13,14 @@ from ablations.claims.protocol import edits, from_paper
 from ablations.claims.statement import Claim
 from ablations.design import Design, compile_design
 from ablations.errors import InvalidStudy, Json
-from ablations.results import Results, TrialRecord
+from ablations.results import Results, TrialRecord, reads_curves
 from ablations.spec import parse_study
 from service.ledger import Tx, studies, trials
 from service.ledger.studies import StudyRow
 from trainables.catalogue import Catalogue
 
 MAX_STUDIES = 100
+MAX_READ = 64
 NOT_RUN = "not run"
 
 
@@ -44,12 +48,35 @@ class Evidence:
         }
 
 
-def claims_table(tx: Tx, catalogue: Catalogue, project: str) -> list[dict[str, Json]]:
+class Read:
+    """Evidence as it was read, by study and its last event: what has ended is read once."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[tuple[str, int], Evidence | None] = OrderedDict()
+        self._lock = Lock()
+
+    def get(self, row: StudyRow, read: Callable[[], Evidence | None]) -> Evidence | None:
+        """What is known of the study, read anew if something has happened since."""
+        key = (row.id, row.seq)
+        with self._lock:
+            if key in self._found:
+                self._found.move_to_end(key)
+                return self._found[key]
+        found = read()
+        with self._lock:
+            self._found[key] = found
+            while len(self._found) > MAX_READ:
+                self._found.popitem(last=False)
+        return found
+
+
+def claims_table(tx: Tx, catalogue: Catalogue, project: str, known: Read) -> list[dict[str, Json]]:
     """One entry a claim, in the order of the abstract, judged by the best finished study of its preset.
 
     That is one as the preset came, before edited ones; then the larger scale, then the newest.
     """
-    evidence = {name: _best(tx, catalogue, project, name) for name in {claim.preset for claim in CLAIMS}}
+    presets_asked = {claim.preset for claim in CLAIMS}
+    evidence = {name: _best(tx, catalogue, project, name, known) for name in presets_asked}
     return [_entry(claim, evidence[claim.preset]) for claim in CLAIMS]
 
 
@@ -74,7 +101,7 @@ def _entry(claim: Claim, evidence: Evidence | None) -> dict[str, Json]:
     }
 
 
-def _best(tx: Tx, catalogue: Catalogue, project: str, name: str) -> Evidence | None:
+def _best(tx: Tx, catalogue: Catalogue, project: str, name: str, known: Read) -> Evidence | None:
     ranked: list[tuple[tuple[bool, int, str], StudyRow, str, list[str]]] = []
     for row in studies.page(tx, project=project, limit=MAX_STUDIES, state="done", labels=[("preset", name)]):
         study = parse_study(dict(row.spec))
@@ -84,7 +111,7 @@ def _best(tx: Tx, catalogue: Catalogue, project: str, name: str) -> Evidence | N
             rank = (not changed, presets.SCALES.index(scale), row.id)
             ranked.append((rank, row, scale, changed))
     for _, row, scale, changed in sorted(ranked, key=lambda one: one[0], reverse=True):
-        found = _evidence(tx, catalogue, row, scale, changed)
+        found = known.get(row, partial(_evidence, tx, catalogue, row, scale, changed))
         if found is not None:
             return found
     return None
@@ -97,12 +124,12 @@ def _evidence(tx: Tx, catalogue: Catalogue, row: StudyRow, scale: str, changed: 
         design = compile_design(study, catalogue.trainables[study.trainable])
     except (InvalidStudy, KeyError):
         return None
-    records: list[Mapping[str, Json]] = [*trials.records(tx, row.id)]
+    records = trials.each_record(tx, row.id, courses=reads_curves(design.readings))
     return Evidence(
         row=row,
         scale=scale,
         edits=tuple(changed),
         differences=tuple(from_paper(study)),
         design=design,
-        results=Results.build(design, [TrialRecord.from_json(record) for record in records]),
+        results=Results.build(design, (TrialRecord.from_json(record) for record in records)),
     )

@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from ablations.report import cells
-from ablations.report.document import Cell, Column, Kind, Report, Table
+from ablations.report.document import Callout, Cell, Column, Kind, Report, Section, Table
 from ablations.report.numbers import MINUS, NOTHING
 
 LEFT = {Kind.TEXT, Kind.NAME, Kind.VERDICT}
@@ -52,8 +52,15 @@ def render(report: Report) -> str:
     for section in report.sections:
         tables = [block for block in section.blocks if isinstance(block, Table)]
         if section.id in SECTIONS and tables:
-            parts.append(_table(tables[0], f"{SECTIONS[section.id]} {report.summary}", section.id))
+            about = f"{SECTIONS[section.id]} {report.summary}{_notes(section)}"
+            parts.append(_table(tables[0], about, section.id))
     return "\n\n".join(parts) + "\n"
+
+
+def _notes(section: Section) -> str:
+    """What must be said beside the verdicts of a section, as sentences."""
+    notes = [block.title for block in section.blocks if isinstance(block, Callout) and block.tone == "note"]
+    return "".join(f" {note}." for note in notes)
 
 
 def escape(text: str) -> str:

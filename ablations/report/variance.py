@@ -5,6 +5,8 @@ from ablations.report.document import Block, Column, Fold, Kind, Paragraph, Tabl
 from ablations.report.evidence import Evidence
 from ablations.report.numbers import count, listing, percent
 
+SMALL = 0.001
+
 
 def variance(evidence: Evidence) -> list[Block]:
     """A table for the primary metric; those of the others are folded."""
@@ -21,12 +23,17 @@ def _blocks(found: VarianceShares) -> list[Block]:
         text = f"No shares for {found.metric}: {'; '.join(found.notes) or 'nothing varies'}."
         return [Paragraph(phrases=(text,))]
     rows = sorted(found.terms, key=lambda term: -term.share)
+    shown = [(_source(term), term.share) for term in rows if term.share >= SMALL]
+    if len(small := [term.share for term in rows if term.share < SMALL]) == 1:
+        shown.append((_source(rows[-1]), small[0]))
+    elif small:
+        shown.append((f"{len(small)} others, each below {percent(SMALL)}", sum(small)))
     table = Table(
         columns=(
             Column(name="source", kind=Kind.NAME),
             Column(name="share", kind=Kind.PERCENT, help=f"of the variance of {found.metric} between arms"),
         ),
-        rows=tuple((_source(term), term.share) for term in rows),
+        rows=tuple(shown),
     )
     return [Paragraph(phrases=(_sentence(found),)), table]
 

@@ -22,7 +22,8 @@ def list_claims(context: InContext, project: InProject) -> dict[str, Any]:
 def read_claims(context: Context, project: str) -> list[dict[str, Any]]:
     """The claims table of a project."""
     # Here and not above: it loads scipy, which the API does without until it is asked for an interval.
-    from service.claims import claims_table
+    from service.claims import Read, claims_table
 
+    known: Read = context.kept.setdefault("claims", Read())
     with context.ledger.read() as tx:
-        return [dict(entry) for entry in claims_table(tx, context.catalogue, project)]
+        return [dict(entry) for entry in claims_table(tx, context.catalogue, project, known)]

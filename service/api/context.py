@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Path, Request
 from prometheus_client import CollectorRegistry
@@ -49,6 +49,8 @@ class Context:
     probes: Mapping[str, Callable[[], None]]
     registry: CollectorRegistry
     in_flight: InFlight = field(default_factory=InFlight)
+    kept: dict[str, Any] = field(default_factory=dict)
+    """What routes keep between requests, by their own names."""
 
 
 def get_context(request: Request) -> Context:

@@ -1,6 +1,6 @@
 """Trials in the ledger: planned, leased to an attempt, and ended exactly once."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -127,11 +127,23 @@ def traceback(tx: Tx, study_id: str, trial_id: str) -> str | None:
 
 def records(tx: Tx, study_id: str, ids: Sequence[str] | None = None) -> list[dict[str, Json]]:
     """Everything a report needs of a study's trials, as planned; of those ids only, if given."""
-    query = select(*(trials.c[name] for name in _RECORD)).where(trials.c.study_id == study_id)
+    return list(each_record(tx, study_id, ids))
+
+
+def each_record(
+    tx: Tx, study_id: str, ids: Sequence[str] | None = None, *, courses: bool = True
+) -> Iterator[dict[str, Json]]:
+    """The same one by one, so that never all are held as they were stored.
+
+    Without `courses` there are no curves and scalars, by far the widest of what is stored.
+    """
+    names = [name for name in _RECORD if courses or name not in ("curve", "scalars")]
+    query = select(*(trials.c[name] for name in names)).where(trials.c.study_id == study_id)
     if ids is not None:
         query = query.where(trials.c.id.in_(ids))
-    rows = tx.execute(query.order_by(trials.c.position)).mappings()
-    return [{**row, "metrics": row["metrics"] or {}, "curve": row["curve"] or {}} for row in rows]
+    rows = tx.execute(query.order_by(trials.c.position).execution_options(yield_per=_CHUNK))
+    for row in rows.mappings():
+        yield {**row, "metrics": row["metrics"] or {}, "curve": row.get("curve") or {}}
 
 
 def work(tx: Tx, study_id: str) -> list[dict[str, Json]]:

@@ -15,6 +15,7 @@ from ablations.contrast import compile_contrasts
 from ablations.design import compile_design
 from ablations.effects import judge
 from ablations.errors import Json
+from ablations.hindsight import Precedent, in_hindsight
 from ablations.manifest import Manifest
 from ablations.report import html, latex, markdown, sheets
 from ablations.report.build import build_report
@@ -27,6 +28,7 @@ from service.ledger.attempts import Attempt
 from service.ledger.builds import FigureFile
 from service.ledger.studies import StudyRow
 from service.worker.failure import failed_build
+from service.worker.precedents import precedent_of
 
 logger = logging.getLogger(__name__)
 
@@ -180,11 +182,20 @@ class ReportBuilder:
 
     def _build(self, study: StudyRow, *, final: bool) -> tuple[Built, list[TrialRecord]]:
         with self._ledger.read() as tx:
-            records = [TrialRecord.from_json(record) for record in trials.records(tx, study.id)]
+            records = [TrialRecord.from_json(record) for record in trials.each_record(tx, study.id)]
             past = attempts.all_of(tx, study.id)
+            precedent = precedent_of(tx, study, self._manifest)
         # Files for a paper only of a study that has ended: they take a while, and nobody prints an interim.
         ended = final or study.state == "cancelled"
-        built = build(study, self._manifest, records, num_attempts=len(past), final=final, with_figures=ended)
+        built = build(
+            study,
+            self._manifest,
+            records,
+            num_attempts=len(past),
+            final=final,
+            with_figures=ended,
+            precedent=precedent,
+        )
         return built, records
 
 
@@ -196,12 +207,17 @@ def build(
     num_attempts: int,
     final: bool,
     with_figures: bool = False,
+    precedent: Precedent | None = None,
 ) -> Built:
-    """Effects and reports from what was asked and what was measured, and nothing else."""
+    """Effects and reports from what was asked, what was measured, what was known before, and nothing else."""
     spec = parse_study(dict(study.spec))
     design = compile_design(spec, manifest(spec.trainable))
     results = Results.build(design, records)
-    effects = judge(compile_contrasts(design), results, final=final)
+    contrasts, extended = compile_contrasts(design), False
+    if precedent is not None:
+        hindsight = in_hindsight(contrasts, precedent, design.seeds)
+        contrasts, extended = hindsight.contrasts, hindsight.extended
+    effects = judge(contrasts, results, final=final, extended=extended)
     report = build_report(
         study_id=study.id,
         design=design,

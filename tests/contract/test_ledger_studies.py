@@ -190,3 +190,22 @@ def test_an_idempotency_key_is_remembered_within_its_project(ledger: Ledger) -> 
         submissions.remember(tx, "default", "k", "digest", study.id, {"id": study.id})
         assert submissions.answered(tx, "default", "k") == ("digest", {"id": study.id})
         assert submissions.answered(tx, "other", "k") is None
+
+
+def test_studies_whose_report_could_not_be_built_are_found_by_their_error(ledger: Ledger) -> None:
+    ended: dict[str, str] = {}
+    effects = {"whole": {"contrasts": []}, "broken": {"contrasts": [], "error": "no 'report' could be built"}}
+    for name, built in effects.items():
+        with ledger.write() as tx:
+            ended[name] = add_study(tx).id
+            attempts.begin(tx, ended[name])
+            attempts.start(tx, ended[name], 1)
+            trials.abandon(tx, ended[name], "none")
+            assert studies.complete(tx, ended[name], state="failed", effects=built, reports={"md": "x"})
+    with ledger.read() as tx:
+        assert studies.without_report(tx) == [ended["broken"]]
+    with ledger.write() as tx:
+        studies.replace_report(tx, ended["broken"], effects=effects["whole"], reports={}, figures=[])
+    with ledger.read() as tx:
+        assert studies.without_report(tx) == []
+        assert studies.get(tx, ended["broken"]).error is None

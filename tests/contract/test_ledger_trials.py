@@ -332,3 +332,19 @@ def test_writers_of_one_study_do_not_block_each_other_for_ever(ledger: Ledger) -
         assert states(tx, study.id) == ["done"] * 40
         seqs = [event.seq for event in events.after(tx, study.id, 0, limit=1000)]
         assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_records_without_courses_leave_out_only_those(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        attempts.begin(tx, study.id)
+        ids = [trial.id for trial in trials.page(tx, study.id, limit=9)]
+        trials.lease(tx, study.id, 1, ids)
+        trials.commit(tx, study.id, 1, [outcome(id) for id in ids])
+    with ledger.read() as tx:
+        whole, narrow = trials.records(tx, study.id), [*trials.each_record(tx, study.id, courses=False)]
+    assert len(whole) == len(ids) and all(record["curve"] for record in whole)
+    for record in whole:
+        del record["scalars"]
+        record["curve"] = {}
+    assert narrow == whole

@@ -3,11 +3,12 @@
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from starlette.testclient import TestClient
 
 from ablations import presets
 from ablations.claims.abstract import CLAIMS
-from service.ledger import Ledger, attempts, studies, trials
+from service.ledger import Ledger, attempts, events, studies, tables, trials
 
 
 def accuracy(trial: dict[str, Any]) -> float:
@@ -92,3 +93,15 @@ def test_other_data_than_the_claim_names_leave_it_open(packaged: TestClient) -> 
     deep = entries(packaged)["attention-cnn"]
     assert deep["verdict"] == "inconclusive"
     assert deep["rows"][0]["note"] == "dataset is digits-5k, not cifar10"
+
+
+def test_a_study_is_read_again_only_when_something_has_happened_to_it(packaged: TestClient) -> None:
+    study_id = finish(packaged, dict(presets.preset("cifar10-activations", "laptop").study))
+    first = entries(packaged)
+    ledger: Ledger = packaged.app.state.context.ledger  # type: ignore[attr-defined]
+    with ledger.write() as tx:
+        tx.execute(update(tables.trials).values(metrics={"test_accuracy": 0.5, "convergence_auc": 1.0}))
+    assert entries(packaged) == first
+    with ledger.write() as tx:
+        events.append(tx, study_id, "report", {})
+    assert entries(packaged)["attention-cnn"]["rows"][0]["estimate"] == pytest.approx(0.0)
