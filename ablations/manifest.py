@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ablations.errors import InvalidStudy, Json, Problem, UnknownFactor
@@ -67,7 +67,7 @@ class Setting:
         schema: dict[str, Json] = {"type": JSON_TYPES[self.kind], "default": self.default}
         if self.kind == "floats":
             schema["items"] = {"type": "number"}
-        elif self.nullable:
+        if self.nullable:
             schema["type"] = [JSON_TYPES[self.kind], "null"]
         if self.choices is not None:
             schema["enum"] = list(self.choices)
@@ -90,6 +90,8 @@ class Metric:
 
     `worst` is what a diverged trial counts as. `curve` metrics are reported by step. `costly` ones
     measure time or memory and need a trial to have its worker for itself. `split` is the data it reads.
+    `at_each` names a setting that holds a list of numbers: at each of them the metric is read once more,
+    under the name `name_at(name, number)`.
     """
 
     name: str
@@ -100,6 +102,7 @@ class Metric:
     curve: bool = False
     costly: bool = False
     split: Literal["train", "validation", "test", ""] = ""
+    at_each: str = ""
     help: str = ""
 
     @property
@@ -123,7 +126,28 @@ class Metric:
             "curve": self.curve,
             "costly": self.costly,
             "help": self.help,
+            **({"at_each": self.at_each} if self.at_each else {}),
         }
+
+    def read_at(self, settings: Mapping[str, Json]) -> "tuple[Metric, ...]":
+        """The metric as it is read at each number of the list that these settings hold, if any."""
+        numbers = settings.get(self.at_each) if self.at_each else None
+        if not isinstance(numbers, list):
+            return ()
+        found = [float(x) for x in numbers if isinstance(x, int | float)]
+        return tuple(
+            replace(self, name=name_at(self.name, x), help=f"{self.help}, {self.at_each} {x:g}")
+            for x in dict.fromkeys(found)
+        )
+
+
+def name_at(metric: str, number: float) -> str:
+    """The name of a metric that is read at a number.
+
+    >>> name_at("fgsm_accuracy", 0.02)
+    'fgsm_accuracy.0.02'
+    """
+    return f"{metric}.{number:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +218,10 @@ class Manifest:
         raise InvalidStudy(
             Problem(path=name, detail=f"{self.name} does not measure {name!r}", allowed=allowed)
         )
+
+    def metrics_of(self, settings: Mapping[str, Json]) -> tuple[Metric, ...]:
+        """All metrics, those read at the numbers of these settings among them."""
+        return (*self.metrics, *(more for metric in self.metrics for more in metric.read_at(settings)))
 
     def in_order(self) -> tuple[Setting, ...]:
         """The settings, each behind those its condition reads.

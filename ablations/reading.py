@@ -53,7 +53,7 @@ def read_readings(study: Study, manifest: Manifest, problems: Problems) -> tuple
             problems.add("metrics", f"{manifest.name} measures nothing")
             return ()
         return _of_metric(manifest.metrics[0], ReadingSpec(name=manifest.metrics[0].name))
-    by_name = {metric.name: metric for metric in manifest.metrics}
+    by_name = {metric.name: metric for metric in manifest.metrics_of(study.fixed)}
     known: list[Json] = [name for name in by_name]
     found: list[Reading] = []
     for i, spec in enumerate(study.metrics):
@@ -112,7 +112,7 @@ def _check_steps(study: Study, manifest: Manifest, spec: ReadingSpec, path: str,
 def _with_rates(
     study: Study, manifest: Manifest, found: list[Reading], problems: Problems
 ) -> tuple[Reading, ...]:
-    by_name = {metric.name: metric for metric in manifest.metrics}
+    by_name = {metric.name: metric for metric in manifest.metrics_of(study.fixed)}
     declared = {reading.name: reading for reading in found}
     ordered: list[Reading] = []
     for i, spec in enumerate(study.metrics):

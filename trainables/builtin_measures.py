@@ -13,18 +13,28 @@ def _attack(name: str, title: str, more: tuple[Setting, ...] = ()) -> Component:
         high=1.0,
         help="of pixels scaled to [0, 1]",
     )
+    more_epsilons = Setting(
+        name=f"{name}_epsilons",
+        kind="floats",
+        default=None,
+        low=0.0,
+        high=1.0,
+        help=f"further ones in the same trial: at 0.02, say, the metric {name}_accuracy.0.02 and its like",
+    )
+    at_each = more_epsilons.name
     return Component(
         kind="measure",
         name=name,
         code=f"trainables.measures.declared:measure_{name}",
         summary=f"accuracy under {title}, on test images at the end",
-        settings=(epsilon, *more),
+        settings=(epsilon, more_epsilons, *more),
         metrics=(
             Metric(
                 name=f"{name}_accuracy",
                 goal="maximize",
                 worst=0.0,
                 split="test",
+                at_each=at_each,
                 help="robust accuracy: the share of test images right under attack",
             ),
             Metric(
@@ -32,6 +42,7 @@ def _attack(name: str, title: str, more: tuple[Setting, ...] = ()) -> Component:
                 goal="maximize",
                 worst=0.0,
                 split="test",
+                at_each=at_each,
                 help="the share of the same images right without attack",
             ),
             Metric(
@@ -39,6 +50,7 @@ def _attack(name: str, title: str, more: tuple[Setting, ...] = ()) -> Component:
                 goal="minimize",
                 worst=1.0,
                 split="test",
+                at_each=at_each,
                 help="accuracy without attack minus accuracy under it",
             ),
             Metric(
@@ -46,6 +58,7 @@ def _attack(name: str, title: str, more: tuple[Setting, ...] = ()) -> Component:
                 goal="minimize",
                 worst=1.0,
                 split="test",
+                at_each=at_each,
                 help="the drop as a share of the accuracy without attack",
             ),
         ),

@@ -13,7 +13,7 @@ from ablations.description import ArmSummary
 from ablations.design import Arm, Design
 from ablations.effects import ContrastEffects, Effects
 from ablations.factor import Factor
-from ablations.manifest import Manifest, Scalar
+from ablations.manifest import Metric, Scalar
 from ablations.reading import Reading
 from ablations.report.numbers import compact, listing
 from ablations.results import Results, TrialRecord
@@ -106,7 +106,8 @@ class Evidence:
     @cached_property
     def measures(self) -> tuple[Measure, ...]:
         """The readings of the study in its order, the primary one first."""
-        return tuple(_measure(reading, self.design.manifest) for reading in self.design.readings)
+        known = self.design.manifest.metrics_of(self.design.study.fixed)
+        return tuple(_measure(reading, known) for reading in self.design.readings)
 
     @property
     def main(self) -> Measure:
@@ -123,8 +124,8 @@ class Evidence:
         return mean_over_arms(self.results.values(metric)[rows])
 
 
-def _measure(reading: Reading, manifest: Manifest) -> Measure:
-    meaning = next((m.help for m in manifest.metrics if m.name == reading.metric), "")
+def _measure(reading: Reading, known: Sequence[Metric]) -> Measure:
+    meaning = next((m.help for m in known if m.name == reading.metric), "")
     if reading.kind == "rate" and reading.of is None:
         meaning = "share of seeds that diverged"
     elif reading.kind == "rate":

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from ablations.errors import Json
+from ablations.manifest import name_at
 from trainables.activations.dynact import DynActivation
 from trainables.data.tensors import Tensors
 from trainables.measures.fgsm import fgsm, pgd, robustness
@@ -41,15 +42,24 @@ def _attacked(
     def classify(pixels: Tensor) -> Tensor:
         return module((pixels - mean) / std)  # type: ignore[no-any-return]
 
-    epsilon = settings[f"{name}_epsilon"]
-    assert isinstance(epsilon, int | float)
-    found = robustness(classify, data.test.x * std + mean, data.test.y, float(epsilon), attack=attack)
-    return {
-        f"{name}_accuracy": found.robust,
-        f"{name}_clean_accuracy": found.clean,
-        f"{name}_drop": found.drop,
-        f"{name}_relative_drop": found.relative_drop,
-    }
+    pixels = data.test.x * std + mean
+
+    def readings(epsilon: Json) -> dict[str, float]:
+        assert isinstance(epsilon, int | float)
+        found = robustness(classify, pixels, data.test.y, float(epsilon), attack=attack)
+        return {
+            f"{name}_accuracy": found.robust,
+            f"{name}_clean_accuracy": found.clean,
+            f"{name}_drop": found.drop,
+            f"{name}_relative_drop": found.relative_drop,
+        }
+
+    metrics = readings(settings[f"{name}_epsilon"])
+    more = settings.get(f"{name}_epsilons")
+    for epsilon in more if isinstance(more, list) else []:
+        assert isinstance(epsilon, int | float)
+        metrics |= {name_at(metric, epsilon): value for metric, value in readings(epsilon).items()}
+    return metrics
 
 
 def measure_linearity(module: nn.Module, data: Tensors, _settings: Mapping[str, Json]) -> dict[str, float]:

@@ -42,6 +42,21 @@ VIT = "torchvision/vit_b_16"
             "-0.1 is no value",
         ),
         (
+            {"trainable": IMAGES, "fixed": {"fgsm": True, "fgsm_epsilons": [0.02, 1.5]}},
+            "fixed.fgsm_epsilons.1",
+            "1.5 is no value",
+        ),
+        (
+            {
+                "trainable": IMAGES,
+                "factors": {"base": ["relu", "mish"]},
+                "fixed": {"fgsm": True, "fgsm_epsilons": [0.02]},
+                "metrics": [{"name": "fgsm_drop.0.03"}],
+            },
+            "metrics.0.name",
+            "does not measure 'fgsm_drop.0.03'",
+        ),
+        (
             {"trainable": "mlp-classifier", "factors": {"depth": [0, 5]}},
             "factors.depth.0",
             "0 is no value of depth",
@@ -55,6 +70,19 @@ def test_a_wrong_combination_is_refused_with_its_path(
     assert answer.status_code == 422
     (error,) = [error for error in answer.json()["errors"] if error["path"] == path]
     assert said in error["detail"]
+
+
+def test_several_epsilons_of_one_trial_are_metrics_of_a_study(packaged: TestClient) -> None:
+    study = {
+        "trainable": IMAGES,
+        "name": "strengths",
+        "seeds": 2,
+        "factors": {"base": ["relu", "mish"]},
+        "fixed": {"fgsm": True, "fgsm_epsilons": [0.02, 0.08]},
+        "metrics": [{"name": "fgsm_drop.0.02"}, {"name": "fgsm_accuracy.0.08"}],
+    }
+    answer = packaged.post("/v1/studies/plan", json=study)
+    assert answer.status_code == 200, answer.text
 
 
 def test_channels_that_are_not_known_leave_out_their_arm_and_say_why(packaged: TestClient) -> None:

@@ -45,6 +45,15 @@ def test_they_know_easy_cases(datasets_dir: Path) -> None:
     assert untouched["fgsm_drop"] == pytest.approx(0.0, abs=2e-3)
 
 
+def test_one_trial_is_attacked_at_several_epsilons(datasets_dir: Path) -> None:
+    asked = {"fgsm": True, "fgsm_epsilon": 0.02, "fgsm_epsilons": [0.0, 0.02, 0.3], "epochs": 1}
+    metrics = train([lease("a", **asked)], datasets_dir).outcomes["a"].metrics
+    assert metrics["fgsm_accuracy.0.02"] == metrics["fgsm_accuracy"]
+    assert metrics["fgsm_drop.0.02"] == metrics["fgsm_drop"]
+    assert metrics["fgsm_drop.0"] == 0.0 and metrics["fgsm_accuracy.0"] == metrics["fgsm_clean_accuracy"]
+    assert metrics["fgsm_accuracy.0.3"] < metrics["fgsm_accuracy.0.02"] < metrics["fgsm_accuracy.0"]
+
+
 def test_a_pixel_is_standardised_and_back(datasets_dir: Path) -> None:
     dataset = load("digits-5k", datasets_dir)
     data = to_device(dataset, "cpu")
