@@ -49,7 +49,7 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.nodes
 	$(BIN)/python -m tests.benchmarks.mixed_depth
 	$(BIN)/python -m tests.benchmarks.memory
-	$(BIN)/python -m tests.benchmarks.activation memory small sizes --out benchmarks-out/activation.jsonl
+	$(BIN)/python -m tests.benchmarks.activation memory peak small sizes steps --out benchmarks-out/activation.jsonl
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info

@@ -1,9 +1,10 @@
 """What the fused dynActivation costs beside torch's static bases and beside its formula written plainly.
 
-`python -m tests.benchmarks.activation SECTION... [--out FILE]` prints one line of JSON a measurement,
-after one that names the machine. Sections: `sizes` (forward and backward from 1e5 elements up, alternating),
-`small` (below), `memory` (bytes kept for the backward pass). Medians of 20 with quartiles, float32, on one
-thread and on two.
+`python -m tests.benchmarks.activation SECTION... [--out FILE]` prints one line of JSON a measurement, after
+one that names the machine. Medians of 20 with quartiles, float32, arms in turn, on one thread and on two.
+Sections: `sizes` forward and backward from 1e5 to 1e7.5 elements; `small` the same from 10 to 1e5; `steps`
+whole training steps of our own models, per_layer beside none; `memory` bytes kept for the backward pass;
+`peak` the most that a training step holds; `inductor` beside the plain formula compiled by torch.compile.
 """
 
 import argparse
@@ -19,11 +20,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablations.errors import Json
+from tests.benchmarks import activation_steps
 from trainables.activations.fused import COMPILED, base_act, dyn_act
 from trainables.training.numerics import environment
 
 REPEATS = 20
 ENOUGH_S = 2e-3  # a sample repeats what is shorter
+LONG_S, FEW = 0.1, 7  # of longer ones that are not judged within tenths, fewer samples do
 BASES = ("relu", "leaky_relu", "silu", "gelu", "gelu_tanh", "elu", "softplus", "mish")
 STATIC: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": F.relu,
@@ -34,6 +37,11 @@ STATIC: dict[str, Callable[[Tensor], Tensor]] = {
     "elu": F.elu,
     "softplus": F.softplus,
     "mish": F.mish,
+}
+USUAL: dict[str, list[float]] = {
+    "sizes": [10 ** (5 + k / 2) for k in range(6)],
+    "small": [10 ** (1 + k) for k in range(5)],
+    "inductor": [1e5, 1e6, 1e7],
 }
 Step = Callable[[], None]
 
@@ -67,8 +75,10 @@ def alternate(steps: Mapping[str, Step]) -> dict[str, list[float]]:
         step()
         calls[name] = max(1, int(ENOUGH_S / (time.perf_counter() - start)))
     samples: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(REPEATS):
+    for repeat in range(REPEATS):
         for name, step in steps.items():
+            if name == "plain" and repeat >= FEW and samples[name][0] > LONG_S:
+                continue
             start = time.perf_counter()
             for _ in range(calls[name]):
                 step()
@@ -76,18 +86,41 @@ def alternate(steps: Mapping[str, Step]) -> dict[str, list[float]]:
     return samples
 
 
-def timed(base: str, num_elements: int, threads: int) -> dict[str, Json]:
+def with_compiler(base: str, num_elements: int) -> Mapping[str, Step]:
+    """The operator beside the plain formula after torch.compile."""
+    steps = forms(base, num_elements)
+    x, grad = torch.randn(num_elements).requires_grad_(), torch.randn(num_elements)
+    alpha, beta = torch.tensor(1.1, requires_grad=True), torch.tensor(0.2, requires_grad=True)
+    static = STATIC[base]
+    torch.compiler.reset()
+    plain = torch.compile(lambda x, alpha, beta: static(x) * (alpha - beta) + beta * x)
+
+    def run_inductor() -> None:
+        torch.autograd.grad(plain(x, alpha, beta), [x, alpha, beta], grad)
+
+    return {"static": steps["static"], "dynamic": steps["dynamic"], "inductor": run_inductor}
+
+
+def timed(base: str, num_elements: int, threads: int, *, compiled: bool = False) -> dict[str, Json]:
     """One row of the table. Units: microseconds, and ratios of medians."""
     torch.set_num_threads(threads)
-    samples = alternate(forms(base, num_elements))
+    steps = (with_compiler if compiled else forms)(base, num_elements)
+    started = time.perf_counter()
+    steps[list(steps)[-1]]()
+    first_s = time.perf_counter() - started
+    samples = alternate(steps)
     median = {name: statistics.median(values) for name, values in samples.items()}
-    row: dict[str, Json] = {"base": base, "elements": num_elements, "threads": threads, "n": REPEATS}
+    row: dict[str, Json] = {"base": base, "elements": num_elements, "threads": threads}
     for name, values in samples.items():
         low, _, high = statistics.quantiles(values, n=4)
+        row[f"{name}_n"] = len(values)
         row[f"{name}_us"] = round(median[name] * 1e6, 2)
         row[f"{name}_quartiles_us"] = [round(low * 1e6, 2), round(high * 1e6, 2)]
     row["dynamic_to_static"] = round(median["dynamic"] / median["static"], 3)
-    row["plain_to_dynamic"] = round(median["plain"] / median["dynamic"], 3)
+    for name in set(median) - {"static", "dynamic"}:
+        row[f"{name}_to_dynamic"] = round(median[name] / median["dynamic"], 3)
+    if compiled:
+        row["first_call_s"] = round(first_s, 2)
     return row
 
 
@@ -133,17 +166,24 @@ def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[
     """The measurements of a section."""
     if section == "memory":
         yield from (memory(base) for base in BASES)
-        return
-    usual = [10 ** (2 + k) for k in range(3)] if section == "small" else [10 ** (5 + k / 2) for k in range(6)]
-    for number in threads:
-        for size in sizes or usual:
-            yield from (timed(base, round(size), number) for base in BASES)
+    elif section == "peak":
+        yield from activation_steps.peak()
+    elif section == "steps":
+        yield from activation_steps.steps(threads)
+    else:
+        for number in threads:
+            for size in sizes or USUAL[section]:
+                yield from (
+                    timed(base, round(size), number, compiled=section == "inductor") for base in BASES
+                )
 
 
 def main(arguments: list[str]) -> None:
     """Prints the records, and adds them to a file if one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("sections", nargs="+", choices=("sizes", "small", "memory"))
+    parser.add_argument(
+        "sections", nargs="+", choices=("sizes", "small", "steps", "memory", "peak", "inductor")
+    )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--elements", type=float, nargs="+", default=[])
     parser.add_argument("--out", type=Path)

@@ -165,6 +165,8 @@ struct Scalars {
 };
 INLINE Scalars scalars(V alpha, V beta) { return {alpha - beta, beta, beta == constant<V>(0)}; }
 
+constexpr int kCheap = 4; // bases below this number take less than the loop around them
+
 enum class Mode { kBase, kOnlyAlpha, kBoth };
 
 template <int kBase, Mode kMode> INLINE V value_at(V x, const Scalars &s) {
@@ -182,8 +184,16 @@ template <class T> struct Padded {
 };
 
 template <int kBase, class T, Mode kMode>
-void run_forward(const T *x, T *y, int64_t count, const Scalars &s) {
+void run_forward(const T *x, T *y, int64_t count, const Scalars &given) {
+  const Scalars s = given; // a copy stays in registers: what is stored could not have changed it
   int64_t i = 0;
+  if constexpr (kBase < kCheap)
+    for (; i + 4 * kWidth <= count; i += 4 * kWidth) {
+      store(y + i, value_at<kBase, kMode>(load(x + i), s));
+      store(y + i + kWidth, value_at<kBase, kMode>(load(x + i + kWidth), s));
+      store(y + i + 2 * kWidth, value_at<kBase, kMode>(load(x + i + 2 * kWidth), s));
+      store(y + i + 3 * kWidth, value_at<kBase, kMode>(load(x + i + 3 * kWidth), s));
+    }
   for (; i + kWidth <= count; i += kWidth) store(y + i, value_at<kBase, kMode>(load(x + i), s));
   if (i < count) {
     Padded<T> tail(x + i, count - i);

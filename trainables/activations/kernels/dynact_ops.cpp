@@ -2,11 +2,11 @@
 // Schemas, fake and vmap rules are declared in fused_ops.py; the loops are in dynact_kernels.cpp.
 #include "dynact.h"
 
+#include <ATen/EmptyTensor.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/Tensor.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/core/grad_mode.h>
-#include <ATen/ops/empty.h>
 #include <ATen/ops/empty_like.h>
 #include <ATen/ops/zeros_like.h>
 #include <torch/csrc/autograd/function.h>
@@ -50,8 +50,9 @@ using BaseDoubleBackward = std::tuple<Tensor, Tensor>(const Tensor &, const Tens
   }())
 
 // A new tensor's pages are faulted in one by one, which costs more than the arithmetic; large pages are few.
+// x is dense and on the CPU; made directly, as what the dispatcher takes shows below 1e5 elements.
 Tensor output_like(const Tensor &x) {
-  Tensor y = at::empty_like(x);
+  Tensor y = at::detail::empty_strided_cpu(x.sizes(), x.strides(), x.scalar_type());
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
   if (y.nbytes() >= kHugeBytes) {
     const uintptr_t page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
@@ -135,7 +136,11 @@ struct Job {
 bool compiled(const Tensor &x) {
   return x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
 }
-Tensor as_floats(const Tensor &scalars) { return scalars.to(at::kFloat).contiguous(); }
+Tensor as_floats(const Tensor &scalars) {
+  return scalars.scalar_type() == at::kFloat && scalars.is_contiguous() ? scalars
+                                                                        : scalars.to(at::kFloat).contiguous();
+}
+Tensor as(const Tensor &t, at::ScalarType type) { return t.scalar_type() == type ? t : t.to(type); }
 const char *at_member(const Tensor &x, const Job &job, int64_t member) {
   return static_cast<const char *>(x.const_data_ptr()) + member * job.layout.numel() * x.element_size();
 }
@@ -194,7 +199,7 @@ void backward_into(const Tensor &grad, const Tensor &x, const Tensor &alpha, con
   const Job job(x, alpha.numel(), bases, counts, channel_dim);
   const float *pa = a.const_data_ptr<float>(), *pb = b.const_data_ptr<float>();
   const int64_t units = job.layout.units(), channels = job.layout.channels;
-  const bool scalars = grad_alpha.numel() > 0;
+  const bool scalars = grad_alpha.defined() && grad_alpha.numel() > 0;
   std::vector<double> sums(scalars ? 2 * job.members * units * channels : 0);
   job.each([&](int64_t member, int64_t begin, int64_t end) {
     const int64_t at = member * channels;
@@ -205,17 +210,31 @@ void backward_into(const Tensor &grad, const Tensor &x, const Tensor &alpha, con
   if (scalars) add_up(job, sums, grad_alpha, grad_beta);
 }
 
-Three dyn_act_backward_cpu(const Tensor &given_grad, const Tensor &given, const Tensor &alpha, const Tensor &beta,
-                           IntArrayRef bases, IntArrayRef counts, int64_t channel_dim, bool scalars) {
-  if (!compiled(given))
-    return OPERATION(Backward, "ablate::dyn_act_backward_plain")
-        .call(given_grad, given, alpha, beta, bases, counts, channel_dim, scalars);
+// Gradients of scalars that nobody asks for are undefined.
+Three backward_of(const Tensor &given_grad, const Tensor &given, const Tensor &alpha, const Tensor &beta,
+                  IntArrayRef bases, IntArrayRef counts, int64_t channel_dim, bool scalars) {
   const Tensor x = dense(given, !counts.empty()), grad = like(given_grad, x);
-  Tensor grad_x = output_like(x);
-  Tensor grad_a = at::empty(scalars ? alpha.sizes() : IntArrayRef{0}, alpha.options().dtype(at::kFloat));
-  Tensor grad_b = at::empty(scalars ? beta.sizes() : IntArrayRef{0}, beta.options().dtype(at::kFloat));
+  Tensor grad_x = output_like(x), grad_a, grad_b;
+  if (scalars) {
+    grad_a = at::detail::empty_cpu(alpha.sizes(), at::kFloat);
+    grad_b = at::detail::empty_cpu(beta.sizes(), at::kFloat);
+  }
   backward_into(grad, x, alpha, beta, bases, counts, channel_dim, grad_x, grad_a, grad_b);
-  return {grad_x, grad_a.to(alpha.scalar_type()), grad_b.to(beta.scalar_type())};
+  if (!scalars) return {grad_x, grad_a, grad_b};
+  return {grad_x, as(grad_a, alpha.scalar_type()), as(grad_b, beta.scalar_type())};
+}
+
+Three dyn_act_backward_cpu(const Tensor &grad, const Tensor &x, const Tensor &alpha, const Tensor &beta,
+                           IntArrayRef bases, IntArrayRef counts, int64_t channel_dim, bool scalars) {
+  if (!compiled(x))
+    return OPERATION(Backward, "ablate::dyn_act_backward_plain")
+        .call(grad, x, alpha, beta, bases, counts, channel_dim, scalars);
+  Three result = backward_of(grad, x, alpha, beta, bases, counts, channel_dim, scalars);
+  if (!scalars) { // an operator has to return tensors
+    std::get<1>(result) = at::detail::empty_cpu({0}, alpha.scalar_type());
+    std::get<2>(result) = at::detail::empty_cpu({0}, beta.scalar_type());
+  }
+  return result;
 }
 
 // For training without autograd, in buffers made once.
@@ -315,6 +334,20 @@ bool tracked(std::initializer_list<Tensor> inputs) {
   return tracked && at::GradMode::is_enabled();
 }
 
+// Whether all are ordinary CPU tensors and nobody listens in: then operators need no dispatcher to be found.
+bool ordinary(std::initializer_list<Tensor> inputs) {
+  using c10::DispatchKey;
+  constexpr c10::DispatchKeySet usual{DispatchKey::CPU, DispatchKey::ADInplaceOrView, DispatchKey::AutogradCPU,
+                                      DispatchKey::AutocastCPU};
+  c10::DispatchKeySet keys = c10::impl::tls_local_dispatch_key_set().included_ - c10::default_included_set;
+  bool ordinary = true;
+  for (const Tensor &input : inputs) {
+    ordinary = ordinary && input.defined() && compiled(input);
+    keys = keys | input.key_set();
+  }
+  return ordinary && (keys.raw_repr() & ~usual.raw_repr()) == 0;
+}
+
 struct Groups {
   std::vector<int64_t> bases, counts;
   int64_t channel_dim;
@@ -374,9 +407,12 @@ struct DynActFirst : torch::autograd::Node {
   variable_list apply(variable_list &&grads) override {
     if (!grads[0].defined()) return {Tensor(), Tensor(), Tensor()};
     const bool scalars = task_should_compute_output(1) || task_should_compute_output(2);
-    auto [grad_x, grad_alpha, grad_beta] = OPERATION(Backward, "ablate::dyn_act_backward")
-                                               .call(grads[0], x.unpack(), alpha.unpack(), beta.unpack(),
-                                                     groups.bases, groups.counts, groups.channel_dim, scalars);
+    const Tensor in = x.unpack(), a = alpha.unpack(), b = beta.unpack();
+    const bool direct = !at::GradMode::is_enabled() && ordinary({grads[0], in, a, b});
+    auto [grad_x, grad_alpha, grad_beta] =
+        direct ? backward_of(grads[0], in, a, b, groups.bases, groups.counts, groups.channel_dim, scalars)
+               : OPERATION(Backward, "ablate::dyn_act_backward")
+                     .call(grads[0], in, a, b, groups.bases, groups.counts, groups.channel_dim, scalars);
     if (!scalars) return {grad_x, Tensor(), Tensor()};
     return {grad_x, grad_alpha, grad_beta};
   }
@@ -396,7 +432,9 @@ Tensor dyn_act_autograd(const Tensor &x, const Tensor &alpha, const Tensor &beta
   Tensor y;
   {
     at::AutoDispatchBelowADInplaceOrView guard;
-    y = OPERATION(Forward, "ablate::dyn_act").call(x, alpha, beta, bases, counts, channel_dim);
+    y = ordinary({x, alpha, beta})
+            ? dyn_act_cpu(x, alpha, beta, bases, counts, channel_dim)
+            : OPERATION(Forward, "ablate::dyn_act").call(x, alpha, beta, bases, counts, channel_dim);
   }
   if (node) torch::autograd::set_history(y, node);
   return y;
@@ -445,8 +483,10 @@ struct BaseActFirst : torch::autograd::Node {
   void release_variables() override { saved.reset_data(); }
   variable_list apply(variable_list &&grads) override {
     if (!grads[0].defined()) return {Tensor()};
-    return {OPERATION(BaseBackward, "ablate::base_act_backward")
-                .call(grads[0], saved.unpack(), groups.bases, groups.counts)};
+    const Tensor kept = saved.unpack();
+    if (!at::GradMode::is_enabled() && ordinary({grads[0], kept}))
+      return {base_act_backward_cpu(grads[0], kept, groups.bases, groups.counts)};
+    return {OPERATION(BaseBackward, "ablate::base_act_backward").call(grads[0], kept, groups.bases, groups.counts)};
   }
 };
 
@@ -462,7 +502,8 @@ Tensor base_act_autograd(const Tensor &x, IntArrayRef bases, IntArrayRef counts)
   Tensor y;
   {
     at::AutoDispatchBelowADInplaceOrView guard;
-    y = OPERATION(BaseForward, "ablate::base_act").call(x, bases, counts);
+    y = ordinary({x}) ? base_act_cpu(x, bases, counts)
+                      : OPERATION(BaseForward, "ablate::base_act").call(x, bases, counts);
   }
   if (!node) return y;
   const bool output = std::all_of(bases.begin(), bases.end(), [](int64_t b) { return b < kSlopeFromOutput; });
