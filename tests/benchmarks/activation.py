@@ -4,7 +4,8 @@
 one that names the machine. Medians of 20 with quartiles, float32, arms in turn, on one thread and on two.
 Sections: `sizes` forward and backward from 1e5 to 1e7.5 elements; `small` the same from 10 to 1e5; `steps`
 whole training steps of our own models, per_layer beside none; `memory` bytes kept for the backward pass;
-`peak` the most that a training step holds; `inductor` beside the plain formula compiled by torch.compile.
+`peak` the most that a training step holds; `inductor` beside the plain formula compiled by torch.compile;
+`gpu` the Triton kernels (activation_gpu.py; without a GPU it says so).
 """
 
 import argparse
@@ -20,7 +21,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablations.errors import Json
-from tests.benchmarks import activation_steps
+from tests.benchmarks import activation_gpu, activation_steps
 from trainables.activations.fused import COMPILED, base_act, dyn_act
 from trainables.training.numerics import environment
 
@@ -164,6 +165,9 @@ def memory(base: str) -> dict[str, Json]:
 
 def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[str, Json]]:
     """The measurements of a section."""
+    if section == "gpu":
+        yield from activation_gpu.rows()
+        return
     if section == "memory":
         yield from (memory(base) for base in BASES)
     elif section == "peak":
@@ -182,7 +186,7 @@ def main(arguments: list[str]) -> None:
     """Prints the records, and adds them to a file if one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "sections", nargs="+", choices=("sizes", "small", "steps", "memory", "peak", "inductor")
+        "sections", nargs="+", choices=("sizes", "small", "steps", "memory", "peak", "inductor", "gpu")
     )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--elements", type=float, nargs="+", default=[])

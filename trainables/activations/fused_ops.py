@@ -1,7 +1,7 @@
 """The operators ablate::dyn_act and ablate::base_act for torch: schemas, fakes, vmap, autograd, back ends.
 
 CPU: the compiled kernels, which bring their autograd along; without a compiler the plain form serves, slower,
-with the same bits. CUDA and anything else: the plain form.
+with the same bits. CUDA: the Triton kernels (fused_gpu.py). Anything else: the plain form.
 """
 
 import logging
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainables.activations import fused_exact, fused_plain
+from trainables.activations import fused_exact, fused_gpu, fused_plain
 from trainables.activations.fused_build import CannotBuild, build
 
 _GROUPS = "int[] bases, int[] counts"
@@ -37,12 +37,6 @@ _INTO = (
     f"base_act_into(Tensor x, {_GROUPS}, Tensor(a!) y) -> ()",
     f"base_act_backward_into(Tensor grad, Tensor x, {_GROUPS}, Tensor(a!) grad_x) -> ()",
 )
-_PLAIN: dict[str, Callable[..., Any]] = {
-    "dyn_act": fused_plain.dyn_act,
-    "dyn_act_backward": fused_plain.dyn_act_backward,
-    "base_act": fused_plain.base_act,
-    "base_act_backward": fused_plain.base_act_backward,
-}
 _log = logging.getLogger(__name__)
 _torch: Any = torch  # where its own annotations stop
 _library: Any = _torch.library.Library("ablate", "DEF")
@@ -79,9 +73,10 @@ def _declare() -> None:
         name = schema.split("(")[0]
         _library.define(schema)
         _library.define(schema.replace("(", "_plain(", 1))
-        _library.impl(name, _PLAIN[name], "CompositeExplicitAutograd")
-        _library.impl(f"{name}_plain", _PLAIN[name], "CompositeExplicitAutograd")
+        _library.impl(name, fused_gpu.PLAIN[name], "CompositeExplicitAutograd")
+        _library.impl(f"{name}_plain", fused_gpu.PLAIN[name], "CompositeExplicitAutograd")
         torch.library.register_vmap(f"ablate::{name}", _BATCHED[name], lib=_library)
+    fused_gpu.register(_library)
     for schema, second in zip(_SECOND, (dyn_act_double_backward, base_act_double_backward), strict=True):
         _library.define(schema)
         name = schema.split("(")[0]

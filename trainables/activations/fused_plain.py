@@ -15,6 +15,7 @@ from trainables.activations.fused_formulas import FORWARD, PARTS, Parts
 
 NAMES = tuple(FORWARD)  # an operator gets the place of its base in here
 LANES, BLOCK, ROWS = 16, 1024, 64  # as in kernels/dynact.h
+TOTAL_LANES = 1024  # of the second stage on a GPU
 
 
 class TorchOps:
@@ -188,7 +189,7 @@ def dyn_act_backward(
     grad_x = _like(g * (slope * (wide_alpha - wide_beta) + wide_beta), x)
     if not scalars:
         return grad_x, alpha.new_empty(0), beta.new_empty(0)
-    sums = [add_up(layout.in_memory(g * part)) for part in (a, rest)]
+    sums = [add_up(layout.in_memory(g * part), on_gpu=x.is_cuda) for part in (a, rest)]
     return grad_x, sums[0].to(alpha.dtype).view(alpha.shape), sums[1].to(beta.dtype).view(beta.shape)
 
 
@@ -204,25 +205,42 @@ def base_act_backward(grad: Tensor, x: Tensor, bases: Sequence[int], counts: Seq
     return _like(working(grad) * (slope * 1.0 + 0.0), x)
 
 
-def add_up(terms: Tensor) -> Tensor:
+def add_up(terms: Tensor, *, on_gpu: bool = False) -> Tensor:
     """Sums of terms [members, outer, channels, inner] over outer and inner, as [members, channels].
 
-    First in float32 over runs of a fixed length in a fixed order, then over these in float64: the same bits
-    whatever the threads, vectors or packmates. Source: kernels/dynact.h.
+    First in float32 over runs of a fixed length in a fixed order, then over these in float64: the same
+    bits whatever the threads, vectors or packmates. The second stage goes one by one on a CPU, where cumsum keeps
+    the order; on a GPU, where it does not, in lanes.
+    Source: kernels/dynact.h; `on_gpu`: fused_triton_kernels.py.
     """
     if terms.dtype == torch.float64 or terms.device.type == "mps":
         return terms.sum((1, 3))
     if terms.numel() == 0:
         return terms.new_zeros((terms.shape[0], terms.shape[2]), dtype=torch.float64)
     if terms.shape[3] == 1 and terms.shape[2] > 1:
-        return _total(_run(_blocks(terms[..., 0], 1, ROWS), 2), 1)
+        rows = _run(_blocks(terms[..., 0], 1, ROWS), 2)
+        return _total_in_lanes(rows.movedim(1, 2)) if on_gpu else _total(rows, 1)
     inner = terms.shape[3]
     runs = _blocks(_pad(terms, 3, LANES), 3, BLOCK if inner > BLOCK else -(-inner // LANES) * LANES)
     lanes = _run(runs.reshape(*runs.shape[:4], -1, LANES), 4)
     while lanes.shape[-1] > 1:
-        half = lanes.shape[-1] // 2
-        lanes = lanes[..., :half] + lanes[..., half:]
+        lanes = _halve(lanes)
+    if on_gpu:
+        return _total_in_lanes(lanes[..., 0].movedim(1, 2).flatten(2))
     return _total(_total(lanes[..., 0], 3), 1)
+
+
+def _halve(lanes: Tensor) -> Tensor:
+    half = lanes.shape[-1] // 2
+    return lanes[..., :half] + lanes[..., half:]
+
+
+def _total_in_lanes(t: Tensor) -> Tensor:
+    """Sums over the last dimension in float64, in lanes that are then added by halves."""
+    lanes = _run(_blocks(t.double(), t.ndim - 1, TOTAL_LANES), t.ndim - 1)
+    while lanes.shape[-1] > 1:
+        lanes = _halve(lanes)
+    return lanes[..., 0]
 
 
 def _pad(t: Tensor, dim: int, multiple: int) -> Tensor:
