@@ -209,8 +209,8 @@ def add_up(terms: Tensor, *, on_gpu: bool = False) -> Tensor:
     """Sums of terms [members, outer, channels, inner] over outer and inner, as [members, channels].
 
     First in float32 over runs of a fixed length in a fixed order, then over these in float64: the same
-    bits whatever the threads, vectors or packmates. The second stage goes one by one on a CPU, where cumsum keeps
-    the order; on a GPU, where it does not, in lanes.
+    bits whatever the threads, vectors or packmates. The second stage goes one by one on a CPU, where cumsum
+    keeps the order; on a GPU, where it does not, in lanes.
     Source: kernels/dynact.h; `on_gpu`: fused_triton_kernels.py.
     """
     if terms.dtype == torch.float64 or terms.device.type == "mps":

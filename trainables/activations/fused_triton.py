@@ -119,7 +119,7 @@ def _forward(
     x = _dense(given, layout)
     y = torch.empty_like(x)
     size = layout.outer * layout.channels * layout.inner
-    with torch.cuda.device_of(x):
+    with torch.cuda.device(x.device.index if x.is_cuda else -1):
         for name, first, count in _groups(bases, counts) if x.numel() else ():
             blocks = _cdiv(size, FORWARD_TILE)
             kernels.forward[(count * blocks,)](
@@ -161,7 +161,7 @@ def _backward(
         return torch.empty_like(given), x.new_zeros((2, num_scalars), dtype=torch.float32) if summed else None
     sums = torch.empty((2, num_scalars, units if summed else 0), dtype=torch.float32, device=x.device)
     launch = _launch_rows if vertical else _launch_runs
-    with torch.cuda.device_of(x):
+    with torch.cuda.device(x.device.index if x.is_cuda else -1):
         for name, first, count in _groups(bases, counts):
             tensors = [_flat(t, layout, first, count) for t in (grad, x, grad_x)]
             tensors += _part(scalars, layout, first, count, x)
