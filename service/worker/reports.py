@@ -87,7 +87,10 @@ class ReportBuilder:
         for study in [*running, *cancelled]:
             final = study.id in ended or study.state == "cancelled"
             try:
-                num_stored += self._complete(study) if final else self._update(study)
+                stored = self._complete(study) if final else self._update(study)
+                num_stored += stored
+                if stored and study.state == "cancelled":
+                    break  # the other cancelled ones come next time: nobody who runs is to wait for them
             except LedgerUnavailable as error:
                 logger.warning("study %s: %s", study.id, error)
             except Exception as error:
@@ -185,8 +188,8 @@ class ReportBuilder:
             records = [TrialRecord.from_json(record) for record in trials.each_record(tx, study.id)]
             past = attempts.all_of(tx, study.id)
             precedent = precedent_of(tx, study, self._manifest)
-        # Files for a paper only of a study that has ended: they take a while, and nobody prints an interim.
-        ended = final or study.state == "cancelled"
+        # Files for a paper only of a study that has ended with something: they take a while to draw.
+        ended = (final or study.state == "cancelled") and any(record.metrics for record in records)
         built = build(
             study,
             self._manifest,
