@@ -93,7 +93,7 @@ def _entry(claim: Claim, evidence: Evidence | None) -> dict[str, Json]:
         "sentence": claim.sentence,
         "claimed": claim.claimed,
         "preset": claim.preset,
-        "contrasts": [name for name in dict.fromkeys(asked.contrast for asked in claim.asked)],
+        "contrasts": list(dict.fromkeys(asked.contrast for asked in claim.asked)),
         "reading": claim.reading,
         "verdict": overall(rows) if rows else NOT_RUN,
         "study": evidence.to_json() if evidence else None,

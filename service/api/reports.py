@@ -11,18 +11,11 @@ from ablations.errors import Json, Problem
 from service.api.context import InContext, InProject, StudyId
 from service.api.paging import Word
 from service.errors import InvalidRequest, NotAcceptable, NotFound
+from service.formats import MEDIA
 from service.ledger import builds, studies
 from service.ledger.studies import StudyRow
 
 router = APIRouter(prefix="/v1/studies", tags=["reports"])
-_MEDIA = {
-    "html": "text/html",
-    "md": "text/markdown",
-    "json": "application/json",
-    "latex": "application/x-latex",
-    "csv": "text/csv",
-    "csv-trials": "text/csv",
-}
 _SAME = {"markdown": "md", "tex": "latex", "csv-effects": "csv"}
 _FIGURES = {"pdf": "application/pdf", "svg": "image/svg+xml"}
 # A report is one file that loads nothing; whatever a name in it says, nothing in it may run or call home.
@@ -44,7 +37,7 @@ def effects(context: InContext, project: InProject, study_id: StudyId) -> dict[s
 @router.get(
     "/{study_id}/report",
     response_class=Response,
-    responses={200: {"content": {media: {} for media in _MEDIA.values()}}},
+    responses={200: {"content": {media: {} for media in MEDIA.values()}}},
 )
 def report(
     context: InContext,
@@ -60,7 +53,7 @@ def report(
     with context.ledger.read() as tx:
         study = studies.get(tx, study_id, project)
         built = studies.build(tx, study_id)
-        stored = studies.formats(tx, study_id) if built else list(_MEDIA)
+        stored = studies.formats(tx, study_id) if built else list(MEDIA)
         chosen = _choose(format, accept, stored)
         body = studies.report(tx, study_id, chosen) if built else None
     if chosen == "json" and body is None:
@@ -69,7 +62,7 @@ def report(
         )
     headers = {"Vary": "Accept", "Content-Security-Policy": _POLICY}
     return Response(
-        _empty(study, chosen) if body is None else body, headers=headers, media_type=_MEDIA[chosen]
+        _empty(study, chosen) if body is None else body, headers=headers, media_type=MEDIA[chosen]
     )
 
 
@@ -109,16 +102,16 @@ def figure(
 
 def _choose(format: str | None, accept: str, stored: list[str]) -> str:
     """The format asked for, or the first stored one that the caller accepts best."""
-    offered = [name for name in _MEDIA if name in stored]
+    offered = [name for name in MEDIA if name in stored]
     if format is not None:
         chosen = _SAME.get(format, format)
         if chosen not in offered:
             problem = Problem(path="format", detail=f"not available as {format!r}", allowed=[*offered])
             raise InvalidRequest(f"format: not available as {format!r}", [problem])
         return chosen
-    best = max(offered, key=lambda name: _quality(accept, _MEDIA[name]), default=None)
-    if best is None or _quality(accept, _MEDIA[best]) <= 0:
-        allowed: list[Json] = [_MEDIA[name] for name in offered]
+    best = max(offered, key=lambda name: _quality(accept, MEDIA[name]), default=None)
+    if best is None or _quality(accept, MEDIA[best]) <= 0:
+        allowed: list[Json] = [MEDIA[name] for name in offered]
         problem = Problem(path="Accept", detail=f"none of {accept!r} is available", allowed=allowed)
         raise NotAcceptable(f"none of {accept!r} is available", [problem])
     return best

@@ -47,19 +47,14 @@ def claims_markdown(claims: Sequence[Mapping[str, Any]]) -> str:
             if row is None:
                 cells += ["", "", "", "", claim["verdict"]]
             else:
-                edited = ", edited" if claim["study"]["edited"] else ""
-                asked = " ".join(
-                    [row["label"], *(f"{name}={level}" for name, level in row["within"].items())]
-                )
-                scale = f"{claim['study']['scale']}{edited}"
-                cells += [asked + _note(row), _found(row), str(row["num_seeds"]), scale, row["verdict"]]
+                seeds, scale = str(row["num_seeds"]), _scale(claim["study"])
+                cells += [_asked(row), _found(row), seeds, scale, row["verdict"]]
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(lines)
 
 
 def _add(table: Table, claim: Mapping[str, Any]) -> None:
-    study, rows = claim["study"] or {}, claim["rows"]
-    scale = f"{study.get('scale', '-')}{', edited' if study.get('edited') else ''}"
+    rows = claim["rows"]
     alone = len(rows) == 1 and not rows[0]["within"]
     first = rows[0] if alone else None
     table.add_row(
@@ -67,19 +62,30 @@ def _add(table: Table, claim: Mapping[str, Any]) -> None:
         escape(claim["claimed"]),
         escape(_found(first)) if first else "",
         str(first["num_seeds"]) if first else "",
-        escape(scale),
+        escape(_scale(claim["study"])),
         _verdict(claim["verdict"]),
     )
     for row in () if alone else rows:
-        where = " ".join(f"{name}={level}" for name, level in row["within"].items())
         table.add_row(
-            escape(f"  {row['label']} {where}".rstrip() + _note(row)),
+            escape(f"  {_asked(row)}"),
             "",
             escape(_found(row)),
             str(row["num_seeds"]),
             "",
             _verdict(row["verdict"]),
         )
+
+
+def _scale(study: Mapping[str, Any] | None) -> str:
+    if study is None:
+        return "-"
+    return f"{study['scale']}, edited" if study["edited"] else str(study["scale"])
+
+
+def _asked(row: Mapping[str, Any]) -> str:
+    """What a row answers, at which levels, and what is to be said of it."""
+    levels = (f"{name}={level}" for name, level in row["within"].items())
+    return " ".join([row["label"], *levels]) + _note(row)
 
 
 def _note(row: Mapping[str, Any]) -> str:

@@ -8,16 +8,9 @@ import typer
 
 from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Url, connect
 from service.cli.errors import BadInput
+from service.formats import MEDIA
 
 Id = Annotated[str, typer.Argument(help="Id of the study.")]
-ACCEPTED = {
-    "html": "text/html",
-    "md": "text/markdown",
-    "json": "application/json",
-    "latex": "application/x-latex",
-    "csv": "text/csv",
-    "csv-trials": "text/csv",
-}
 SAME = {"markdown": "md", "tex": "latex", "htm": "html"}
 
 
@@ -119,10 +112,10 @@ def report(
     """Print a study's report, or write it to a file."""
     chosen = format or (output.suffix.lstrip(".") if output and output.suffix else "md")
     chosen = SAME.get(chosen, chosen)
-    if chosen not in ACCEPTED:
-        raise BadInput(f"--format {chosen}: not a format (allowed: {', '.join(ACCEPTED)})")
+    if chosen not in MEDIA:
+        raise BadInput(f"--format {chosen}: not a format (allowed: {', '.join(MEDIA)})")
     with connect(url, api_key) as client:
-        text = client.text(f"/v1/studies/{id}/report", accept=ACCEPTED[chosen], format=chosen)
+        text = client.text(f"/v1/studies/{id}/report", accept=MEDIA[chosen], format=chosen)
     if output is None:
         typer.echo(text, nl=not text.endswith("\n"))
         return

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from html import escape
 
 from ablations.errors import Json
+from ablations.report import markdown
 
 MAX_MESSAGE = 500
 RESULTS = "Every trial and its results are kept; the worker tries once more each time it starts."
@@ -25,7 +26,6 @@ def failed_build(name: str, error: Exception) -> FailedBuild:
     reason = f"{type(error).__name__}: {error}"[:MAX_MESSAGE]
     said = f"the report could not be built: {reason}"
     text = f"The report could not be built. {RESULTS}"
-    plain = "".join("\\" + char if char in "\\`*_{}[]<>()#+-.!|" else char for char in name)
     title = escape(name)
     return FailedBuild(
         error=said,
@@ -33,7 +33,7 @@ def failed_build(name: str, error: Exception) -> FailedBuild:
         reports={
             "html": f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
             f"<h1>{title}</h1><p>{text}</p><pre>{escape(reason)}</pre></html>",
-            "md": f"# {plain}\n\n{text}\n\n    {' '.join(reason.split())}\n",
+            "md": f"# {markdown.escape(name)}\n\n{text}\n\n    {' '.join(reason.split())}\n",
             "json": json.dumps({"interim": False, "title": name, "sections": [], "error": said}),
         },
     )

@@ -189,14 +189,14 @@ class ReportBuilder:
             past = attempts.all_of(tx, study.id)
             precedent = precedent_of(tx, study, self._manifest)
         # Files for a paper only of a study that has ended with something: they take a while to draw.
-        ended = (final or study.state == "cancelled") and any(record.metrics for record in records)
+        with_figures = (final or study.state == "cancelled") and any(record.metrics for record in records)
         built = build(
             study,
             self._manifest,
             records,
             num_attempts=len(past),
             final=final,
-            with_figures=ended,
+            with_figures=with_figures,
             precedent=precedent,
         )
         return built, records

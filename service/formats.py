@@ -1,0 +1,10 @@
+"""The forms in which a report can be had, by name."""
+
+MEDIA = {
+    "html": "text/html",
+    "md": "text/markdown",
+    "json": "application/json",
+    "latex": "application/x-latex",
+    "csv": "text/csv",
+    "csv-trials": "text/csv",
+}
