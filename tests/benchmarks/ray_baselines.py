@@ -88,7 +88,8 @@ class AsClass(tune.Trainable):  # type: ignore[misc]
     """A class trainable whose actor is reused: data and imports are paid once an actor."""
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Load the data once."""
+        """Load the data once. Preloaded, torch has not seen the thread count that Ray sets for an actor."""
+        torch.set_num_threads(1)
         self.data, self.settings = read(config["data"]), config
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
