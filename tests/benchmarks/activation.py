@@ -5,11 +5,17 @@ one that names the machine. Medians of 20 with quartiles, float32, arms in turn,
 Sections: `sizes` forward and backward from 1e5 to 1e7.5 elements; `small` the same from 10 to 1e5; `steps`
 whole training steps of our own models, per_layer beside none; `memory` bytes kept for the backward pass;
 `peak` the most that a training step holds; `inductor` beside the plain formula compiled by torch.compile;
-`gpu` the Triton kernels (activation_gpu.py; without a GPU it says so).
+`gpu` the Triton kernels (activation_gpu.py; without a GPU it says so); `crossovers` from which size on
+kernels beat the plain back end, written to the table that the choice reads.
+
+Before a row a tensor of nearly 32 MiB is freed, as any training has done: until then glibc hands the pages of
+smaller ones back to the system on some calls and not on others, which costs either arm up to twice its time.
+Rows have the page faults that were left.
 """
 
 import argparse
 import json
+import resource
 import statistics
 import sys
 import time
@@ -21,12 +27,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ablations.errors import Json
-from tests.benchmarks import activation_gpu, activation_steps
+from tests.benchmarks import activation_crossovers, activation_gpu, activation_steps
 from trainables.activations.fused import COMPILED, base_act, dyn_act
 from trainables.training.numerics import environment
 
 REPEATS = 20
 ENOUGH_S = 2e-3  # a sample repeats what is shorter
+FEW_PAGES = 1_000_000  # elements; of larger tensors the system takes every page back anyway
 LONG_S, FEW = 0.1, 7  # of longer ones that are not judged within tenths, fewer samples do
 BASES = ("relu", "leaky_relu", "silu", "gelu", "gelu_tanh", "elu", "softplus", "mish")
 STATIC: dict[str, Callable[[Tensor], Tensor]] = {
@@ -41,7 +48,7 @@ STATIC: dict[str, Callable[[Tensor], Tensor]] = {
 }
 USUAL: dict[str, list[float]] = {
     "sizes": [10 ** (5 + k / 2) for k in range(6)],
-    "small": [10 ** (1 + k) for k in range(5)],
+    "small": [1e1, 1e2, 1e3, 1e4, 3e4, 1e5],
     "inductor": [1e5, 1e6, 1e7],
 }
 Step = Callable[[], None]
@@ -65,6 +72,19 @@ def forms(base: str, num_elements: int) -> Mapping[str, Step]:
         torch.autograd.grad(static(x) * (alpha - beta) + beta * x, [x, alpha, beta], grad)
 
     return {"static": run_static, "dynamic": run_dynamic, "plain": run_plain}
+
+
+def settle_allocator() -> None:
+    """As it is in a process that has freed a large tensor."""
+    torch.empty(2**23 - 2**14)
+
+
+def page_faults(step: Step, calls: int = 20) -> float:
+    """New pages a call."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(calls):
+        step()
+    return (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / calls
 
 
 def alternate(steps: Mapping[str, Step]) -> dict[str, list[float]]:
@@ -105,6 +125,7 @@ def with_compiler(base: str, num_elements: int) -> Mapping[str, Step]:
 def timed(base: str, num_elements: int, threads: int, *, compiled: bool = False) -> dict[str, Json]:
     """One row of the table. Units: microseconds, and ratios of medians."""
     torch.set_num_threads(threads)
+    settle_allocator()
     steps = (with_compiler if compiled else forms)(base, num_elements)
     started = time.perf_counter()
     steps[list(steps)[-1]]()
@@ -117,6 +138,9 @@ def timed(base: str, num_elements: int, threads: int, *, compiled: bool = False)
         row[f"{name}_n"] = len(values)
         row[f"{name}_us"] = round(median[name] * 1e6, 2)
         row[f"{name}_quartiles_us"] = [round(low * 1e6, 2), round(high * 1e6, 2)]
+    if num_elements <= FEW_PAGES:
+        for name, step in steps.items():
+            row[f"{name}_page_faults"] = page_faults(step)
     row["dynamic_to_static"] = round(median["dynamic"] / median["static"], 3)
     for name in set(median) - {"static", "dynamic"}:
         row[f"{name}_to_dynamic"] = round(median[name] / median["dynamic"], 3)
@@ -168,7 +192,9 @@ def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[
     if section == "gpu":
         yield from activation_gpu.rows()
         return
-    if section == "memory":
+    if section == "crossovers":
+        yield from activation_crossovers.rows()
+    elif section == "memory":
         yield from (memory(base) for base in BASES)
     elif section == "peak":
         yield from activation_steps.peak()
@@ -186,7 +212,9 @@ def main(arguments: list[str]) -> None:
     """Prints the records, and adds them to a file if one is named."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "sections", nargs="+", choices=("sizes", "small", "steps", "memory", "peak", "inductor", "gpu")
+        "sections",
+        nargs="+",
+        choices=("sizes", "small", "steps", "memory", "peak", "inductor", "gpu", "crossovers"),
     )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--elements", type=float, nargs="+", default=[])

@@ -1,7 +1,9 @@
 """Which back end serves CUDA tensors: the Triton kernels, or the plain form.
 
 Both give equal bits on one device, so the choice is about speed alone; it looks at a member's own size, never
-at its pack. Triton is imported at the first call with a CUDA tensor, so that nobody else waits for it.
+at its pack, and at crossovers.json. NOT MEASURED there: no GPU was at hand, and one or two launches should
+beat the plain form's dozens at every size. Triton is imported at the first call with a CUDA tensor, so that
+nobody else waits for it.
 """
 
 import logging
@@ -14,10 +16,7 @@ from typing import Any
 from torch import Tensor
 
 from trainables.activations import fused_plain
-
-TRITON_FROM = 0
-"""Elements of a member from which on the kernels serve. NOT MEASURED: no GPU was at hand. One or two launches
-should beat the plain form's dozens at every size; the first measurement on a card is to replace this line."""
+from trainables.activations.crossovers import kernels_from
 
 PLAIN: dict[str, Callable[..., Any]] = {
     "dyn_act": fused_plain.dyn_act,
@@ -44,7 +43,8 @@ def _triton() -> ModuleType | None:
 def choose(name: str, x: Tensor, counts: Sequence[int]) -> Callable[..., Any]:
     """What computes this operator for this tensor."""
     members = sum(counts) if counts else 1
-    kernels = _triton() if x.numel() >= TRITON_FROM * members else None
+    start = kernels_from("cuda", x.dtype)
+    kernels = _triton() if start is not None and x.numel() >= start * members else None
     if kernels is None or not kernels.supports(x):
         return PLAIN[name]
     chosen: Callable[..., Any] = getattr(kernels, name)

@@ -1,7 +1,8 @@
 """The operators ablate::dyn_act and ablate::base_act for torch: schemas, fakes, vmap, autograd, back ends.
 
 CPU: the compiled kernels, which bring their autograd along; without a compiler the plain form serves, slower,
-with the same bits. CUDA: the Triton kernels (fused_gpu.py). Anything else: the plain form.
+with the same bits (fused_autograd.py). CUDA: the Triton kernels (fused_gpu.py). Both from the size on that
+crossovers.json names. Anything else: the plain form.
 """
 
 import logging
@@ -12,7 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from trainables.activations import fused_exact, fused_gpu, fused_plain
+from trainables.activations import fused_autograd, fused_exact, fused_gpu, fused_plain
+from trainables.activations.crossovers import DTYPES, kernels_from
 from trainables.activations.fused_build import CannotBuild, build
 
 _GROUPS = "int[] bases, int[] counts"
@@ -37,6 +39,8 @@ _INTO = (
     f"base_act_into(Tensor x, {_GROUPS}, Tensor(a!) y) -> ()",
     f"base_act_backward_into(Tensor grad, Tensor x, {_GROUPS}, Tensor(a!) grad_x) -> ()",
 )
+_SERVE_FROM = "serve_from(int[] elements) -> ()"  # of the compiled kernels; without them nobody asks
+_NEVER = 2**62
 _log = logging.getLogger(__name__)
 _torch: Any = torch  # where its own annotations stop
 _library: Any = _torch.library.Library("ablate", "DEF")
@@ -82,6 +86,7 @@ def _declare() -> None:
         name = schema.split("(")[0]
         _library.impl(name, second, "CompositeImplicitAutograd")
         torch.library.register_vmap(f"ablate::{name}", _BATCHED[name], lib=_library)
+    _library.define(_SERVE_FROM)
     for schema in _INTO:
         name = schema.split("(")[0]
         _library.define(schema)
@@ -252,49 +257,9 @@ def _spread(scalars: Tensor, x: Tensor, counts: Any, channel_dim: int) -> Tensor
     return scalars.reshape(shape)
 
 
-# Autograd for machines without the compiled kernels, which bring the same in C++.
-
-
-def _keep(num_tensors: int) -> Callable[..., None]:
-    def setup(ctx: Any, inputs: tuple[Any, ...], output: Any) -> None:  # noqa: ARG001
-        ctx.save_for_backward(*inputs[:num_tensors])
-        ctx.groups = inputs[num_tensors:]
-
-    return setup
-
-
-def _dyn_act_backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    scalars = any(ctx.needs_input_grad[1:3])
-    results = torch.ops.ablate.dyn_act_backward(grad, *ctx.saved_tensors, *ctx.groups, scalars)
-    return *(results if scalars else (results[0], None, None)), None, None, None
-
-
-def _dyn_act_second(ctx: Any, to_x: Tensor, to_alpha: Tensor, to_beta: Tensor) -> tuple[Any, ...]:
-    grad, x, alpha, beta = ctx.saved_tensors
-    *groups, scalars = ctx.groups
-    if not scalars:
-        to_alpha, to_beta = torch.zeros_like(alpha), torch.zeros_like(beta)
-    return *dyn_act_double_backward(to_x, to_alpha, to_beta, grad, x, alpha, beta, *groups), *[None] * 4
-
-
-def _base_act_backward(ctx: Any, grad: Tensor) -> tuple[Any, ...]:
-    return torch.ops.ablate.base_act_backward(grad, *ctx.saved_tensors, *ctx.groups), None, None
-
-
-def _base_act_second(ctx: Any, to_x: Tensor) -> tuple[Any, ...]:
-    return *base_act_double_backward(to_x, *ctx.saved_tensors, *ctx.groups), None, None
-
-
-def _register_plain_autograd() -> None:
-    for name, num_tensors, backward in (
-        ("dyn_act", 3, _dyn_act_backward),
-        ("dyn_act_backward", 4, _dyn_act_second),
-        ("base_act", 1, _base_act_backward),
-        ("base_act_backward", 2, _base_act_second),
-    ):
-        torch.library.register_autograd(
-            f"ablate::{name}", backward, setup_context=_keep(num_tensors), lib=_library
-        )
+def serve_from(elements: Sequence[int | None]) -> None:
+    """From how many elements of a member on the compiled kernels serve, for each of DTYPES; None: never."""
+    torch.ops.ablate.serve_from([_NEVER if number is None else number for number in elements])
 
 
 def _load() -> bool:
@@ -302,10 +267,11 @@ def _load() -> bool:
     if os.environ.get("ABLATE_FUSED") != "plain":
         try:
             _torch.ops.load_library(str(build()))
+            serve_from([kernels_from("cpu", dtype) for dtype in DTYPES])
             return True
         except (CannotBuild, OSError) as error:
             _log.warning("the fused activation runs in its plain form, slower, same bits: %s", error)
-    _register_plain_autograd()
+    fused_autograd.register(_library)
     return False
 
 

@@ -14,6 +14,7 @@
 #include <torch/csrc/autograd/saved_variable.h>
 #include <torch/library.h>
 
+#include <array>
 #include <numeric>
 #include <vector>
 
@@ -32,6 +33,9 @@ using Three = std::tuple<Tensor, Tensor, Tensor>;
 using Four = std::tuple<Tensor, Tensor, Tensor, Tensor>;
 
 constexpr int64_t kGrain = 16384;          // elements worth a thread
+// Sums of the first stage, up to this number, lie in a buffer that a thread keeps: new ones every time would be
+// cut from the room that the last call's tensors left, whose successors then fault in new pages.
+constexpr size_t kKeptSums = 1u << 16;
 constexpr size_t kHugeBytes = 3u << 20;    // outputs from here on ask for large pages
 
 using Forward = Tensor(const Tensor &, const Tensor &, const Tensor &, IntArrayRef, IntArrayRef, int64_t);
@@ -80,6 +84,12 @@ Tensor dense(const Tensor &x, bool members) {
   return x.permute(order).is_contiguous() ? x : x.contiguous();
 }
 
+dynact::Dtype dtype_of(const Tensor &x) {
+  return x.scalar_type() == at::kFloat      ? dynact::Dtype::kFloat
+         : x.scalar_type() == at::kBFloat16 ? dynact::Dtype::kBFloat16
+                                            : dynact::Dtype::kHalf;
+}
+
 // What one call works on: members of equal layout, in groups of one base each.
 struct Job {
   dynact::Layout layout;
@@ -99,9 +109,7 @@ struct Job {
     const int64_t channels = members ? num_scalars / members : 1;
     layout = {1, 1, numel};
     if (channels > 1) split(x, channels, channel_dim, counts.empty() ? 0 : 1);
-    dtype = x.scalar_type() == at::kFloat      ? dynact::Dtype::kFloat
-            : x.scalar_type() == at::kBFloat16 ? dynact::Dtype::kBFloat16
-                                               : dynact::Dtype::kHalf;
+    dtype = dtype_of(x);
   }
 
   void split(const Tensor &x, int64_t channels, int64_t channel_dim, int64_t leading) {
@@ -136,6 +144,24 @@ struct Job {
 bool compiled(const Tensor &x) {
   return x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16 || x.scalar_type() == at::kHalf;
 }
+
+// From how many elements of a member on the kernels serve, by dtype; below, the plain form does. Set once, when
+// fused_ops.py has loaded this library, from the table of measured crossovers. Both give equal bits.
+std::array<int64_t, 3> served_from{0, 0, 0};
+
+void serve_from(IntArrayRef elements) {
+  TORCH_CHECK_VALUE(elements.size() == served_from.size(), "one number for each dtype");
+  std::copy(elements.begin(), elements.end(), served_from.begin());
+}
+
+bool served(const Tensor &x, IntArrayRef counts) {
+  if (!compiled(x)) return false;
+  const int64_t from = served_from[static_cast<size_t>(dtype_of(x))];
+  if (from == 0) return true;
+  const int64_t members = counts.empty() ? 1 : std::accumulate(counts.begin(), counts.end(), int64_t{0});
+  return members == 0 || x.numel() / members >= from;
+}
+
 Tensor as_floats(const Tensor &scalars) {
   return scalars.scalar_type() == at::kFloat && scalars.is_contiguous() ? scalars
                                                                         : scalars.to(at::kFloat).contiguous();
@@ -162,7 +188,7 @@ void forward_into(const Tensor &x, const Tensor &alpha, const Tensor &beta, IntA
 
 Tensor dyn_act_cpu(const Tensor &given, const Tensor &alpha, const Tensor &beta, IntArrayRef bases,
                    IntArrayRef counts, int64_t channel_dim) {
-  if (!compiled(given))
+  if (!served(given, counts))
     return OPERATION(Forward, "ablate::dyn_act_plain").call(given, alpha, beta, bases, counts, channel_dim);
   const Tensor x = dense(given, !counts.empty());
   Tensor y = output_like(x);
@@ -171,14 +197,14 @@ Tensor dyn_act_cpu(const Tensor &given, const Tensor &alpha, const Tensor &beta,
 }
 
 // The second stage: units in order, in float64.
-void add_up(const Job &job, const std::vector<double> &sums, Tensor &alpha, Tensor &beta) {
+void add_up(const Job &job, const double *sums, Tensor &alpha, Tensor &beta) {
   float *pa = alpha.data_ptr<float>(), *pb = beta.data_ptr<float>();
   const int64_t units = job.layout.units(), channels = job.layout.channels;
   for (int64_t member = 0; member < job.members; ++member)
     for (int64_t c = 0; c < channels; ++c) {
       double total_a = 0, total_b = 0;
       for (int64_t unit = 0; unit < units; ++unit) {
-        const double *at = &sums[2 * ((member * units + unit) * channels + c)];
+        const double *at = sums + 2 * ((member * units + unit) * channels + c);
         total_a += at[0];
         total_b += at[1];
       }
@@ -200,12 +226,17 @@ void backward_into(const Tensor &grad, const Tensor &x, const Tensor &alpha, con
   const float *pa = a.const_data_ptr<float>(), *pb = b.const_data_ptr<float>();
   const int64_t units = job.layout.units(), channels = job.layout.channels;
   const bool scalars = grad_alpha.defined() && grad_alpha.numel() > 0;
-  std::vector<double> sums(scalars ? 2 * job.members * units * channels : 0);
+  const size_t needed = scalars ? 2 * job.members * units * channels : 0;
+  thread_local std::vector<double> kept;
+  std::vector<double> own;
+  std::vector<double> &buffer = needed > kKeptSums ? own : kept;
+  buffer.assign(needed, 0.0);
+  double *const sums = buffer.data();
   job.each([&](int64_t member, int64_t begin, int64_t end) {
     const int64_t at = member * channels;
     dynact::backward(job.base_of[member], job.dtype, job.layout, at_member(grad, job, member),
                      at_member(x, job, member), at_member(grad_x, job, member), pa + at, pb + at,
-                     scalars ? &sums[2 * member * units * channels] : nullptr, begin, end);
+                     scalars ? sums + 2 * member * units * channels : nullptr, begin, end);
   });
   if (scalars) add_up(job, sums, grad_alpha, grad_beta);
 }
@@ -214,11 +245,12 @@ void backward_into(const Tensor &grad, const Tensor &x, const Tensor &alpha, con
 Three backward_of(const Tensor &given_grad, const Tensor &given, const Tensor &alpha, const Tensor &beta,
                   IntArrayRef bases, IntArrayRef counts, int64_t channel_dim, bool scalars) {
   const Tensor x = dense(given, !counts.empty()), grad = like(given_grad, x);
-  Tensor grad_x = output_like(x), grad_a, grad_b;
+  Tensor grad_a, grad_b; // before the large one: small ones after it split the room that it leaves
   if (scalars) {
     grad_a = at::detail::empty_cpu(alpha.sizes(), at::kFloat);
     grad_b = at::detail::empty_cpu(beta.sizes(), at::kFloat);
   }
+  Tensor grad_x = output_like(x);
   backward_into(grad, x, alpha, beta, bases, counts, channel_dim, grad_x, grad_a, grad_b);
   if (!scalars) return {grad_x, grad_a, grad_b};
   return {grad_x, as(grad_a, alpha.scalar_type()), as(grad_b, beta.scalar_type())};
@@ -226,7 +258,7 @@ Three backward_of(const Tensor &given_grad, const Tensor &given, const Tensor &a
 
 Three dyn_act_backward_cpu(const Tensor &grad, const Tensor &x, const Tensor &alpha, const Tensor &beta,
                            IntArrayRef bases, IntArrayRef counts, int64_t channel_dim, bool scalars) {
-  if (!compiled(x))
+  if (!served(x, counts))
     return OPERATION(Backward, "ablate::dyn_act_backward_plain")
         .call(grad, x, alpha, beta, bases, counts, channel_dim, scalars);
   Three result = backward_of(grad, x, alpha, beta, bases, counts, channel_dim, scalars);
@@ -240,7 +272,7 @@ Three dyn_act_backward_cpu(const Tensor &grad, const Tensor &x, const Tensor &al
 // For training without autograd, in buffers made once.
 void dyn_act_into_cpu(const Tensor &x, const Tensor &alpha, const Tensor &beta, IntArrayRef bases,
                       IntArrayRef counts, int64_t channel_dim, Tensor y) {
-  if (compiled(x) && x.is_contiguous() && y.is_contiguous() && y.scalar_type() == x.scalar_type())
+  if (served(x, counts) && x.is_contiguous() && y.is_contiguous() && y.scalar_type() == x.scalar_type())
     return forward_into(x, alpha, beta, bases, counts, channel_dim, y);
   y.copy_(dyn_act_cpu(x, alpha, beta, bases, counts, channel_dim));
 }
@@ -248,7 +280,7 @@ void dyn_act_into_cpu(const Tensor &x, const Tensor &alpha, const Tensor &beta, 
 void dyn_act_backward_into_cpu(const Tensor &grad, const Tensor &x, const Tensor &alpha, const Tensor &beta,
                                IntArrayRef bases, IntArrayRef counts, int64_t channel_dim, Tensor grad_x,
                                Tensor grad_alpha, Tensor grad_beta) {
-  bool direct = compiled(x);
+  bool direct = served(x, counts);
   for (const Tensor *t : {&grad, &x, static_cast<const Tensor *>(&grad_x)})
     direct = direct && t->is_contiguous() && t->scalar_type() == x.scalar_type();
   for (const Tensor *t : {&grad_alpha, &grad_beta})
@@ -271,7 +303,7 @@ void base_into(const Tensor &x, IntArrayRef bases, IntArrayRef counts, Tensor &y
 }
 
 Tensor base_act_cpu(const Tensor &given, IntArrayRef bases, IntArrayRef counts) {
-  if (!compiled(given)) return OPERATION(BaseForward, "ablate::base_act_plain").call(given, bases, counts);
+  if (!served(given, counts)) return OPERATION(BaseForward, "ablate::base_act_plain").call(given, bases, counts);
   const Tensor x = dense(given, !counts.empty());
   Tensor y = output_like(x);
   base_into(x, bases, counts, y);
@@ -279,7 +311,7 @@ Tensor base_act_cpu(const Tensor &given, IntArrayRef bases, IntArrayRef counts) 
 }
 
 void base_act_into_cpu(const Tensor &x, IntArrayRef bases, IntArrayRef counts, Tensor y) {
-  if (compiled(x) && x.is_contiguous() && y.is_contiguous() && y.scalar_type() == x.scalar_type())
+  if (served(x, counts) && x.is_contiguous() && y.is_contiguous() && y.scalar_type() == x.scalar_type())
     return base_into(x, bases, counts, y);
   y.copy_(base_act_cpu(x, bases, counts));
 }
@@ -294,7 +326,7 @@ void base_backward_into(const Tensor &grad, const Tensor &x, IntArrayRef bases, 
 }
 
 Tensor base_act_backward_cpu(const Tensor &given_grad, const Tensor &given, IntArrayRef bases, IntArrayRef counts) {
-  if (!compiled(given))
+  if (!served(given, counts))
     return OPERATION(BaseBackward, "ablate::base_act_backward_plain").call(given_grad, given, bases, counts);
   const Tensor x = dense(given, !counts.empty()), grad = like(given_grad, x);
   Tensor grad_x = output_like(x);
@@ -304,7 +336,7 @@ Tensor base_act_backward_cpu(const Tensor &given_grad, const Tensor &given, IntA
 
 void base_act_backward_into_cpu(const Tensor &grad, const Tensor &x, IntArrayRef bases, IntArrayRef counts,
                                 Tensor grad_x) {
-  bool direct = compiled(x);
+  bool direct = served(x, counts);
   for (const Tensor *t : {&grad, &x, static_cast<const Tensor *>(&grad_x)})
     direct = direct && t->is_contiguous() && t->scalar_type() == x.scalar_type();
   if (direct) return base_backward_into(grad, x, bases, counts, grad_x);
@@ -408,7 +440,8 @@ struct DynActFirst : torch::autograd::Node {
     if (!grads[0].defined()) return {Tensor(), Tensor(), Tensor()};
     const bool scalars = task_should_compute_output(1) || task_should_compute_output(2);
     const Tensor in = x.unpack(), a = alpha.unpack(), b = beta.unpack();
-    const bool direct = !at::GradMode::is_enabled() && ordinary({grads[0], in, a, b});
+    const bool direct =
+        !at::GradMode::is_enabled() && ordinary({grads[0], in, a, b}) && served(in, groups.counts);
     auto [grad_x, grad_alpha, grad_beta] =
         direct ? backward_of(grads[0], in, a, b, groups.bases, groups.counts, groups.channel_dim, scalars)
                : OPERATION(Backward, "ablate::dyn_act_backward")
@@ -524,6 +557,8 @@ TORCH_LIBRARY_IMPL(ablate, CPU, m) {
   m.impl("base_act_into", base_act_into_cpu);
   m.impl("base_act_backward_into", base_act_backward_into_cpu);
 }
+
+TORCH_LIBRARY_IMPL(ablate, CompositeExplicitAutograd, m) { m.impl("serve_from", serve_from); }
 
 TORCH_LIBRARY_IMPL(ablate, Autograd, m) {
   m.impl("dyn_act", dyn_act_autograd);
