@@ -71,11 +71,12 @@ def make_optimizer(network: nn.Module, settings: Mapping[str, Json]) -> torch.op
 
 
 class Descent:
-    """The steps of one training: its optimizer, its learning rates by step, its clipping."""
+    """The `num_steps` steps of one training: its optimizer, its learning rates by step, its clipping."""
 
     def __init__(
         self, network: nn.Module, settings: Mapping[str, Json], *, num_steps: int, warmup: int
     ) -> None:
+        self.num_steps = num_steps
         self._network = network
         self._optimizer = make_optimizer(network, settings)
         self._peaks = [group["lr"] for group in self._optimizer.param_groups]

@@ -31,8 +31,6 @@ SMALL = 64 * 128
 class PerceptronBench:
     """Makes packs of perceptrons of one layout."""
 
-    largest: int | None = None
-
     def __init__(
         self,
         make: MakeMember,
@@ -44,6 +42,8 @@ class PerceptronBench:
         threads: int,
         tally: Tally,
     ) -> None:
+        # A layer of one unit is a vector, whose sums BLAS orders by how many there are: no packs of them.
+        self.largest = 1 if layout.width == 1 else None
         self._make, self._layout, self._data, self._tally = make, layout, data, tally
         self._batch_size, self._device, self._threads = batch_size, device, threads
 

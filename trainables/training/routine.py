@@ -17,7 +17,7 @@ from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.routine_member import RoutineMember
 from trainables.training.run import Run
 from trainables.training.shelf import Shelf
-from trainables.training.sizing import NUM_STEPS, SIZES, fastest_size
+from trainables.training.sizing import NUM_STEPS, SIZES, fastest_size, num_measured
 from trainables.training.stacked import stacking_key, train_together
 from trainables.training.steps import Routine
 
@@ -65,9 +65,21 @@ class RoutineBench:
         return RoutinePack(self._train, self._shelf, stacked=self._stacked)
 
     def fastest(self, leases: Sequence[Lease]) -> int:
-        """The size at which these trials take the least time for a step each."""
-        some = leases[: max(SIZES)]
-        return fastest_size(len(some), lambda size: self._seconds(some, size))
+        """The size at which these trials take the least time for a step each.
+
+        Measured with as many as a fair share of their steps allows, and with no larger pack than that: what
+        a larger one takes of a GPU's memory is not known. Trainings too short for two train one at a time.
+        """
+        most = leases[: max(SIZES)]
+        num = num_measured(len(most), self._length(most[0]))
+        if num < 2:
+            return 1
+        some = most[:: len(most) // num][:num]
+        return fastest_size(num, lambda size: self._seconds(some, size))
+
+    def _length(self, lease: Lease) -> int:
+        """How many steps a trial has in all, 0 if it takes none; those of a group are much alike."""
+        return RoutineMember(self._train, lease, self._shelf).num_steps()
 
     def _seconds(self, leases: Sequence[Lease], size: int) -> float:
         """Seconds for a few steps of all, in packs of this size, after a first one; no end without memory."""

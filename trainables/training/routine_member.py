@@ -42,6 +42,11 @@ class RoutineMember:
         self.resume()
         self.resume()
 
+    def num_steps(self) -> int:
+        """Steps of the whole training, told by the first that it asks for; 0 if it asks for none."""
+        self.begin()
+        return 0 if self.steps is None else self.steps.descent.num_steps
+
     def stop(self, why: str | None) -> None:
         """Tell it to end at its next chance; None lets it go on."""
         if self.outcome is None and why is not None:

@@ -56,7 +56,7 @@ class Run:
         self.readings = lease.readings
         self.tests = lease.tests
         self.notes: list[str] = []
-        self._scalars: list[tuple[float, list[float], list[float]]] = []
+        self._scalars: list[tuple[float, list[float | None], list[float | None]]] = []
         self._lease, self._send, self._shelf = lease, send, shelf
         self._ignored = 0
         self._saved: object = None
@@ -111,9 +111,10 @@ class Run:
         self.stop = self._send([report]).get(self._lease.trial_id)
 
     def log_scalars(self, step: float, scalars: tuple[list[float], list[float]] | None) -> None:
-        """Keep learned alpha and beta, one value a layer each; None is nothing to keep."""
+        """Keep learned alpha and beta, one value a layer each, None where it is not finite; None is nothing."""
         if scalars is not None:
-            self._scalars.append((step, *scalars))
+            alpha, beta = ([v if math.isfinite(v) else None for v in values] for values in scalars)
+            self._scalars.append((step, alpha, beta))
 
     def code(self, kind: str, name: str) -> str:
         """The import string of a plugin's part, "" for one of the package's own."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from ablations.manifest import applies
 from trainables.catalogue import load_catalogue
 from trainables.training.lease import Lease, Outcome, Report
@@ -51,6 +53,26 @@ def resolved(**changes: Any) -> dict[str, Any]:
         if applies(setting, values, applying):
             applying[setting.name] = values[setting.name]
     return {name: values[name] for name in applying}
+
+
+def settings_of(trainable: str, folder: Path, **changes: Any) -> dict[str, Any]:
+    """Settings of any trainable by their defaults and these changes, without what does not apply."""
+    manifest = load_catalogue(folder).manifest(trainable)
+    values = {setting.name: setting.default for setting in manifest.settings} | changes
+    applying: dict[str, object] = {}
+    for setting in manifest.in_order():
+        if applies(setting, values, applying):
+            applying[setting.name] = values[setting.name]
+    return {name: values[name] for name in applying}
+
+
+def stripes(folder: Path) -> None:
+    """Sixty-six grey images of three classes to train on, and twenty-four for tests."""
+    rng = np.random.default_rng(0)
+    y = np.arange(90) % 3
+    x = rng.integers(0, 90, (90, 8, 8)) + 50 * (np.arange(8) // 3 == y[:, None])[:, None, :]
+    x = x.astype(np.uint8)
+    np.savez(folder / "stripes.npz", x_train=x[:66], y_train=y[:66], x_test=x[66:], y_test=y[66:])
 
 
 def lease(trial_id: str, *, seed: int = 0, readings: tuple[Any, ...] = (), **changes: Any) -> Lease:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from ablations.manifest import applies
-from tests.unit.trainables.sources import ListSource, numbers, train
+from tests.unit.trainables.sources import ListSource, numbers, settings_of, stripes, train
 from trainables.catalogue import load_catalogue
+from trainables.data.vision import load
 from trainables.training.images import IMAGE_CLASSIFIER, image_group
 from trainables.training.images import train as train_images
 from trainables.training.language import language_group
@@ -20,6 +20,7 @@ from trainables.training.packing import PackTrainer
 from trainables.training.routine import PackedRoutine
 from trainables.training.run import Run
 from trainables.training.shelf import Shelf
+from trainables.training.sizing import SHARE
 from trainables.training.steps import Routine
 
 IMAGES, LANGUAGE = "image-classifier", "language-model"
@@ -49,24 +50,11 @@ MIXED: Mapping[str, Mapping[str, Any]] = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty grey images of three classes, and a corpus of four words."""
     folder = tmp_path_factory.mktemp("small")
+    stripes(folder)
     rng = np.random.default_rng(0)
-    y = np.arange(90) % 3
-    x = rng.integers(0, 90, (90, 8, 8)) + 50 * (np.arange(8) // 3 == y[:, None])[:, None, :]
-    x = x.astype(np.uint8)
-    np.savez(folder / "stripes.npz", x_train=x[:66], y_train=y[:66], x_test=x[66:], y_test=y[66:])
     words = ["state", "union", "people", "work"]
     (folder / "words.txt").write_text("\n\n".join(" ".join(rng.choice(words, 20)) for _ in range(60)))
     return folder
-
-
-def resolved(trainable: str, folder: Path, **changes: Any) -> dict[str, Any]:
-    manifest = load_catalogue(folder).manifest(trainable)
-    values = {setting.name: setting.default for setting in manifest.settings} | changes
-    applying: dict[str, object] = {}
-    for setting in manifest.in_order():
-        if applies(setting, values, applying):
-            applying[setting.name] = values[setting.name]
-    return {name: values[name] for name in applying}
 
 
 def images(folder: Path, **changes: Any) -> list[Lease]:
@@ -74,7 +62,7 @@ def images(folder: Path, **changes: Any) -> list[Lease]:
     return [
         Lease(
             trial_id=name,
-            settings=resolved(IMAGES, folder, **{**fixed, **own}),
+            settings=settings_of(IMAGES, folder, **{**fixed, **own}),
             seed=seed,
             readings=(1, "best_validation"),
         )
@@ -92,7 +80,10 @@ def sentences(folder: Path) -> list[Lease]:
     }
     return [
         Lease(
-            trial_id=name, settings=resolved(LANGUAGE, folder, **{**SMALL_GPT, **own}), seed=7, readings=(6,)
+            trial_id=name,
+            settings=settings_of(LANGUAGE, folder, **{**SMALL_GPT, **own}),
+            seed=7,
+            readings=(6,),
         )
         for name, own in members.items()
     ]
@@ -162,6 +153,28 @@ def test_auto_trains_one_at_a_time_where_packs_gain_nothing(folder: Path) -> Non
     leases = images(folder, **MODELS["cnn"])[:3]
     source = train(leases, folder, trainable=IMAGES, pack="auto")
     assert {outcome.pack for outcome in source.outcomes.values()} == {1} == set(source.rooms)
+
+
+@pytest.mark.parametrize(("epochs", "measured"), [(1, False), (8, True)])
+def test_measuring_takes_a_fair_share_of_what_stacked_trials_train(
+    folder: Path, epochs: int, measured: bool
+) -> None:
+    """Trainings too short to pay for it train one at a time, unmeasured; for others the count is bounded."""
+    settings = {**MODELS["cnn"], "batch_size": 10}
+    (first, *_) = images(folder, **settings)
+    own = {**first.settings, "epochs": epochs}
+    leases = [Lease(trial_id=str(seed), settings=own, seed=seed) for seed in range(16)]
+    shelf, source, sizes = Shelf("cpu", folder), ListSource(leases), dict[str, int]()
+    code = PackedRoutine(train_images, image_group, stacked=True)
+    PackTrainer(source, code, shelf, threads=1, pack="auto", sizes=sizes).run()
+    assert {outcome.state for outcome in source.outcomes.values()} == {"done"}
+    assert len(sizes) == 1
+    trained = shelf.tally.steps - shelf.tally.wasted
+    assert trained == 16 * epochs * -(-len(load("stripes", folder).train) // 10)
+    assert (shelf.tally.wasted > 0) == measured
+    assert shelf.tally.wasted <= SHARE * trained
+    if not measured:
+        assert {outcome.pack for outcome in source.outcomes.values()} == {1}
 
 
 def test_steps_are_counted_and_those_after_a_divergence_are_wasted(folder: Path) -> None:
