@@ -50,6 +50,7 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.mixed_depth
 	$(BIN)/python -m tests.benchmarks.memory
 	$(BIN)/python -m tests.benchmarks.equality
+	$(BIN)/python -m tests.benchmarks.waste
 	$(BIN)/python -m tests.benchmarks.activation memory peak small sizes steps --out benchmarks-out/activation.jsonl
 
 clean:
