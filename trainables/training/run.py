@@ -111,7 +111,7 @@ class Run:
         self.stop = self._send([report]).get(self._lease.trial_id)
 
     def log_scalars(self, step: float, scalars: tuple[list[float], list[float]] | None) -> None:
-        """Keep learned alpha and beta, one value a layer each, None where it is not finite; None is nothing."""
+        """Keep learned alpha and beta, one value a layer, None where not finite; None keeps nothing."""
         if scalars is not None:
             alpha, beta = ([v if math.isfinite(v) else None for v in values] for values in scalars)
             self._scalars.append((step, alpha, beta))
