@@ -45,6 +45,7 @@ class Network:
     def __init__(self, stack: Stack, num_rows: int, threads: int = 1) -> None:
         self.stack = stack
         self.num_rows = num_rows
+        self._apart = _taken_apart(stack, threads)
         layout, device, num = stack.layout, stack.device, len(stack)
         width = layout.width
         self.rows = rows = padded_rows(num_rows, width, threads)
@@ -87,32 +88,39 @@ class Network:
         stack.use_scalars()
         x = self.x
         for layer, sites in enumerate(self.sites):
-            torch.baddbmm(stack.layer_biases[layer], x, stack.layer_weights[layer], out=self.pre[layer])
+            bias, weight = stack.layer_biases[layer], stack.layer_weights[layer]
+            _affine(bias, x, weight, out=self.pre[layer], apart=self._apart)
             for site in sites:
                 site.y = forward_rows(site.base, site.x, site.alpha, site.beta, site.out)
             if masks is not None:
                 self._mask(self.outs[layer], masks[layer])
             x = self.hidden[layer]
-        return torch.baddbmm(stack.head_bias, self.last, stack.head_weight)
+        return _affine(stack.head_bias, self.last, stack.head_weight, apart=self._apart)
 
     def _backward(self, grad: Tensor, masks: Sequence[Masks] | None) -> None:
         stack = self.stack
-        torch.bmm(self.last.transpose(1, 2), grad, out=self.head_grad[0])
+        self._product(self.last.transpose(1, 2), grad, self.head_grad[0])
         torch.sum(grad, 1, keepdim=True, out=self.head_grad[1])
-        torch.bmm(grad, stack.head_weight.transpose(1, 2), out=self.grad_hidden)
+        self._product(grad, stack.head_weight.transpose(1, 2), self.grad_hidden)
         for layer in range(stack.depth - 1, -1, -1):
             if masks is not None:
                 self._mask(self.grad_outs[layer], masks[layer])
             for site in self.sites[layer]:
                 self._site_backward(site)
             grad_pre, inputs = self.layer_grad_pre[layer], self.layer_inputs[layer]
-            torch.bmm(inputs.transpose(1, 2), grad_pre, out=self.layer_grads[layer][0])
+            self._product(inputs.transpose(1, 2), grad_pre, self.layer_grads[layer][0])
             torch.sum(grad_pre, 1, keepdim=True, out=self.layer_grads[layer][1])
             if layer:
-                torch.bmm(
-                    grad_pre, stack.layer_weights[layer].transpose(1, 2), out=self.layer_grad_inputs[layer]
-                )
+                weight = stack.layer_weights[layer].transpose(1, 2)
+                self._product(grad_pre, weight, self.layer_grad_inputs[layer])
         stack.collect_shared()
+
+    def _product(self, x: Tensor, y: Tensor, out: Tensor) -> None:
+        if not self._apart:
+            torch.bmm(x, y, out=out)
+            return
+        for index in range(len(x)):
+            torch.bmm(x[index : index + 1], y[index : index + 1], out=out[index : index + 1])
 
     def _site_backward(self, site: Site) -> None:
         grads = backward_rows(site.base, site.grad_out, site.x, site.y, site.alpha, site.beta, site.grad_x)
@@ -172,14 +180,35 @@ def logits(
         x = torch.cat([x, x.new_zeros(rows - num_rows, x.shape[1])])
     stack.use_scalars()
     last = torch.empty(len(stack), rows, width, device=stack.device)
+    apart = _taken_apart(stack, threads)
     hidden = x.unsqueeze(0)
     for layer, num in enumerate(stack.active):
         inputs = hidden[:num] if layer else hidden.expand(num, -1, -1)
-        pre = torch.baddbmm(stack.layer_biases[layer], inputs, stack.layer_weights[layer])
+        pre = _affine(stack.layer_biases[layer], inputs, stack.layer_weights[layer], apart=apart)
         hidden = torch.empty_like(pre)
         for run in stack.runs(layer):
             members = slice(run.start, run.stop)
             out = (last if run.last else hidden)[members]
             alpha, beta = stack.alpha_beta(run, layer)
             forward_rows(run.base, pre[members], alpha, beta, out)
-    return torch.baddbmm(stack.head_bias, last, stack.head_weight)[:, :num_rows]
+    return _affine(stack.head_bias, last, stack.head_weight, apart=apart)[:, :num_rows]
+
+
+def _taken_apart(stack: Stack, threads: int) -> bool:
+    """Whether products are taken member by member: a CPU's library shares batches out over its threads.
+
+    How it does so, and with that the order of a member's sums, depends on how many members there are.
+    """
+    return stack.device.type == "cpu" and threads > 1
+
+
+def _affine(bias: Tensor, x: Tensor, weight: Tensor, *, apart: bool, out: Tensor | None = None) -> Tensor:
+    """bias + x weight for every member."""
+    if out is None:
+        out = x.new_empty(len(weight), x.shape[1], weight.shape[2])
+    if not apart:
+        return torch.baddbmm(bias, x, weight, out=out)
+    for index in range(len(weight)):
+        part = slice(index, index + 1)
+        torch.baddbmm(bias[part], x[part], weight[part], out=out[part])
+    return out
