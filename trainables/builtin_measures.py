@@ -88,7 +88,8 @@ LINEARITY = Component(
     kind="measure",
     name="linearity",
     code="trainables.measures.declared:measure_linearity",
-    summary="how linear the trained activations are on test images, by layer",
+    text_code="trainables.measures.passages:measure_linearity",
+    summary="how linear the trained activations are on test data, by layer",
     metrics=(
         _share("linear_share", "energy of beta x as a share of both paths' energy, the mean over layers"),
         _share("linear_share_shallow", "the same over the first third of the layers"),
@@ -119,8 +120,10 @@ GRADIENTS = Component(
     kind="measure",
     name="gradients",
     code="trainables.measures.gradients:measure_gradients",
+    text_code="trainables.measures.passages:measure_gradients",
     each_epoch=True,
-    summary="norms of the loss gradient by layer, every epoch, on a fixed batch of training images",
+    summary="norms of the loss gradient by layer, at every validation, on a fixed batch of training data; "
+    "of language models in the blocks alone, without the embedding",
     metrics=(
         _norm("gradient_norm", "of all weight matrices and kernels together"),
         _norm("gradient_norm_first", "of the first layer's weights"),

@@ -4,7 +4,9 @@ from ablations.manifest import Forbidden, Manifest, Metric, Scalar, Setting
 from trainables.builtin_descent import DYNAMIC, descent_settings
 from trainables.builtin_progress import NUM_PARAMETERS, language_progress
 from trainables.components import Component
+from trainables.measures.perplexity import LARGEST_PERPLEXITY
 from trainables.models.torchvision_names import TORCHVISION
+from trainables.models.widths import PLAIN
 
 OWN_MODELS = (
     "cnn", "attention_cnn", "vit", "resnet18", "resnet20", "resnet32", "resnet44", "resnet56",
@@ -28,8 +30,6 @@ MODELS = (
     ),
 )
 CORPORA = (Component(kind="corpus", name="speeches", summary="12 MB of English: addresses of US presidents"),)
-
-WORST_PERPLEXITY = 1e6
 
 
 PRECISION = Setting(
@@ -132,7 +132,7 @@ def image_classifier(
 
 def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...]) -> tuple[Setting, ...]:
     """The settings of `language-model`."""
-    gated = {"glu": ("dynactglu",)}
+    gated = {"glu": ("dynactglu", "plain_dynact")}
     return (
         Setting(name="dataset", kind="str", default="speeches", choices=corpora),
         Setting(name="tokenizer", kind="str", default="byte", choices=("byte", "bpe")),
@@ -154,7 +154,16 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
             default=0,
             low=0,
             high=65_536,
-            help="features inside the GLU; 0 = 8/3 of the width, as many parameters as a plain layer of 4",
+            help="features inside the feed-forward; 0 = 8/3 of the width, with which a GLU has as many "
+            "parameters as a plain layer of 4; see match",
+        ),
+        Setting(
+            name="match",
+            kind="str",
+            default="none",
+            choices=("none", "parameters"),
+            help="none = all feed-forwards have `hidden` features; parameters = plain ones have, 0 being 4 "
+            "times the width, and gated ones 2/3 of it, so that all have as many parameters",
         ),
         Setting(
             name="blocks", kind="int", default=4, low=1, high=100, help="attention and feed-forward pairs"
@@ -165,10 +174,18 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
             name="glu",
             kind="str",
             default="swiglu",
-            choices=("swiglu", "geglu", "reglu", "bilinear", "dynactglu"),
-            help="the gate: silu, gelu, relu, none, or a dynActivation over `base`",
+            choices=("swiglu", "geglu", "reglu", "bilinear", "dynactglu", *PLAIN),
+            help="the gate: silu, gelu, relu, none, or a dynActivation over `base`; plain ones have no gate, "
+            "but the activation alone",
         ),
-        Setting(name="base", kind="str", default="mish", choices=activations, when=gated, help="of the gate"),
+        Setting(
+            name="base",
+            kind="str",
+            default="mish",
+            choices=activations,
+            when=gated,
+            help="of the dynActivation",
+        ),
         Setting(
             name="scalars",
             kind="str",
@@ -176,7 +193,7 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
             choices=("none", *DYNAMIC),
             off="none",
             when=gated,
-            help="which alpha and beta the gate has",
+            help="which alpha and beta it has",
         ),
         Setting(name="alpha_init", kind="float", default=1.0, when={**gated, "scalars": DYNAMIC}),
         Setting(name="beta_init", kind="float", default=0.0, when={**gated, "scalars": DYNAMIC}),
@@ -205,6 +222,14 @@ def language_settings(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ..
         Setting(
             name="warmup_steps", kind="int", default=0, low=0, off=0, help="steps in which the rate climbs"
         ),
+        Setting(
+            name="weight_init",
+            kind="str",
+            default="torch",
+            choices=("torch", "he", "xavier", "orthogonal"),
+            help="of linear layers: torch = normal, 0.02, residual outputs scaled by depth, as in GPT-2; the "
+            "others as in perceptrons; embeddings keep theirs",
+        ),
         PRECISION,
     )
 
@@ -213,7 +238,7 @@ LANGUAGE_METRICS = (
     Metric(
         name="test_perplexity",
         goal="minimize",
-        worst=WORST_PERPLEXITY,
+        worst=LARGEST_PERPLEXITY,
         scale="log",
         split="test",
         help="exp of the mean cross-entropy a token",
@@ -231,7 +256,7 @@ LANGUAGE_METRICS = (
     Metric(
         name="val_perplexity",
         goal="minimize",
-        worst=WORST_PERPLEXITY,
+        worst=LARGEST_PERPLEXITY,
         scale="log",
         curve=True,
         split="validation",
@@ -246,11 +271,17 @@ def language_model(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...])
     """The manifest of `language-model`."""
     return Manifest(
         name="language-model",
-        summary="A small decoder-only transformer with gated feed-forwards, trained on text",
+        summary="A small decoder-only transformer with gated or plain feed-forwards, trained on text",
         code="trainables.training.language:LANGUAGE_MODEL",
         settings=language_settings(activations, corpora),
         metrics=LANGUAGE_METRICS,
         step="step",
         steps_setting="steps",
         packs=True,
+        forbids=(
+            Forbidden(
+                settings={"linearity": (True,), "glu": ("bilinear",)},
+                reason="a bilinear model has no activation whose linearity could be read",
+            ),
+        ),
     )

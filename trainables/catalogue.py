@@ -86,8 +86,8 @@ class Catalogue:
             if part is not None and part.code:
                 digests[f"{kind}:{part.name}"] = code_digest(part.code)
         for part in self.measures.values():
-            if part.code and settings.get(part.name) is True:
-                digests[f"measure:{part.name}"] = code_digest(part.code)
+            if settings.get(part.name) is True:
+                digests[f"measure:{part.name}"] = code_digest(part.code or part.text_code)
         return digests
 
 
@@ -115,9 +115,11 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
                 _add(parts[kind], component, group, broken)
             else:
                 broken.append(Broken(group=group, name=component.name, reason=f"declares a {component.kind}"))
-    trainables = _by_name(_with_measures(builtin.classifiers(parts), parts["measure"].values(), broken))
+    of_images = [measure for measure in parts["measure"].values() if measure.code]
+    trainables = _by_name(_with_measures(builtin.classifiers(parts), of_images, broken))
     language = builtin_models.language_model(tuple(parts["activation"]), tuple(parts["corpus"]))
-    trainables[language.name] = language
+    of_text = [measure for measure in parts["measure"].values() if measure.text_code]
+    trainables |= _by_name(_with_measures([language], of_text, broken))
     for manifest in _declared(TRAINABLES_GROUP, Manifest, broken):
         _add(trainables, manifest, TRAINABLES_GROUP, broken)
     return Catalogue(

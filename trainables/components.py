@@ -17,7 +17,8 @@ class Component:
     an activation is a function from a tensor to a tensor of its shape, without parameters;
     a dataset is a function without arguments to a mapping with x_train, y_train, x_test, y_test;
     a model is a function of (in_shape, num_classes, activate, settings) to a torch module;
-    a measure is a function of (module, data, settings) to a mapping from metric names to numbers.
+    a measure is a function of (module, data, settings) to a mapping from metric names to numbers; `text_code`
+    is the same for language models, which lack the measure where it is "".
     `settings` and `metrics` are added to the trainables that use such parts. A measure is read at the end
     or, with `each_epoch`, before training and after every epoch, and then stands on the curve.
     """
@@ -25,6 +26,7 @@ class Component:
     kind: Kind
     name: str
     code: str = ""
+    text_code: str = ""
     each_epoch: bool = False
     summary: str = ""
     settings: tuple[Setting, ...] = ()

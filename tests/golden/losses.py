@@ -56,7 +56,7 @@ TEXT = {
     "beta_init": 0.1,
     "base": "mish",
 }  # fmt: skip
-GLUS = ("swiglu", "geglu", "reglu", "bilinear", "dynactglu")
+GLUS = ("swiglu", "geglu", "reglu", "bilinear", "dynactglu", "plain_gelu", "plain_dynact")
 
 
 def cases() -> dict[str, tuple[str, dict[str, Any]]]:

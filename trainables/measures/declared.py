@@ -64,6 +64,11 @@ def _attacked(
 
 def measure_linearity(module: nn.Module, data: Tensors, _settings: Mapping[str, Json]) -> dict[str, float]:
     """How linear the activations are on test images: two readings, over layers, in thirds and by layer."""
+    return activation_linearity(module, data.test.x[:NUM_LOOKED_AT])
+
+
+def activation_linearity(module: nn.Module, inputs: Tensor) -> dict[str, float]:
+    """The same of any module and what it takes."""
     seen: list[tuple[DynActivation, Tensor]] = []
 
     def remember(layer: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
@@ -74,7 +79,7 @@ def measure_linearity(module: nn.Module, data: Tensors, _settings: Mapping[str, 
     hooks = [layer.register_forward_hook(remember) for layer in layers]
     try:
         with torch.no_grad():
-            module(data.test.x[:NUM_LOOKED_AT])
+            module(inputs)
     finally:
         for hook in hooks:
             hook.remove()

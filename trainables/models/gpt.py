@@ -1,4 +1,4 @@
-"""A small decoder-only language model with gated feed-forward layers.
+"""A small decoder-only language model with gated or plain feed-forward layers.
 
 Source: GLU variants after Shazeer, "GLU variants improve transformer", arXiv 2002.05202. The gate of
 `dynactglu` is a dynActivation (arXiv 2603.22154): f(gate) * up with f(x) = Base(x)(alpha - beta) + beta x.
@@ -59,15 +59,36 @@ class GLU(nn.Module):
         return self.down(gate * self.up(x))  # type: ignore[no-any-return]
 
 
-class Decoder(nn.Module):
-    """One block: attention, then the gated feed-forward, each with a residual sum."""
+class FeedForward(nn.Module):
+    """down(f(up(x))): the plain layer that a GLU replaces."""
 
-    def __init__(self, width: int, hidden: int, num_heads: int, activation: nn.Module | None) -> None:
+    def __init__(self, width: int, hidden: int, activation: nn.Module) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden, bias=False)
+        self.down = nn.Linear(hidden, width, bias=False)
+        self.act = activation
+
+    def forward(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch time width"]:
+        """The plain feed-forward."""
+        up = self.act(self.up(x).transpose(1, 2)).transpose(1, 2)  # activations take channels in dimension 1
+        return self.down(up)  # type: ignore[no-any-return]
+
+
+class Decoder(nn.Module):
+    """One block: attention, then the feed-forward, each with a residual sum."""
+
+    def __init__(
+        self, width: int, hidden: int, num_heads: int, activation: nn.Module | None, gated: bool
+    ) -> None:
         super().__init__()
         self.norm1 = nn.RMSNorm(width)
         self.attention = CausalAttention(width, num_heads)
         self.norm2 = nn.RMSNorm(width)
-        self.feed_forward = GLU(width, hidden, activation)
+        if gated:
+            self.feed_forward: nn.Module = GLU(width, hidden, activation)
+        else:
+            assert activation is not None, "a feed-forward without gate and activation would be linear"
+            self.feed_forward = FeedForward(width, hidden, activation)
 
     def forward(self, x: Float[Tensor, "batch time width"]) -> Float[Tensor, "batch time width"]:
         """One block."""
@@ -87,12 +108,13 @@ class GPT(nn.Module):
         num_heads: int,
         hidden: int,
         activate: Activate | None,
+        gated: bool = True,
     ) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
         self.blocks = nn.Sequential(
             *(
-                Decoder(width, hidden, num_heads, activate(hidden) if activate is not None else None)
+                Decoder(width, hidden, num_heads, None if activate is None else activate(hidden), gated)
                 for _ in range(num_blocks)
             )
         )

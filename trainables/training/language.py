@@ -1,11 +1,11 @@
-"""`language-model`: a small GPT with gated feed-forwards on a text corpus."""
+"""`language-model`: a small GPT with gated or plain feed-forwards on a text corpus."""
 
 import math
 import time
 from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -15,8 +15,12 @@ from ablations.errors import Json
 from trainables.activations.sites import Sites, count_parameters
 from trainables.data.text import Tokens, read_texts, tokenize
 from trainables.measures.memory import PeakMemory
+from trainables.measures.passages import Passages, passages
+from trainables.measures.perplexity import perplexity
 from trainables.models.gpt import GPT
-from trainables.models.widths import glu_width
+from trainables.models.init import WeightInit, draw_weights
+from trainables.models.widths import PLAIN, hidden_width
+from trainables.training.measuring import any_measure, read_measures
 from trainables.training.parameters import Descent, initialise
 from trainables.training.progress import language_progress
 from trainables.training.routine import PackedRoutine
@@ -24,15 +28,21 @@ from trainables.training.run import Run
 from trainables.training.steps import Routine, Steps
 from trainables.training.streams import stream
 
-# The static gate of each variant; dynactglu's comes from the trial's base and scalars.
-GATES: Mapping[str, str | None] = {"swiglu": "silu", "geglu": "gelu", "reglu": "relu", "bilinear": None}
+# The static activation of each variant; that of dynactglu and plain_dynact comes from base and scalars.
+STATIC: Mapping[str, str | None] = {
+    "swiglu": "silu",
+    "geglu": "gelu",
+    "reglu": "relu",
+    "bilinear": None,
+    "plain_relu": "relu",
+    "plain_gelu": "gelu",
+}
 # What models and data of one pack have in common; gates may differ.
 SHARED = (
     "dataset",
     "tokenizer",
     "vocabulary",
     "width",
-    "hidden",
     "blocks",
     "heads",
     "context",
@@ -41,8 +51,6 @@ SHARED = (
 )
 EVALUATION_WINDOWS = 32
 INIT_STD = 0.02
-# Perplexities beyond this say no more.
-LARGEST_LOSS = math.log(1e6)
 
 
 @lru_cache(maxsize=2)
@@ -70,6 +78,8 @@ def train(run: Run) -> Routine:
     network = make_network(settings, tokens.vocabulary, sites).to(run.device)
     initialise(network, run.seed)
     _scale(network)
+    if (how := cast(WeightInit, settings.get("weight_init", "torch"))) != "torch":
+        draw_weights(network, run.seed, how)
     corpus = load_corpus(name, run.datasets_dir, tokenizer, vocabulary, run.device)
     training = _Training(run, network, corpus)
     num_steps, every = int(str(settings["steps"])), int(str(settings["eval_every"]))
@@ -82,11 +92,12 @@ def train(run: Run) -> Routine:
     for index, step in enumerate(points):
         if step % every == 0 or step == num_steps:
             train_loss = {"train_loss": training.mean_loss()} if step else {}
+            during = _measured(run, network, tokens, each_epoch=True)
             loss = evaluate(network, tokens.validation, settings, run.device)
             if sites is not None:
                 run.log_scalars(step, sites.scalars())
             metrics = {"val_loss": loss, "val_perplexity": perplexity(loss)}
-            run.report(step, **metrics, **train_loss)
+            run.report(step, **metrics, **train_loss, **during)
             yield None
             if run.should_stop:
                 return tests
@@ -99,33 +110,43 @@ def train(run: Run) -> Routine:
     tests |= _test(network, tokens, settings, run.device, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
-    return tests
+    return tests | _measured(run, network, tokens, each_epoch=False)
+
+
+def _measured(run: Run, network: GPT, tokens: Tokens, *, each_epoch: bool) -> dict[str, float]:
+    """What the measures say that the settings switch on."""
+    if not any_measure(run.settings, each_epoch=each_epoch, tests=run.tests, text=True):
+        return {}
+    context = int(str(run.settings["context"]))
+    data = Passages(
+        train=passages(tokens.train, context, run.device), test=passages(tokens.test, context, run.device)
+    )
+    return read_measures(network, data, run.settings, each_epoch=each_epoch, tests=run.tests)
 
 
 def language_group(settings: Mapping[str, Json]) -> tuple[Json, ...]:
     """What trials must agree in to share a pack."""
-    return tuple(settings.get(name) for name in SHARED)
+    return (*(settings.get(name) for name in SHARED), hidden_width(settings), settings["glu"] in PLAIN)
 
 
 def make_sites(settings: Mapping[str, Json]) -> Sites | None:
-    """The activations of the gates; None for a bilinear model."""
-    if settings["glu"] == "dynactglu":
+    """The activations of the feed-forwards; None for a bilinear model."""
+    if settings["glu"] not in STATIC:
         return Sites(settings)
-    gate = GATES[str(settings["glu"])]
-    return None if gate is None else Sites({"base": gate, "scalars": "none"})
+    base = STATIC[str(settings["glu"])]
+    return None if base is None else Sites({"base": base, "scalars": "none"})
 
 
 def make_network(settings: Mapping[str, Json], vocabulary: int, sites: Sites | None) -> GPT:
-    """The model. Every variant has the same matrices, so widths match but for alpha and beta."""
-    width = int(str(settings["width"]))
-    hidden = int(str(settings["hidden"])) or glu_width(width)
+    """The model. All GLUs have the same matrices; `match` says what they have to do with plain layers."""
     return GPT(
         vocabulary=vocabulary,
-        width=width,
+        width=int(str(settings["width"])),
         num_blocks=int(str(settings["blocks"])),
         num_heads=int(str(settings["heads"])),
-        hidden=hidden,
+        hidden=hidden_width(settings),
         activate=sites,
+        gated=settings["glu"] not in PLAIN,
     )
 
 
@@ -235,11 +256,6 @@ def evaluate(network: nn.Module, tokens: object, settings: Mapping[str, Json], d
         total += F.cross_entropy(logits.flatten(0, 1), y[part].flatten(), reduction="sum").double()
     network.train()
     return float(total / (windows * context))
-
-
-def perplexity(loss: float) -> float:
-    """exp of the mean loss a token; capped where it says no more. NaN stays NaN."""
-    return math.exp(min(loss, LARGEST_LOSS)) if math.isfinite(loss) else loss
 
 
 def _test(

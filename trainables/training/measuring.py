@@ -8,20 +8,23 @@ from torch import nn
 from ablations.errors import Json
 from trainables.catalogue import load_catalogue
 from trainables.data.tensors import Tensors
+from trainables.measures.passages import Passages
 from trainables.resolve import resolve
 
 
-def any_measure(settings: Mapping[str, Json], *, each_epoch: bool = False, tests: bool = True) -> bool:
+def any_measure(
+    settings: Mapping[str, Json], *, each_epoch: bool = False, tests: bool = True, text: bool = False
+) -> bool:
     """Whether a trial has a measure switched on that is read at the end, or else after each epoch.
 
-    Without `tests` those that look at the test split do not count.
+    Without `tests` those that look at the test split do not count; with `text` only those of text do.
     """
-    return any(settings.get(name) is True for name in _codes(each_epoch, tests))
+    return any(settings.get(name) is True for name in _codes(each_epoch, tests, text))
 
 
 def read_measures(
     module: nn.Module,
-    data: Tensors,
+    data: Tensors | Passages,
     settings: Mapping[str, Json],
     *,
     each_epoch: bool = False,
@@ -33,18 +36,20 @@ def read_measures(
     """
     module.eval()
     found: dict[str, float] = {}
-    for name, code in _codes(each_epoch, tests).items():
+    for name, code in _codes(each_epoch, tests, isinstance(data, Passages)).items():
         if settings.get(name) is True:
             found |= {key: float(value) for key, value in resolve(code)(module, data, settings).items()}
     return found
 
 
 @cache
-def _codes(each_epoch: bool, tests: bool) -> dict[str, str]:
+def _codes(each_epoch: bool, tests: bool, text: bool) -> dict[str, str]:
     """Import strings by the name of the switch; what is installed does not change while a process lives."""
     measures = load_catalogue().measures
     return {
-        name: part.code
+        name: code
         for name, part in measures.items()
-        if part.each_epoch == each_epoch and (tests or not any(m.reads_test for m in part.metrics))
+        if (code := part.text_code if text else part.code)
+        and part.each_epoch == each_epoch
+        and (tests or not any(m.reads_test for m in part.metrics))
     }

@@ -32,6 +32,26 @@ VIT = "torchvision/vit_b_16"
         ({"trainable": IMAGES, "fixed": {"dataset": "speeches"}}, "fixed.dataset", "no value of dataset"),
         ({"trainable": WORDS, "fixed": {"fgsm": True}}, "fixed.fgsm", "no setting 'fgsm'"),
         (
+            {"trainable": WORDS, "factors": {"match": ["none", "width"]}},
+            "factors.match.1",
+            "no value of match",
+        ),
+        (
+            {"trainable": WORDS, "fixed": {"glu": "plain_tanh"}},
+            "fixed.glu",
+            "no value of glu",
+        ),
+        (
+            {"trainable": WORDS, "fixed": {"weight_init": "zeros"}},
+            "fixed.weight_init",
+            "no value of weight_init",
+        ),
+        (
+            {"trainable": WORDS, "fixed": {"glu": "bilinear", "linearity": True}},
+            "factors",
+            "no activation whose linearity",
+        ),
+        (
             {"trainable": IMAGES, "fixed": {"fgsm": True, "fgsm_epsilon": 1.5}},
             "fixed.fgsm_epsilon",
             "1.5 is no value",
@@ -70,6 +90,23 @@ def test_a_wrong_combination_is_refused_with_its_path(
     assert answer.status_code == 422
     (error,) = [error for error in answer.json()["errors"] if error["path"] == path]
     assert said in error["detail"]
+
+
+def test_matched_feed_forwards_are_of_one_size_in_the_plan(packaged: TestClient) -> None:
+    study = {
+        "trainable": WORDS,
+        "name": "matched",
+        "seeds": 2,
+        "factors": {"glu": ["swiglu", "plain_gelu"], "match": ["none", "parameters"]},
+    }
+    answer = packaged.post("/v1/studies/plan", json=study)
+    assert answer.status_code == 200, answer.text
+    sizes = {(a["levels"]["glu"], a["levels"]["match"]): a["size"] for a in answer.json()["arms"]}
+    assert [size["hidden"] for size in sizes.values()] == [256, 256, 256, 384]
+    assert (
+        sizes["swiglu", "parameters"]["num_parameters"] == sizes["plain_gelu", "parameters"]["num_parameters"]
+    )
+    assert sizes["swiglu", "none"]["num_parameters"] > sizes["plain_gelu", "none"]["num_parameters"]
 
 
 def test_several_epsilons_of_one_trial_are_metrics_of_a_study(packaged: TestClient) -> None:

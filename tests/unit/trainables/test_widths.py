@@ -33,6 +33,20 @@ def test_a_language_model_has_the_parameters_counted(scalars: str, hidden: int) 
     assert size["hidden"] == network.blocks[0].feed_forward.gate.out_features == (hidden or 64)
 
 
+@pytest.mark.parametrize("match", ["none", "parameters"])
+@pytest.mark.parametrize("glu", ["swiglu", "bilinear", "plain_relu", "plain_dynact"])
+def test_so_does_one_with_a_plain_or_matched_feed_forward(glu: str, match: str) -> None:
+    fixed = {"glu": glu, "match": match, "width": 24, "blocks": 2, "hidden": 50}
+    settings = settings_of("language-model", fixed)
+    network = make_network(settings, 256, make_sites(settings))
+    inside = network.blocks[0].feed_forward.up.out_features
+    assert inside == (33 if match == "parameters" and "plain" not in glu else 50)
+    assert arm_size("language-model", settings) == {
+        "hidden": inside,
+        "num_parameters": count_parameters(network),
+    }
+
+
 def test_gates_without_scalars_are_of_one_size() -> None:
     sizes = [
         arm_size("language-model", settings_of("language-model", {"glu": glu, "tokenizer": "bpe"}))
