@@ -147,6 +147,9 @@ class Exit:
             logger.warning("this attempt is over: %s", error)
         elif not self._board.finish(state, error, timeout_s=FINISH_S):
             logger.warning("the service did not hear that this attempt ended")
+        elif state in ("done", "cancelled") and (kept := os.environ.get("ABLATE_CHECKPOINTS_DIR")):
+            # Trials that no worker held when the study was cancelled have left theirs.
+            shutil.rmtree(kept, ignore_errors=True)
         logger.info("driver ends: %s%s", state, f" ({error})" if error else "")
         shutil.rmtree(self._storage, ignore_errors=True)
         exit_now(1 if state == "failed" else 0)
