@@ -12,7 +12,7 @@ from service.api.context import InContext, InProject, StudyId
 from service.api.paging import Word
 from service.errors import InvalidRequest, NotAcceptable, NotFound
 from service.formats import MEDIA
-from service.ledger import builds, studies
+from service.ledger import builds, outbox, studies
 from service.ledger.studies import StudyRow
 
 router = APIRouter(prefix="/v1/studies", tags=["reports"])
@@ -68,15 +68,20 @@ def report(
 
 @router.get("/{study_id}/figures")
 def figures(context: InContext, project: InProject, study_id: StudyId) -> dict[str, Any]:
-    """The report's figures as files for a paper, PDF and SVG; none before the study has ended."""
+    """The report's figures as files for a paper, PDF and SVG.
+
+    They are drawn after the study has ended; `drawn` says whether that is done.
+    """
     with context.ledger.read() as tx:
         studies.get(tx, study_id, project)
         found = builds.figure_names(tx, study_id)
+        build = studies.build(tx, study_id)
+        drawn = build is not None and not build.interim and not outbox.without_summary(tx, study_id)
     items = [
         {"name": name, "caption": caption, "href": f"/v1/studies/{study_id}/figures/{quote(name)}"}
         for name, caption in found
     ]
-    return {"items": items, "next": None}
+    return {"items": items, "next": None, "drawn": drawn}
 
 
 @router.get(

@@ -1,16 +1,19 @@
 """Commands that look: list, show, effects, claims, logs, report, trainables."""
 
 import json as json_
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Url, connect
+from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Url, connect
 from service.cli.errors import BadInput
 from service.formats import MEDIA
 
 Id = Annotated[str, typer.Argument(help="Id of the study.")]
+FINAL = ("done", "failed", "cancelled")
+DRAWING_S = 120.0
 SAME = {"markdown": "md", "tex": "latex", "htm": "html"}
 
 
@@ -137,7 +140,7 @@ def figures(
     if format not in ("pdf", "svg", "all"):
         raise BadInput(f"--format {format}: not a format (allowed: pdf, svg, all)")
     with connect(url, api_key) as client:
-        items = client.get(f"/v1/studies/{id}/figures")["items"]
+        items = _drawn(client, id)
         chosen = [item for item in items if format == "all" or item["name"].endswith(f".{format}")]
         if output is not None:
             for item in chosen:
@@ -151,6 +154,17 @@ def figures(
             typer.echo(f"{item['name']}\t{item['caption']}")
     if not items:
         typer.echo("no figures yet: they are drawn when the study ends", err=True)
+
+
+def _drawn(client: Client, study_id: str) -> list[dict[str, Any]]:
+    """A study's figures; of one that has just ended, once they are drawn."""
+    deadline = time.monotonic() + DRAWING_S
+    while True:
+        answer = client.get(f"/v1/studies/{study_id}/figures")
+        ended = client.get(f"/v1/studies/{study_id}")["state"] in FINAL
+        if answer["drawn"] or not ended or time.monotonic() > deadline:
+            return list(answer["items"])
+        time.sleep(1.0)
 
 
 def _write(path: Path, body: bytes) -> None:

@@ -12,6 +12,7 @@ from service.driver.client import Internal, InternalError
 from service.driver.courier import Courier, as_failed, persist
 from service.driver.queue import Queue, Task
 
+NAME = "dispenser"
 SETTINGS_BATCH = 500
 NUM_THREADS = 16
 MAX_BARREN_DEATHS = 5
@@ -282,10 +283,13 @@ class Board:
         return ray.get(getattr(self._actor, method).remote(*arguments))
 
 
-def start(connect: Callable[[], Internal], name: str) -> Board:
-    """The study's dispenser, on this node and under this name in the driver's namespace; it takes no CPU."""
+def start(connect: Callable[[], Internal]) -> Board:
+    """The study's dispenser, on this node and under its name in the driver's namespace; it takes no CPU."""
     here = NodeAffinitySchedulingStrategy(node_id=ray.get_runtime_context().get_node_id(), soft=False)
     actor = ray.remote(Dispenser).options(
-        name=name, num_cpus=0, max_concurrency=NUM_THREADS, scheduling_strategy=here
+        name=NAME,
+        num_cpus=0,
+        max_concurrency=NUM_THREADS,
+        scheduling_strategy=here,
     )
     return Board(actor.remote(connect))

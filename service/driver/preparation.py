@@ -1,7 +1,6 @@
 """What a trial needs before it may be leased: its data on disk, and the fingerprint of all it depends on."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -10,22 +9,13 @@ from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import fingerprint
 from ablations.search import tuning_metric
+from service.driver.places import Place
 from trainables.catalogue import Catalogue
 from trainables.data.fingerprints import data_fingerprint
 from trainables.errors import TrainableError
 from trainables.training.lease import Lease
 
 DATASET = "dataset"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """Where trials run, as far as their results depend on it."""
-
-    torch: str
-    numerics: str
-    threads: int
-    hardware: str
 
 
 class Preparation:
@@ -97,17 +87,3 @@ def _readings(design: Design) -> tuple[int | Literal["best_validation"], ...]:
         if reading.kind == "metric" and reading.at != "end":
             points[reading.at] = None
     return tuple(points)
-
-
-def place(device: str, threads: int) -> Place:
-    """This process's place, for trials on this device with this many threads. Imports torch."""
-    # Only here: the driver runs this on a worker and stays without torch itself.
-    from trainables.training.numerics import environment
-
-    here = environment(device, threads)
-    return Place(
-        torch=str(here["torch"]),
-        numerics=str(here["numerics"]),
-        threads=threads,
-        hardware=str(here["hardware"]),
-    )

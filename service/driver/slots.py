@@ -28,20 +28,6 @@ SHARE_S = 1.0
 HOLD_BACK_S = 2.5
 JOB_ID_CHARS = 8
 
-SWITCHES = {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_FORCE_TRIAL_CLEANUP_S": "5",
-    "TUNE_GLOBAL_CHECKPOINT_S": "100000",
-    "TUNE_MAX_PENDING_TRIALS_PG": "64",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-    "TUNE_WARN_THRESHOLD_S": "5",
-    "RAY_AIR_NEW_OUTPUT": "0",
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",
-}
-"""Environment of the driver: no logger files, no snapshots (the ledger is the truth), no long waits."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:

@@ -42,6 +42,11 @@ def save(
             insert(reports),
             [{"study_id": study_id, "format": format, "body": body} for format, body in bodies.items()],
         )
+    add_figures(tx, study_id, files)
+
+
+def add_figures(tx: Tx, study_id: str, files: Sequence[FigureFile]) -> None:
+    """Store the figures of the last build, in the report's order."""
     for position, file in enumerate(files):
         tx.execute(
             insert(figures).values(

@@ -7,7 +7,7 @@ from sqlalchemy import func, insert, or_, select, update
 
 from service.ledger import events
 from service.ledger.database import Tx
-from service.ledger.tables import db_now, outbox, studies
+from service.ledger.tables import builds, db_now, outbox, studies
 
 MAX_WAIT_S = 300.0
 
@@ -78,6 +78,15 @@ def failed(tx: Tx, message_id: int, error: str) -> None:
         .where(outbox.c.id == message_id, outbox.c.done_at.is_(None))
         .values(tries=outbox.c.tries + 1, next_at=db_now() + wait_s, error=error[:2000])
     )
+
+
+def without_summary(tx: Tx, study_id: str | None = None) -> list[str]:
+    """Ended studies whose summary is not announced: their figures are still to be drawn. All, or this one."""
+    told = select(outbox.c.id).where(outbox.c.study_id == builds.c.study_id, outbox.c.kind == "summary")
+    query = select(builds.c.study_id).where(builds.c.interim.is_(False), ~told.exists())
+    if study_id is not None:
+        query = query.where(builds.c.study_id == study_id)
+    return list(tx.execute(query.order_by(builds.c.study_id)).scalars())
 
 
 def waiting(tx: Tx) -> int:

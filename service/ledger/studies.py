@@ -240,10 +240,12 @@ def complete(
     state: str,
     effects: Json,
     reports: Mapping[str, str],
-    figures: Sequence[FigureFile] = (),
+    figures_follow: bool = False,
     error: str | None = None,
 ) -> bool:
-    """Store the final effects, reports and figures and, with them, the study's last state.
+    """Store the final effects and reports and, with them, the study's last state.
+
+    With `figures_follow` MLflow is told only when `add_figures` has brought the figures for paper.
 
     `done` and `failed` are for a study that runs and has no open trial, `cancelled` for one that was
     cancelled. False, with nothing stored, if the study is in another state by now.
@@ -267,9 +269,19 @@ def complete(
         interim=False,
         effects=effects,
         bodies=reports,
-        files=figures,
     )
-    outbox.put(tx, "summary", study_id, study_id, {"state": state})
+    if not figures_follow:
+        outbox.put(tx, "summary", study_id, study_id, {})
+    return True
+
+
+def add_figures(tx: Tx, study_id: str, figures: Sequence[FigureFile]) -> bool:
+    """Store the figures of an ended study and tell MLflow; False if somebody has done so before."""
+    hold(tx, study_id)
+    if not outbox.without_summary(tx, study_id):
+        return False
+    builds_.add_figures(tx, study_id, figures)
+    outbox.put(tx, "summary", study_id, study_id, {})
     return True
 
 

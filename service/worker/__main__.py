@@ -21,7 +21,7 @@ from trainables.catalogue import load_catalogue
 
 logger = logging.getLogger("ablate.worker")
 
-RECONCILE_S = 0.5
+RECONCILE_S = 0.25
 REPORT_S = 0.5
 PUBLISH_S = 0.5
 PATIENCE_S = 8.0

@@ -23,7 +23,7 @@ from ablations.report.document import Report
 from ablations.results import Results, TrialRecord
 from ablations.spec import parse_study
 from service.errors import LedgerUnavailable
-from service.ledger import Ledger, attempts, counts, studies, trials
+from service.ledger import Ledger, attempts, counts, outbox, studies, trials
 from service.ledger.attempts import Attempt
 from service.ledger.builds import FigureFile
 from service.ledger.studies import StudyRow
@@ -32,6 +32,8 @@ from service.worker.precedents import precedent_of
 
 logger = logging.getLogger(__name__)
 
+FIRST_S = 10.0
+"""The first interim build comes so long after the first result: a short study ends without one."""
 INTERIM_S = 3.0
 SHARE = 10.0
 """An interim build waits this many times as long as the last one took: at most a tenth of a core."""
@@ -47,8 +49,8 @@ class Built:
     """Effects and reports of one study at one point of its history."""
 
     effects: Json
-    reports: Mapping[str, str]
-    figures: tuple[FigureFile, ...] = ()
+    formats: Mapping[str, str]
+    report: Report
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +75,7 @@ class ReportBuilder:
         self._interims: dict[str, _Interim] = {}
         self._tries: dict[str, int] = {}
         self._broken: list[str] | None = None
+        self._undrawn: dict[str, Report | None] | None = None
 
     def build_due(self) -> int:
         """Build what is due; how many reports were stored. One study's trouble does not stop the others."""
@@ -97,7 +100,8 @@ class ReportBuilder:
                 # Much code reads whatever trials left behind; the next study is not to blame.
                 logger.exception("study %s: the report could not be built", study.id)
                 num_stored += self._missed(study, error, final=final)
-        return num_stored
+        # Nobody who waits for a verdict is to wait for figures.
+        return num_stored or self._draw_next()
 
     def _missed(self, study: StudyRow, error: Exception, *, final: bool) -> bool:
         """A build failed: wait, or, after the last try, end the study without it and say so."""
@@ -134,8 +138,9 @@ class ReportBuilder:
                 logger.exception("study %s: the report still cannot be built", study_id)
                 continue
             with self._ledger.write() as tx:
+                files = tuple(figure_files(built.report))
                 studies.replace_report(
-                    tx, study_id, effects=built.effects, reports=built.reports, figures=built.figures
+                    tx, study_id, effects=built.effects, reports=built.formats, figures=files
                 )
             num_stored += 1
         return num_stored
@@ -145,6 +150,7 @@ class ReportBuilder:
         if self._clock() < self._due_at(study.id):
             return False
         built, records = self._build(study, final=study.state != "cancelled")
+        measured = any(record.metrics for record in records)
         state = study.state if study.state == "cancelled" else _final_state(records)
         with self._ledger.write() as tx:
             past = attempts.all_of(tx, study.id)
@@ -154,24 +160,61 @@ class ReportBuilder:
                 study.id,
                 state=state,
                 effects=built.effects,
-                reports=built.reports,
-                figures=built.figures,
+                reports=built.formats,
+                figures_follow=measured,
                 error=error,
             )
+        if stored and measured:
+            self._to_draw()[study.id] = built.report
         if stored:
             logger.info("study %s is %s", study.id, state)
         return stored
+
+    def _to_draw(self) -> dict[str, Report | None]:
+        """Studies that wait for their figures, with the report if this worker has built it."""
+        if self._undrawn is None:
+            with self._ledger.read() as tx:
+                self._undrawn = dict.fromkeys(outbox.without_summary(tx))
+        return self._undrawn
+
+    def _draw_next(self) -> int:
+        """Draw one study's figures for paper; they take longer than all the rest of a report."""
+        waiting = self._to_draw()
+        if not waiting:
+            return 0
+        study_id, report = waiting.popitem()
+        try:
+            if report is None:
+                with self._ledger.read() as tx:
+                    study = studies.get(tx, study_id)
+                report = self._build(study, final=study.state != "cancelled")[0].report
+            files = tuple(figure_files(report))
+        except LedgerUnavailable:
+            waiting[study_id] = report
+            raise
+        except Exception:
+            # The report stands; MLflow must not wait for ever.
+            logger.exception("study %s: its figures could not be drawn", study_id)
+            files = ()
+        with self._ledger.write() as tx:
+            return int(studies.add_figures(tx, study_id, files))
 
     def _update(self, study: StudyRow) -> bool:
         """A build in between, if something has happened and the last one is old enough."""
         last = self._interims.get(study.id)
         started = self._clock()
-        if last is not None and (last.seq >= study.seq or started < last.due_at):
+        if last is None:
+            with self._ledger.read() as tx:
+                begun = any(counts.num_ended_by(tx, study.id).values())
+            if begun:
+                self._interims[study.id] = _Interim(seq=0, due_at=started + FIRST_S)
+            return False
+        if last.seq >= study.seq or started < last.due_at:
             return False
         built, _ = self._build(study, final=False)
         with self._ledger.write() as tx:
             stored = studies.save_interim(
-                tx, study.id, seq=study.seq, effects=built.effects, reports=built.reports
+                tx, study.id, seq=study.seq, effects=built.effects, reports=built.formats
             )
         took = self._clock() - started
         self._interims[study.id] = _Interim(
@@ -188,15 +231,12 @@ class ReportBuilder:
             records = [TrialRecord.from_json(record) for record in trials.each_record(tx, study.id)]
             past = attempts.all_of(tx, study.id)
             precedent = precedent_of(tx, study, self._manifest)
-        # Files for a paper only of a study that has ended with something: they take a while to draw.
-        with_figures = (final or study.state == "cancelled") and any(record.metrics for record in records)
         built = build(
             study,
             self._manifest,
             records,
             num_attempts=len(past),
             final=final,
-            with_figures=with_figures,
             precedent=precedent,
         )
         return built, records
@@ -209,7 +249,6 @@ def build(
     *,
     num_attempts: int,
     final: bool,
-    with_figures: bool = False,
     precedent: Precedent | None = None,
 ) -> Built:
     """Effects and reports from what was asked, what was measured, what was known before, and nothing else."""
@@ -231,7 +270,7 @@ def build(
     )
     return Built(
         effects=effects.to_json(),
-        reports={
+        formats={
             "html": html.render(report),
             "md": markdown.render(report),
             "json": json.dumps(report.to_json(), allow_nan=False),
@@ -239,11 +278,11 @@ def build(
             "csv": sheets.effects(effects),
             "csv-trials": sheets.trials(design, records),
         },
-        figures=tuple(_figure_files(report)) if with_figures else (),
+        report=report,
     )
 
 
-def _figure_files(report: Report) -> Iterator[FigureFile]:
+def figure_files(report: Report) -> Iterator[FigureFile]:
     """Every figure as PDF and SVG; one that cannot be drawn is left out."""
     # Here and not above: it loads matplotlib's PDF and SVG writers.
     from ablations.report import figures

@@ -20,8 +20,9 @@ from typing import Any
 import ray
 
 from service.driver import dispenser
+from service.driver.__main__ import SWITCHES
 from service.driver.client import Internal, connect
-from service.driver.slots import SWITCHES, Resources, run_slots
+from service.driver.slots import Resources, run_slots
 from tests.unit.service.driver.fakes import FakeInternal, task
 from trainables.training.lease import Outcome, Report, Source
 from trainables.tune import Slot
@@ -101,7 +102,7 @@ def main() -> None:
     os.environ.update(SWITCHES)
     namespace = f"test-{os.getpid()}"
     ray.init(namespace=namespace, log_to_driver=False, logging_level="WARNING")
-    board = dispenser.start(_service(plan), "dispenser")
+    board = dispenser.start(_service(plan))
     board.open()
     board.add([task(i, **settings) for i, settings in plan["trials"].items()], recall=False)
     board.close()
@@ -111,7 +112,7 @@ def main() -> None:
             board,
             Resources(cpus=plan.get("cpus", 1), gpus=plan.get("gpus", 0)),
             config={
-                "dispenser": "dispenser",
+                "dispenser": dispenser.NAME,
                 "namespace": namespace,
                 "pack": plan.get("pack", 1),
                 "quantum_s": plan.get("quantum_s", 60.0),

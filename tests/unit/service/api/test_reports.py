@@ -49,7 +49,10 @@ def finish(ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, An
         trials.lease(tx, study_id, number, ids)
         ended = [{"trial_id": i, "state": "done", "metrics": {}, "seconds": seconds} for i in ids]
         trials.commit(tx, study_id, number, ended)
-        assert studies.complete(tx, study_id, state="done", effects=found, reports=BODIES, figures=FILES)
+        assert studies.complete(
+            tx, study_id, state="done", effects=found, reports=BODIES, figures_follow=True
+        )
+        assert studies.add_figures(tx, study_id, FILES)
 
 
 @pytest.fixture
@@ -73,7 +76,7 @@ def test_before_the_first_build_every_format_answers(client: TestClient, format:
     study_id = client.post("/v1/studies", json=STUDY).json()["id"]
     answer = client.get(f"/v1/studies/{study_id}/report", params={"format": format})
     assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, MEDIA[format])
-    assert client.get(f"/v1/studies/{study_id}/figures").json() == {"items": [], "next": None}
+    assert client.get(f"/v1/studies/{study_id}/figures").json() == {"items": [], "next": None, "drawn": False}
 
 
 def test_figures_are_listed_and_served(client: TestClient, done: str) -> None:

@@ -10,7 +10,7 @@ import pytest
 LEAVE = """
 import sys
 from pathlib import Path
-from service.driver.__main__ import Exit
+from service.driver.attempt import Exit
 
 
 class Board:

@@ -7,7 +7,8 @@ import pytest
 
 from ablations.design import compile_design
 from ablations.spec import parse_study
-from service.driver.preparation import Place, Preparation
+from service.driver.places import Place
+from service.driver.preparation import Preparation
 from trainables.catalogue import load_catalogue
 
 STUDY: dict[str, Any] = {

@@ -125,7 +125,8 @@ def study_id(ledger: Ledger) -> str:
         attempts.finish(tx, id, number, "done")
         bodies = {"html": "<html></html>", "md": "# hi", "json": "{}", "latex": "% tables"}
         files = [FigureFile(name="effects.pdf", caption="Effects", body=b"%PDF-1.4")]
-        assert studies.complete(tx, id, state="done", effects=EFFECTS, reports=bodies, figures=files)
+        assert studies.complete(tx, id, state="done", effects=EFFECTS, reports=bodies, figures_follow=True)
+        assert studies.add_figures(tx, id, files)
     return id
 
 

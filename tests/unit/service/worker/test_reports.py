@@ -11,9 +11,10 @@ import pytest
 from ablations.design import compile_design, planned_trials
 from ablations.manifest import Manifest
 from ablations.spec import parse_study
-from service.ledger import attempts, builds, migrate, open_ledger, studies, trials
+from service.ledger import attempts, builds, migrate, open_ledger, outbox, studies, trials
+from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
-from service.worker.reports import INTERIM_S, MAX_TRIES, ReportBuilder
+from service.worker.reports import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
@@ -72,12 +73,16 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def test_interim_builds_follow_the_ledger_but_not_too_often(scene: Scene) -> None:
+    scene.now = 100.0
+    assert scene.builder.build_due() == 0
     scene.end(0)
+    assert scene.builder.build_due() == 0
+    scene.now += FIRST_S
     assert scene.builder.build_due() == 1
     assert scene.builder.build_due() == 0
     scene.end(1)
     assert scene.builder.build_due() == 0
-    scene.now = INTERIM_S + 0.1
+    scene.now += INTERIM_S + 0.1
     assert scene.builder.build_due() == 1
     scene.now += 1000.0
     assert scene.builder.build_due() == 0
@@ -94,7 +99,35 @@ def test_the_last_trial_ends_the_study_with_its_effects_and_reports(scene: Scene
     assert effects["contrasts"][0]["rows"][0]["n"] == 3
     with scene.ledger.read() as tx:
         assert studies.formats(tx, scene.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
+        assert builds.figure_names(tx, scene.id) == [] and outbox.without_summary(tx) == [scene.id]
+    assert scene.builder.build_due() == 1  # the figures
+    with scene.ledger.read() as tx:
+        assert builds.figure_names(tx, scene.id) and not outbox.without_summary(tx)
     assert scene.builder.build_due() == 0
+
+
+def test_figures_that_a_killed_worker_left_undrawn_are_drawn_by_the_next(scene: Scene) -> None:
+    scene.end(*range(12))
+    assert scene.builder.build_due() == 1
+    after = ReportBuilder(scene.ledger, lambda _name: MLP, clock=lambda: scene.now)
+    assert after.build_due() == 1
+    with scene.ledger.read() as tx:
+        assert builds.figure_names(tx, scene.id)
+    assert after.build_due() == 0
+    assert scene.builder.build_due() == 0  # the first one finds them drawn
+
+
+def test_a_figure_that_cannot_be_drawn_holds_nobody_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_report: object) -> Iterator[FigureFile]:
+        raise RuntimeError("no pen")
+        yield
+
+    monkeypatch.setattr("service.worker.reports.figure_files", broken)
+    scene.end(*range(12))
+    assert scene.builder.build_due() == 1
+    scene.builder.build_due()
+    with scene.ledger.read() as tx:
+        assert builds.figure_names(tx, scene.id) == [] and not outbox.without_summary(tx)
 
 
 def test_a_study_with_holes_is_done_and_one_without_any_result_failed(scene: Scene) -> None:
@@ -117,11 +150,13 @@ def test_a_cancelled_study_gets_its_last_report_without_verdicts(scene: Scene) -
     assert scene.builder.build_due() == 1
     assert scene.study().state == "cancelled"
     assert scene.effects()["contrasts"][0]["rows"][0]["verdict"] is None
+    assert scene.builder.build_due() == 1  # the figures
     assert scene.builder.build_due() == 0
 
 
 def test_the_exports_hold_the_ledgers_numbers(scene: Scene) -> None:
     scene.end(*range(12))
+    scene.builder.build_due()
     scene.builder.build_due()
     with scene.ledger.read() as tx:
         records = trials.records(tx, scene.id)
@@ -151,6 +186,8 @@ def test_the_exports_hold_the_ledgers_numbers(scene: Scene) -> None:
 def test_an_interim_report_has_no_figure_files(scene: Scene) -> None:
     scene.end(0, 1)
     scene.builder.build_due()
+    scene.now += FIRST_S
+    assert scene.builder.build_due() == 1
     with scene.ledger.read() as tx:
         assert builds.figure_names(tx, scene.id) == []
 
