@@ -133,6 +133,9 @@ def _reason(
     for forbidden in resolver.manifest.forbids:
         if _is_forbidden(settings, forbidden):
             return f"{resolver.manifest.name}: {forbidden.reason}"
+    for multiple in resolver.manifest.multiples:
+        if reason := multiple.broken_by(settings):
+            return f"{resolver.manifest.name}: {reason}"
     return None
 
 

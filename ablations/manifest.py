@@ -159,6 +159,29 @@ class Forbidden:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Multiple:
+    """A setting that must be a multiple of `times` another one, such as a width that is split into heads."""
+
+    setting: str
+    of: str
+    times: int = 1
+
+    def broken_by(self, settings: Mapping[str, Json]) -> str | None:
+        """What is wrong with these settings, if anything is.
+
+        >>> Multiple(setting="width", of="heads", times=2).broken_by({"width": 100, "heads": 4})
+        'width 100 is not a multiple of 2 x heads = 8'
+        """
+        whole, part = settings.get(self.setting), settings.get(self.of)
+        if not isinstance(whole, int) or not isinstance(part, int) or part < 1:
+            return None
+        if whole % (self.times * part) == 0:
+            return None
+        unit = self.of if self.times == 1 else f"{self.times} x {self.of}"
+        return f"{self.setting} {whole} is not a multiple of {unit} = {self.times * part}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """What a trainable declares: settings, metrics (the first is primary), and the code behind it.
 
@@ -175,6 +198,7 @@ class Manifest:
     steps_setting: str | None = None
     packs: bool = False
     forbids: tuple[Forbidden, ...] = ()
+    multiples: tuple[Multiple, ...] = ()
 
     def __post_init__(self) -> None:
         names = [setting.name for setting in self.settings]

@@ -1,6 +1,6 @@
 """The packaged trainables beside the perceptron: image classifiers and the language model, as manifests."""
 
-from ablations.manifest import Forbidden, Manifest, Metric, Scalar, Setting
+from ablations.manifest import Forbidden, Manifest, Metric, Multiple, Scalar, Setting
 from trainables.builtin_descent import DYNAMIC, descent_settings
 from trainables.builtin_progress import NUM_PARAMETERS, language_progress
 from trainables.components import Component
@@ -284,4 +284,6 @@ def language_model(activations: tuple[Scalar, ...], corpora: tuple[Scalar, ...])
                 reason="a bilinear model has no activation whose linearity could be read",
             ),
         ),
+        # Positions are turned in pairs of features within a head.
+        multiples=(Multiple(setting="width", of="heads", times=2),),
     )

@@ -1,6 +1,7 @@
 """Text corpora for language modelling: whole documents split once, tokens as one array a split."""
 
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -10,12 +11,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Int
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tqdm import tqdm
 
 from trainables.errors import DataUnavailable
 
 SPLIT_SEED = 0
 HELD_OUT = 0.08  # of the documents' characters, for validation and again for test
 NUM_BYTES = 256
+ENCODED_AT_ONCE = 64  # documents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +120,7 @@ def train_bpe(documents: Sequence[str], vocabulary: int) -> Tokenizer:
     model.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
-        show_progress=False,
+        show_progress=sys.stderr.isatty(),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
     )
     model.train_from_iterator(documents, trainer)
@@ -131,6 +134,7 @@ def _bytes(documents: Sequence[str]) -> Int[np.ndarray, " n"]:
 def _encode(model: Tokenizer, documents: Sequence[str]) -> Int[np.ndarray, " n"]:
     newline = model.encode("\n").ids
     ids: list[int] = []
-    for encoding in model.encode_batch(list(documents)):
-        ids += encoding.ids + newline
+    for start in tqdm(range(0, len(documents), ENCODED_AT_ONCE), "encoding text", disable=None):
+        for encoding in model.encode_batch(list(documents[start : start + ENCODED_AT_ONCE])):
+            ids += encoding.ids + newline
     return np.array(ids, np.uint16)

