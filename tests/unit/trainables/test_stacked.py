@@ -21,7 +21,7 @@ SHAPES = {
     "attention_cnn": {"width": 2, "blocks": 1, "heads": 2},
     "resnet20": {"width": 2},
     "vit": {"width": 8, "blocks": 1, "heads": 2},
-    "gpt": {"width": 8, "blocks": 1, "heads": 2, "hidden": 0},
+    "gpt": {"width": 8, "blocks": 1, "heads": 2, "hidden": 0, "glu": "dynactglu", "match": "none"},
 }
 
 
