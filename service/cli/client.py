@@ -17,6 +17,8 @@ ApiKey = Annotated[
     str | None, typer.Option("--api-key", envvar="ABLATE_API_KEY", help="API key.", show_envvar=True)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+FINAL = ("done", "failed", "cancelled")
+"""The states that a study ends in."""
 
 
 class Client:

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Url, connect
+from service.cli.client import DEFAULT_URL, FINAL, ApiKey, AsJson, Client, Url, connect
 from service.cli.errors import BadInput
 from service.formats import MEDIA
 
 Id = Annotated[str, typer.Argument(help="Id of the study.")]
-FINAL = ("done", "failed", "cancelled")
 DRAWING_S = 120.0
 SAME = {"markdown": "md", "tex": "latex", "htm": "html"}
 
@@ -161,8 +160,9 @@ def _drawn(client: Client, study_id: str) -> list[dict[str, Any]]:
     deadline = time.monotonic() + DRAWING_S
     while True:
         answer = client.get(f"/v1/studies/{study_id}/figures")
-        ended = client.get(f"/v1/studies/{study_id}")["state"] in FINAL
-        if answer["drawn"] or not ended or time.monotonic() > deadline:
+        if answer["drawn"] or time.monotonic() > deadline:
+            return list(answer["items"])
+        if client.get(f"/v1/studies/{study_id}")["state"] not in FINAL:
             return list(answer["items"])
         time.sleep(1.0)
 

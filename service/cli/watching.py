@@ -14,10 +14,9 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from service.cli.client import Client
+from service.cli.client import FINAL, Client
 from service.cli.errors import Unreachable
 
-FINAL = ("done", "failed", "cancelled")
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
 # A restarting API is no reason to stop watching.

@@ -182,7 +182,7 @@ class ReportBuilder:
         waiting = self._to_draw()
         if not waiting:
             return 0
-        study_id, report = waiting.popitem()
+        study_id, report = next(iter(waiting.items()))
         try:
             if report is None:
                 with self._ledger.read() as tx:
@@ -190,14 +190,16 @@ class ReportBuilder:
                 report = self._build(study, final=study.state != "cancelled")[0].report
             files = tuple(figure_files(report))
         except LedgerUnavailable:
-            waiting[study_id] = report
             raise
         except Exception:
             # The report stands; MLflow must not wait for ever.
             logger.exception("study %s: its figures could not be drawn", study_id)
             files = ()
         with self._ledger.write() as tx:
-            return int(studies.add_figures(tx, study_id, files))
+            stored = studies.add_figures(tx, study_id, files)
+        # Only now: a ledger that was away is asked again.
+        del waiting[study_id]
+        return int(stored)
 
     def _update(self, study: StudyRow) -> bool:
         """A build in between, if something has happened and the last one is old enough."""
