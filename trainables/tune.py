@@ -3,12 +3,15 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import ray
 from ray import tune
 
 from trainables.training.lease import Lease, Outcome, Report, Source
+
+if TYPE_CHECKING:
+    from trainables.training.checkpoint import Checkpoints
 
 IDLE_POLL_S = 0.1
 IDLE_LIMIT_S = 5.0
@@ -79,10 +82,9 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
 
         Torch is imported here, on the worker.
         """
-        from trainables.training.checkpoint import Checkpoints
         from trainables.training.trainer import run_trainer
 
-        sizes, kept = dict(self._call("sizes")), self.config.get("checkpoints")
+        sizes = dict(self._call("sizes"))
         tally = run_trainer(
             source,
             trainable=self.config["trainable"],
@@ -91,12 +93,19 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
             datasets_dir=Path(self.config["datasets_dir"]),
             pack=self.config["pack"],
             sizes=sizes,
-            checkpoints=Checkpoints(folder=Path(kept)) if kept else None,
+            checkpoints=self._checkpoints(),
         )
         self._call("learn", sizes, tally.steps, tally.wasted)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the state of a study is the ledger's."""
+
+    def _checkpoints(self) -> "Checkpoints | None":
+        from trainables.training.checkpoint import EVERY_S, Checkpoints
+
+        if not (folder := self.config.get("checkpoints")):
+            return None
+        return Checkpoints(folder=Path(folder), every_s=self.config.get("checkpoint_every_s", EVERY_S))
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return ray.get(getattr(self._dispenser, method).remote(*arguments))

@@ -1,5 +1,6 @@
 """Whole training steps of our own models, static arms beside dynamic ones: time, and the most memory held.
 
+`mlp-classifier` is the perceptron as studies train it, by compiled loops; the others go through autograd.
 Run by `python -m tests.benchmarks.activation steps peak`.
 """
 
@@ -18,8 +19,11 @@ from torch import Tensor, nn
 from torch.profiler import ProfilerActivity, profile
 
 from ablations.errors import Json
+from tests.benchmarks.workers import DATASETS, Members, make_packs
 from trainables.activations.bases import BASES
 from trainables.activations.sites import Sites
+from trainables.data.tensors import to_device
+from trainables.data.vision import load, prepare
 from trainables.models.images import build_network
 from trainables.models.mlp import MLP
 from trainables.training.language import make_network
@@ -77,7 +81,19 @@ def _gpt(base: str, scalars: str) -> Step:
     return _step(network, tokens[:, :-1], tokens[:, 1:])
 
 
+def _packed(base: str, scalars: str) -> Step:
+    DATASETS.mkdir(exist_ok=True)
+    prepare("digits-5k", DATASETS)
+    data = to_device(load("digits-5k", DATASETS), "cpu")
+    settings = {"base": base, "scalars": scalars, "depth": 10}
+    (pack,) = make_packs(
+        Members(settings=[settings], batch_size=128, width=256), data, torch.get_num_threads()
+    )
+    return lambda: pack.train_steps(1)
+
+
 MODELS: dict[str, Callable[[str, str], Step]] = {
+    "mlp-classifier, 10 layers of 256, batch 128": _packed,
     "mlp, 10 layers of 256, batch 128": partial(_mlp, width=256),
     "mlp, 10 layers of 1024, batch 128": partial(_mlp, width=1024),
     "resnet20, batch 64 of 3x32x32": _resnet20,

@@ -3,9 +3,9 @@
 `python -m tests.benchmarks.equality [--seeds 30] [--epochs 12]`
 
 Stacked sums are taken in another order than alone. What that does is shown beside what another order does
-by itself: a training alone whose batches hold the same rows in another order. Both are compared with the
-training alone: weights and losses after some steps, in single and double precision, and test accuracies at
-the end over many seeds, by our own equivalence test and by that of statsmodels.
+by itself: a training alone whose batches hold the same rows in another order, drawn several times. All are
+compared with the training alone: weights and losses after some steps, in single and double precision, and
+test accuracies at the end over many seeds, by our own equivalence test and by that of statsmodels.
 """
 
 import argparse
@@ -44,17 +44,18 @@ Way = Literal["alone", "stacked", "permuted"]
 WAYS: tuple[Way, ...] = ("alone", "stacked", "permuted")
 COMPARED: tuple[Way, ...] = ("stacked", "permuted")
 MARKS = (1, 10, 100)
+DRAWS = 10
 MARGIN, ALPHA = 0.002, 0.05
 PACK = 6
 BASES = ("mish", "relu", "gelu")
 MODEL: Mapping[str, Any] = {"model": "cnn", "width": 8, "blocks": 2, "scalars": "per_layer"}
 
 
-def permuted(train: Train) -> Train:
+def permuted(train: Train, number: int = 0) -> Train:
     """The same training, but the rows of each of its batches come in another order."""
 
     def routine(run: Run) -> Routine:
-        draw = stream(run.seed, "turned")
+        draw = stream(run.seed, f"turned/{number}")
         inner = train(run)
         losses: list[Tensor] | None = None
         while True:
@@ -93,31 +94,41 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
 def apart(leases: Sequence[Lease], folder: Path, marks: Sequence[int]) -> list[dict[str, Any]]:
     """How far stacked and permuted trainings are from those alone after some steps of the first epoch."""
     shelf = Shelf("cpu", folder)
-    trains: dict[Way, Train] = {
-        "alone": train_images,
-        "stacked": train_images,
-        "permuted": permuted(train_images),
-    }
+    trains: dict[str, Train] = {"alone": train_images, "stacked": train_images}
+    trains |= {f"permuted {number}": permuted(train_images, number) for number in range(DRAWS)}
     members = {way: [RoutineMember(train, lease, shelf) for lease in leases] for way, train in trains.items()}
     for member in [one for group in members.values() for one in group]:
         member.begin()
     rows, done = [], 0
     for mark in marks:
-        losses: dict[Way, list[list[Tensor]]] = {}
+        found: dict[str, dict[str, dict[str, float]]] = {}
+        lasts: dict[str, list[Tensor]] = {}
         for way, group in members.items():
             parts = [_part(member.steps, done, mark) for member in group if member.steps is not None]
             assert len(parts) == len(leases)
-            together = way == "stacked"
-            losses[way] = train_together(parts) if together else [steps.train() for steps in parts]
-        row: dict[str, Any] = {"steps": mark}
-        for way in COMPARED:
-            pairs = list(zip(members["alone"], members[way], strict=True))
+            taken = train_together(parts) if way == "stacked" else [steps.train() for steps in parts]
+            lasts[way] = [losses[-1] for losses in taken]
+        for way, group in members.items():
+            pairs = zip(members["alone"], group, strict=True)
             weights = torch.cat([_relative(_weights(a), _weights(b)) for a, b in pairs])
-            alone, other = ([each[-1] for each in losses[name]] for name in (WAYS[0], way))
-            row[way] = {"weights": _spread(weights), "losses": _spread(_relative(alone, other))}
-        rows.append(row)
+            losses = _relative(lasts["alone"], lasts[way])
+            found[way] = {"weights": _spread(weights), "losses": _spread(losses)}
+        draws = [found[way] for way in found if way.startswith("permuted")]
+        rows.append({"steps": mark, "stacked": found["stacked"], "permuted": _over_draws(draws)})
         done = mark
     return rows
+
+
+def _over_draws(draws: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, Any]:
+    """Of each figure its smallest and its largest over the orders drawn."""
+    return {
+        what: {
+            figure: {"min": min(values), "max": max(values), "n": len(values)}
+            for figure in draws[0][what]
+            for values in [[draw[what][figure] for draw in draws]]
+        }
+        for what in draws[0]
+    }
 
 
 def _part(steps: Steps, done: int, mark: int) -> Steps:

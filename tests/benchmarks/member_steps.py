@@ -2,8 +2,9 @@
 
 `python -m tests.benchmarks.member_steps [--widths 16 32] [--depths 1 3] [--repeats 3] [--seconds 0.4]`
 
-Two slots, a thread each, train packs; against them, in turn: an eager loop on both threads, two eager loops
-with a thread each, and our own trainer with one trial at a time. Every step is forward, backward and Adam on
+Two slots, a thread each, train packs; against them, in turn: an eager loop on both threads, the same with its
+network compiled by torch.compile (built beforehand), two eager loops with a thread each, and our own trainer
+with one trial at a time. Every step is forward, backward and Adam on
 a batch of digits-5k of the member's own order.
 """
 
@@ -26,7 +27,7 @@ MIXES: dict[str, list[dict[str, Any]]] = {
 
 
 def contenders(
-    ones: list[Worker], both: Worker, mix: str, width: int, depth: int, seconds: float
+    ones: list[Worker], both: Worker, other: Worker, mix: str, width: int, depth: int, seconds: float
 ) -> dict[str, Callable[[], float]]:
     """What is compared at one width and depth."""
 
@@ -41,6 +42,7 @@ def contenders(
     num_eager = len(MIXES[mix])
     return {
         "eager, two threads": on([both], members(num_eager, eager=True)),
+        "compiled, two threads": on([other], members(num_eager, compiled=True)),
         "eager, two processes": on(ones, members(num_eager, eager=True)),
         "ours, one by one": on(ones, members(4, pack=1)),
         **{f"ours, packs of {size}": on(ones, members(size, pack=size)) for size in PACKS},
@@ -58,6 +60,7 @@ def measure(group: dict[str, Callable[[], float]], repeats: int) -> dict[str, An
         "member_steps_a_second": {name: summary(values) for name, values in samples.items()},
         "best": best,
         "to_eager_two_threads": ratios(samples[best], samples["eager, two threads"]),
+        "to_compiled_two_threads": ratios(samples[best], samples["compiled, two threads"]),
         "to_eager_two_processes": ratios(samples[best], samples["eager, two processes"]),
         "to_one_by_one": ratios(samples[best], samples["ours, one by one"]),
         "foreign_share": foreign,
@@ -74,11 +77,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.3)
     options = parser.parse_args()
     rows = []
-    with workers([1, 1, 2]) as (*ones, both):
+    with workers([1, 1, 2, 2]) as (*ones, both, other):
         for mix in options.mixes:
             for width in options.widths:
                 for depth in options.depths if mix == options.mixes[0] else options.depths[1:3]:
-                    group = contenders(ones, both, mix, width, depth, options.seconds)
+                    group = contenders(ones, both, other, mix, width, depth, options.seconds)
                     row = {"mix": mix, "width": width, "depth": depth, **measure(group, options.repeats)}
                     rows.append(row)
                     shown = [row[name]["median"] for name in row if name.startswith("to_")]

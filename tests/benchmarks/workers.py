@@ -17,13 +17,17 @@ DATASETS = Path(tempfile.gettempdir()) / "ablate-benchmark-data"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Members:
-    """Trials to train in one process: `pack` at a time through our trainer, or `eager` as a user would."""
+    """Trials to train in one process: `pack` at a time through our trainer, or as a user would.
+
+    `eager` takes plain PyTorch, `compiled` the same networks through torch.compile.
+    """
 
     settings: Sequence[Mapping[str, Any]]
     batch_size: int
     width: int
     pack: int = 1
     eager: bool = False
+    compiled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +96,7 @@ def _serve(pipe: Connection, threads: int) -> None:
             key = repr(members)
             if key not in ready:
                 ready.clear()
-                ready[key] = (_eager if members.eager else _ours)(members, data, threads)
+                ready[key] = (_plain if members.eager or members.compiled else _ours)(members, data, threads)
                 ready[key](0.0)
             pipe.send(ready[key](seconds))
         except Exception:
@@ -142,7 +146,7 @@ def _ours(members: Members, data: Any, threads: int) -> Callable[[float], float]
     return lambda seconds: _until(round_, seconds)
 
 
-def _eager(members: Members, data: Any, threads: int) -> Callable[[float], float]:  # noqa: ARG001
+def _plain(members: Members, data: Any, threads: int) -> Callable[[float], float]:  # noqa: ARG001
     import torch
     from torch.nn.functional import cross_entropy
 
@@ -150,7 +154,9 @@ def _eager(members: Members, data: Any, threads: int) -> Callable[[float], float
 
     generator = torch.Generator().manual_seed(0)
     x, y = data.train.x, data.train.y
-    models = [network(width=members.width, **settings) for settings in members.settings]
+    models: list[Any] = [network(width=members.width, **settings) for settings in members.settings]
+    if members.compiled:
+        models = [torch.compile(model, dynamic=False) for model in models]
     optimizers = [torch.optim.Adam(model.parameters(), lr=1e-3) for model in models]
 
     def round_() -> int:

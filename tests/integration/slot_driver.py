@@ -2,7 +2,7 @@
 
 Everything but the sleep is the real thing: Ray, Tune, the dispenser actor, its delivery. The plan says
 which trials there are, {"id": {"sleep_s": 0.1, "epochs": 2, "dies": false}}, and where results go. With
-`datasets_dir` they are perceptrons by their settings, and slots train them.
+`datasets_dir` slots train them by their settings, as perceptrons unless it names another trainable.
 """
 
 import json
@@ -12,10 +12,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import ray
 
@@ -50,12 +50,26 @@ class SleepingSlot(Slot):
 
 
 class TrainingSlot(Slot):
-    """Trains perceptrons, after it has said which process it is."""
+    """Trains, and writes down under its process's number how far each trial was at every report."""
 
     def train_from(self, source: Source) -> None:
         """As every slot does."""
-        (Path(self.config["datasets_dir"]) / f"pid-{os.getpid()}").touch()
-        super().train_from(source)
+        path = Path(self.config["datasets_dir"]) / f"pid-{os.getpid()}"
+        with path.open("a", buffering=1) as steps:
+            super().train_from(_Watched(source, steps))
+
+
+class _Watched:
+    """A source that notes the reports that pass through it, a line each."""
+
+    def __init__(self, source: Source, steps: TextIO) -> None:
+        self._source, self._steps = source, steps
+        self.draw, self.commit = source.draw, source.commit
+
+    def report(self, reports: Sequence[Report]) -> Mapping[str, str]:
+        """As the source answers."""
+        self._steps.writelines(f"{report.trial_id} {report.step:g}\n" for report in reports)
+        return self._source.report(reports)
 
 
 class FiledInternal(FakeInternal):
@@ -116,10 +130,12 @@ def main() -> None:
                 "namespace": namespace,
                 "pack": plan.get("pack", 1),
                 "quantum_s": plan.get("quantum_s", 60.0),
-                "trainable": "mlp-classifier",
+                "trainable": plan.get("trainable", "mlp-classifier"),
                 "device": "cpu",
                 "threads": plan.get("cpus", 1),
                 "datasets_dir": plan.get("datasets_dir"),
+                "checkpoints": plan.get("checkpoints"),
+                "checkpoint_every_s": 0.2,
             },
             storage=Path(storage),
             slot=TrainingSlot if "datasets_dir" in plan else SleepingSlot,

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.integration.nodes import Nodes, Run, nodes
-from tests.unit.trainables.sources import resolved, train
+from tests.unit.trainables.sources import resolved, settings_of, stripes, train
 from trainables.training.lease import Lease
 
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
@@ -86,6 +86,45 @@ def test_a_worker_killed_in_mid_pack_loses_no_trial_and_changes_no_number(
     for i, metrics in known["metrics"].items():
         assert metrics["val_loss"] == undisturbed[i].metrics["val_loss"], i
         assert metrics["test_accuracy"] == undisturbed[i].metrics["test_accuracy"], i
+
+
+def test_images_of_a_killed_worker_go_on_where_they_were_saved(two_cpus: Nodes, tmp_path: Path) -> None:
+    stripes(tmp_path)
+    how = {"dataset": "stripes", "model": "cnn", "width": 4, "blocks": 1, "batch_size": 33, "epochs": 600}
+    work = {
+        scalars: settings_of("image-classifier", tmp_path, scalars=scalars, augment="flip", **how)
+        for scalars in ("none", "per_layer")
+    }
+    saved = tmp_path / "saved"
+    options = {"datasets_dir": str(tmp_path), "checkpoints": str(saved), "trainable": "image-classifier"}
+    run = two_cpus.drive("images", work, pack=2, cpus=2, **options)
+    deadline = time.monotonic() + 60
+    while len(list(saved.glob("*.pt"))) < 2:
+        assert time.monotonic() < deadline and run.process.poll() is None, run.log.read_text()[-4000:]
+        time.sleep(0.02)
+    (killed,) = tmp_path.glob("pid-*")
+    os.kill(int(killed.name.removeprefix("pid-")), signal.SIGKILL)
+    known = run.wait()
+    assert set(known["states"].values()) == {"done"} and known["times_leased"] == dict.fromkeys(work, 2)
+    (second,) = set(tmp_path.glob("pid-*")) - {killed}
+    before, after = (_steps(path) for path in (killed, second))
+    for i in work:
+        assert before[i][0] == 0 and 1 < after[i][0] <= before[i][-1] + 1 and after[i][-1] == 600, i
+    assert not list(saved.glob("*.pt"))
+    leases = [Lease(trial_id=i, settings=settings, seed=0) for i, settings in work.items()]
+    undisturbed = train(leases, tmp_path, threads=2, trainable="image-classifier").outcomes
+    for i, metrics in known["metrics"].items():
+        for name in ("train_loss", "val_loss", "test_loss", "test_accuracy"):
+            assert metrics[name] == undisturbed[i].metrics[name], (i, name)
+
+
+def _steps(path: Path) -> dict[str, list[float]]:
+    """How far each trial was at its reports."""
+    found: dict[str, list[float]] = {}
+    for line in path.read_text().splitlines():
+        trial_id, step = line.split()
+        found.setdefault(trial_id, []).append(float(step))
+    return found
 
 
 def test_cancelling_ends_running_trials_within_seconds(two_cpus: Nodes) -> None:

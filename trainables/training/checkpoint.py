@@ -10,6 +10,8 @@ import torch
 from trainables.errors import BadCheckpoint
 from trainables.training.lease import Lease
 
+EVERY_S = 30.0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkpoints:
@@ -20,7 +22,7 @@ class Checkpoints:
     """
 
     folder: Path
-    every_s: float = 30.0
+    every_s: float = EVERY_S
 
     def save(self, lease: Lease, state: object) -> None:
         """Keep a state of tensors and plain data, all or nothing."""

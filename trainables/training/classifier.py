@@ -52,6 +52,7 @@ class MlpClassifier:
         layout = Layout(inputs=data.inputs, width=group.width, num_classes=data.num_classes)
         return PerceptronBench(
             lambda lease: self.member(lease, layout, device, num_images=len(data.train)),
+            self.shape,
             layout,
             data,
             batch_size=group.batch_size,
@@ -60,19 +61,26 @@ class MlpClassifier:
             tally=shelf.tally,
         )
 
-    def member(self, lease: Lease, layout: Layout, device: str, *, num_images: int) -> Member:
-        """The trial at its start, to be trained on so many images.
+    def shape(self, lease: Lease) -> Shape:
+        """What the trial trains, without its numbers.
 
         Raises: PluginMissing if its base function is a plugin's that is not installed here.
         """
         settings = lease.settings
-        shape = Shape(
+        return Shape(
             depth=_int(settings["depth"]),
             base=_base(_text(settings["base"])),
             scalars=cast(Kind, settings.get("scalars", "none")),
             dropout=_float(settings.get("dropout", 0.0)),
             label_smoothing=_float(settings.get("label_smoothing", 0.0)),
         )
+
+    def member(self, lease: Lease, layout: Layout, device: str, *, num_images: int) -> Member:
+        """The trial at its start, to be trained on so many images.
+
+        Raises: PluginMissing if its base function is a plugin's that is not installed here.
+        """
+        settings, shape = lease.settings, self.shape(lease)
         state = initial_state(
             layout,
             shape,

@@ -21,6 +21,7 @@ from trainables.training.sizing import (
     tensor_bytes,
     time_packs,
 )
+from trainables.training.state import Shape
 from trainables.training.tally import Tally
 
 MakeMember = Callable[[Lease], Member]
@@ -34,6 +35,7 @@ class PerceptronBench:
     def __init__(
         self,
         make: MakeMember,
+        shape: Callable[[Lease], Shape],
         layout: Layout,
         data: Tensors,
         *,
@@ -44,7 +46,8 @@ class PerceptronBench:
     ) -> None:
         # A layer of one unit is a vector, whose sums BLAS orders by how many there are: no packs of them.
         self.largest = 1 if layout.width == 1 else None
-        self._make, self._layout, self._data, self._tally = make, layout, data, tally
+        self._make, self._shape = make, shape
+        self._layout, self._data, self._tally = layout, data, tally
         self._batch_size, self._device, self._threads = batch_size, device, threads
 
     def pack(self) -> "PerceptronPack":
@@ -58,16 +61,20 @@ class PerceptronBench:
         members the fewer rounds. Trials so short that measuring would cost them more than it can win are
         packed where their layers are small: there a step is mostly overhead on every machine.
         """
-        members = [self._make(lease) for lease in leases]
-        largest = self._largest(max(members, key=lambda member: member.shape.depth))
-        if all(serves(member.shape, self._layout, self._device) for member in members):
-            return largest
+        small = self._layout.width * self._batch_size <= SMALL
+        shapes = [self._shape(lease) for lease in leases]
+        compiled = all(serves(shape, self._layout, self._device) for shape in shapes)
         per_epoch = -(-len(self._data.train) // self._batch_size)
-        steps = per_epoch * sum(member.epochs for member in members) / len(members)
-        num = min(num_measured(len(members), steps), largest)
+        epochs = sum(int(str(lease.settings["epochs"])) for lease in leases) / len(leases)
+        num = 0 if compiled else num_measured(len(leases), per_epoch * epochs)
+        if num < 2 and not (compiled or small):
+            return 1  # before anything is made: weights of wide layers take long to draw
+        deepest = max(range(len(leases)), key=lambda index: shapes[index].depth)
+        largest = self._largest(self._make(leases[deepest]))
+        num = min(num, largest)
         if num < 2:
-            return largest if self._layout.width * self._batch_size <= SMALL else 1
-        some = members[:: len(members) // num][:num]
+            return largest if compiled or small else 1
+        some = [self._make(lease) for lease in leases[:: len(leases) // num][:num]]
         size = fastest_size(num, lambda size: time_packs(self._pack, some, size))
         return stretched(size, measured=num, largest=largest)
 

@@ -9,8 +9,8 @@ from tests.benchmarks.equality import apart, equivalence, leases_of, outcomes, p
 from tests.unit.trainables.sources import stripes
 from trainables.training.numerics import set_numerics
 
-# What one draw of an order may be off by more than another.
-FACTOR = 10.0
+# How much more one order may be off than the worst of ten others.
+FACTOR = 3.0
 SMALL = {"dataset": "stripes", "batch_size": 5, "width": 4, "blocks": 1, "lr": 1e-2}
 
 
@@ -29,8 +29,8 @@ def test_differences_are_those_of_another_order_of_rows(folder: Path, dtype: tor
     for row in rows:
         stacked, permuted = row["stacked"]["weights"], row["permuted"]["weights"]
         for which in ("largest", "median"):
-            assert stacked[which] <= FACTOR * max(permuted[which], torch.finfo(dtype).eps), row
-    assert rows[0]["permuted"]["weights"]["largest"] > 0
+            assert stacked[which] <= FACTOR * max(permuted[which]["max"], torch.finfo(dtype).eps), row
+    assert rows[0]["permuted"]["weights"]["largest"]["min"] > 0
 
 
 def test_final_accuracies_are_close(folder: Path) -> None:
