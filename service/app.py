@@ -26,7 +26,7 @@ from service.cluster import job_logs
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
 from service.web import pages
-from trainables.catalogue import Catalogue, load_catalogue
+from trainables.catalogue import Catalogue, LiveCatalogue
 
 
 def create_app(
@@ -47,7 +47,7 @@ def create_app(
     context = Context(
         settings=settings,
         ledger=ledger,
-        catalogue=catalogue or load_catalogue(settings.datasets_dir),
+        catalogues=(lambda: catalogue) if catalogue else LiveCatalogue(settings.datasets_dir),
         job_logs=read_job_logs,
         probes=health.make_probes(settings, ledger),
         registry=registry,

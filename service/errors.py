@@ -3,7 +3,7 @@
 ServiceError
   BadRequest, Unauthorized, Forbidden, NotFound, StudyNotFound, NotAcceptable, TooLarge, WrongMediaType
   InvalidRequest, KeyReused                                          -> 422
-  StudyFinished, StaleAttempt, AttemptLive, KeyInFlight              -> 409
+  StudyFinished, NothingToRetry, StaleAttempt, AttemptLive, KeyInFlight              -> 409
   ClusterUnavailable, TrackerUnavailable, LedgerUnavailable, WrongSchema   -> 503
   UnsafeBinding, BadSettings                                         the process does not start
 """
@@ -55,6 +55,14 @@ class StudyFinished(ServiceError):
     status = 409
     kind = "study-finished"
     title = "The study has already ended"
+
+
+class NothingToRetry(ServiceError):
+    """The study has no failed trial that could be run again now."""
+
+    status = 409
+    kind = "nothing-to-retry"
+    title = "There is nothing to retry"
 
 
 class AttemptLive(ServiceError):

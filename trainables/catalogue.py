@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from ablations.errors import Json
 from ablations.manifest import Manifest, Setting
@@ -25,6 +25,8 @@ GROUPS: Mapping[str, str] = {
 TRAINABLES_GROUP = "ablations.trainables"
 # The setting of a packaged trainable by which an arm names a part.
 NAMED_BY: Mapping[str, str] = {"activation": "base", "model": "model", "dataset": "dataset"}
+# What a user's own file in the datasets directory is.
+KINDS: Mapping[str, Literal["dataset", "corpus"]] = {".npz": "dataset", ".txt": "corpus"}
 
 _Declared = TypeVar("_Declared", Manifest, Component)
 
@@ -101,14 +103,9 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
         "measure": _by_name(builtin_measures.MEASURES),
         "corpus": _by_name(builtin_models.CORPORA),
     }
-    for path in sorted(datasets_dir.glob("*.npz")) if datasets_dir is not None else ():
-        parts["dataset"].setdefault(
-            path.stem, Component(kind="dataset", name=path.stem, summary="a local file")
-        )
-    for path in sorted(datasets_dir.glob("*.txt")) if datasets_dir is not None else ():
-        parts["corpus"].setdefault(
-            path.stem, Component(kind="corpus", name=path.stem, summary="a local file")
-        )
+    for path in _local_files(datasets_dir):
+        sort = KINDS[path.suffix]
+        parts[sort].setdefault(path.stem, Component(kind=sort, name=path.stem, summary="a local file"))
     for kind, group in GROUPS.items():
         for component in _declared(group, Component, broken):
             if component.kind == kind:
@@ -131,6 +128,34 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
         corpora=parts["corpus"],
         broken=tuple(broken),
     )
+
+
+class LiveCatalogue:
+    """The catalogue of this environment with the users' files as they are now; plugins as they were first."""
+
+    def __init__(self, datasets_dir: Path) -> None:
+        self._datasets_dir = datasets_dir
+        self._files: list[Path] = []
+        self._catalogue: Catalogue | None = None
+
+    def __call__(self) -> Catalogue:
+        """Loaded anew when a file has come or gone."""
+        files = _local_files(self._datasets_dir)
+        if self._catalogue is None or files != self._files:
+            self._files, self._catalogue = files, load_catalogue(self._datasets_dir)
+        return self._catalogue
+
+    def manifest(self, name: str) -> Manifest:
+        """The manifest of a trainable.
+
+        Raises: UnknownTrainable.
+        """
+        return self().manifest(name)
+
+
+def _local_files(folder: Path | None) -> list[Path]:
+    """NAME.npz with images and NAME.txt with text."""
+    return sorted(path for path in folder.glob("*.*") if path.suffix in KINDS) if folder is not None else []
 
 
 def _by_name(items: Iterable[_Declared]) -> dict[str, _Declared]:

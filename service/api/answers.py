@@ -56,10 +56,13 @@ def utc(seconds: float) -> str:
 
 
 def _eta_s(row: StudyRow, count: Mapping[str, int], now: float) -> float | None:
-    """How long the rest takes at the speed so far; reused trials took no time and say nothing."""
+    """How long the rest takes at the speed so far; reused trials took no time and say nothing.
+
+    None after a pause or a retry: most of the time since the start was not spent on trials.
+    """
     ended = sum(count[state] for state in ("done", "failed", "diverged", "pruned", "cancelled"))
     run = ended - count["reused"]
-    if row.state != "running" or row.started_at is None or run < 1:
+    if row.state != "running" or row.started_at is None or row.requeued_at is not None or run < 1:
         return None
     return round(max(now - row.started_at, 0.0) / run * (count["total"] - ended), 1)
 

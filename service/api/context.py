@@ -44,13 +44,18 @@ class Context:
 
     settings: Settings
     ledger: Ledger
-    catalogue: Catalogue
+    catalogues: Callable[[], Catalogue]
     job_logs: Callable[[Settings, str], str]
     probes: Mapping[str, Callable[[], None]]
     registry: CollectorRegistry
     in_flight: InFlight = field(default_factory=InFlight)
     kept: dict[str, Any] = field(default_factory=dict)
     """What routes keep between requests, by their own names."""
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """What can be named in a study now."""
+        return self.catalogues()
 
 
 def get_context(request: Request) -> Context:

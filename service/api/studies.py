@@ -1,6 +1,7 @@
-"""Studies: submitted, planned, listed, looked at, cancelled."""
+"""Studies: submitted, planned, listed, looked at, paused, resumed, retried, cancelled."""
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -16,6 +17,7 @@ from service.api.schemas import Study, StudyPage, StudyState
 from service.api.submission import Question, body_digest, read_question, store
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
 from service.ledger import Tx, history, studies, submissions
+from service.ledger.studies import StudyRow
 from service.sizes import with_sizes
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
@@ -117,9 +119,36 @@ def show(
 @router.post("/{study_id}/cancel", status_code=202)
 def cancel(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
     """End a study now. Repeating it changes nothing; a done or failed study cannot be cancelled."""
+    return _change(studies.cancel, request, context, project, study_id)
+
+
+@router.post("/{study_id}/pause", status_code=202)
+def pause(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
+    """Hold a study up and free its workers. What has ended is kept, what ran is run again after `resume`.
+
+    Trainings that save checkpoints go on from the last one. Repeating it changes nothing.
+    """
+    return _change(studies.pause, request, context, project, study_id)
+
+
+@router.post("/{study_id}/resume", status_code=202)
+def resume(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
+    """Let a paused study go on. Repeating it changes nothing."""
+    return _change(studies.resume, request, context, project, study_id)
+
+
+@router.post("/{study_id}/retry", status_code=202)
+def retry(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
+    """Run the failed trials of an ended study again, and judge it anew when they have ended."""
+    return _change(studies.retry, request, context, project, study_id)
+
+
+def _change(
+    change: Callable[[Tx, str], StudyRow], request: Request, context: Context, project: str, study_id: str
+) -> Study:
     with context.ledger.write() as tx:
         studies.get(tx, study_id, project)
-        row = studies.cancel(tx, study_id)
+        row = change(tx, study_id)
         return study_shown(tx, row, context.settings, base_url(request, context.settings))
 
 

@@ -1,7 +1,8 @@
-"""Commands that ask a question: plan, submit, watch, cancel."""
+"""Commands that ask a question and steer its answering: plan, submit, watch, pause, resume, retry, cancel."""
 
 import json as json_
 import uuid
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Url, connect
 from service.cli.errors import StudyFailed
 from service.cli.studyfile import File, Overrides, read_study
+from service.cli.system import DataDir, home
 
 Id = Annotated[str, typer.Argument(help="Id of the study.")]
 
@@ -23,6 +25,7 @@ def plan(
         ),
     ] = None,
     every: Annotated[bool, typer.Option("--all", help="Every arm, row and exclusion.")] = False,
+    data_dir: DataDir = None,
     api_key: ApiKey = None,
     json: AsJson = False,
 ) -> None:
@@ -32,7 +35,7 @@ def plan(
         with connect(url, api_key) as client:
             answer = client.post("/v1/studies/plan", study)
     else:
-        answer = _plan_here(study)
+        answer = _plan_here(study, home(data_dir) / "datasets")
     if json:
         typer.echo(json_.dumps(answer, indent=2))
     else:
@@ -71,19 +74,38 @@ def watch(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson =
 
 def cancel(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
     """Cancel a study."""
+    _steer(id, "cancel", url, api_key, json=json)
+
+
+def pause(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Hold a study up and free its workers; what has ended is kept."""
+    _steer(id, "pause", url, api_key, json=json)
+
+
+def resume(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Let a paused study go on."""
+    _steer(id, "resume", url, api_key, json=json)
+
+
+def retry(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
+    """Run the failed trials of an ended study again."""
+    _steer(id, "retry", url, api_key, json=json)
+
+
+def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool) -> None:
     with connect(url, api_key) as client:
-        study = client.post(f"/v1/studies/{id}/cancel")
+        study = client.post(f"/v1/studies/{id}/{verb}")
     typer.echo(json_.dumps(study, indent=2) if json else f"{id} is {study['state']}")
 
 
-def _plan_here(study: dict[str, Any]) -> dict[str, Any]:
+def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:
     from ablations.plan import make_plan
     from ablations.spec import parse_study
     from service.sizes import with_sizes
     from trainables.catalogue import load_catalogue
 
     parsed = parse_study(study)
-    plan = make_plan(parsed, load_catalogue().manifest(parsed.trainable))
+    plan = make_plan(parsed, load_catalogue(datasets_dir).manifest(parsed.trainable))
     return with_sizes(plan.to_json(), plan.design)
 
 
@@ -103,4 +125,4 @@ def _finish(client: Client, study_id: str, *, json: bool) -> None:
         raise StudyFailed(f"the study is {study['state']}: {study.get('error') or 'see `ablate logs`'}")
 
 
-COMMANDS = (plan, submit, watch, cancel)
+COMMANDS = (plan, submit, watch, pause, resume, retry, cancel)

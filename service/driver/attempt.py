@@ -26,6 +26,8 @@ logger = logging.getLogger("ablate.driver")
 
 QUANTUM_S = 60.0
 FINISH_S = 10.0
+OUTSIDE = {"interrupted": "cancelled"}
+"""What the service calls an end; here it matters whether the study goes on and needs its checkpoints."""
 
 
 class Driver:
@@ -129,7 +131,7 @@ class Exit:
         self._lock.acquire()
         if state == "over":
             logger.warning("this attempt is over: %s", error)
-        elif not self._board.finish(state, error, timeout_s=FINISH_S):
+        elif not self._board.finish(OUTSIDE.get(state, state), error, timeout_s=FINISH_S):
             logger.warning("the service did not hear that this attempt ended")
         elif state in ("done", "cancelled") and (kept := os.environ.get("ABLATE_CHECKPOINTS_DIR")):
             # Trials that no worker held when the study was cancelled have left theirs.

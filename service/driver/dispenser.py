@@ -179,8 +179,9 @@ class Dispenser:
             self._hear(slot_id)
             self._courier.progressed(reports)
             ids = [report["trial_id"] for report in reports]
-            if self._stopping:
+            if self._courier.over is not None or self._courier.desired == "cancel":
                 return dict.fromkeys(ids, "cancelled")
+            # Of a paused study none is told to stop: ended early, it would count as cancelled.
             return {i: "cancelled" for i in ids if i in self._courier.unwanted}
 
     def commit(self, slot_id: str, outcomes: Sequence[Mapping[str, Any]]) -> None:

@@ -91,10 +91,10 @@ class Watchdog(threading.Thread):
             return "over", str(news["over"])
         if news["desired"] == "cancel":
             return "cancelled", "the study was cancelled"
+        if news["desired"] == "pause":
+            return "interrupted", "the study is paused"
         if self.signalled.is_set():
-            return "cancelled", "the driver was told to stop"
-        if news["desired"] != "run":
-            return "cancelled", f"the study is to {news['desired']}"
+            return "interrupted", "the driver was told to stop"
         if news["broken"] is not None:
             return "failed", str(news["broken"])
         return None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
 from service.ledger import events
 from service.ledger.database import Tx
@@ -87,6 +87,11 @@ def without_summary(tx: Tx, study_id: str | None = None) -> list[str]:
     if study_id is not None:
         query = query.where(builds.c.study_id == study_id)
     return list(tx.execute(query.order_by(builds.c.study_id)).scalars())
+
+
+def forget_summary(tx: Tx, study_id: str) -> None:
+    """Take the announcement of a study's end back, made or not: it goes on."""
+    tx.execute(delete(outbox).where(outbox.c.study_id == study_id, outbox.c.kind == "summary"))
 
 
 def waiting(tx: Tx) -> int:

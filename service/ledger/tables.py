@@ -90,6 +90,7 @@ studies = Table(
     _time("started_at"),
     _time("finished_at"),
     _time("published_at"),
+    _time("requeued_at"),
     Column("experiment_id", Text),
     Column("mlflow_view", Text),
     Column("error", Text),

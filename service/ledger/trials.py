@@ -299,6 +299,25 @@ def abandon(tx: Tx, study_id: str, reason: str) -> list[str]:
     return ids
 
 
+def retry(tx: Tx, study_id: str) -> int:
+    """Plan failed trials again, tuning trials only while no measuring trial has a result; how many."""
+    measured = select(trials.c.id).where(
+        trials.c.study_id == study_id, trials.c.phase == "measuring", trials.c.state.in_(("done", "diverged"))
+    )
+    phases = ("measuring",) if tx.execute(measured.limit(1)).first() else ("measuring", "tuning")
+    empty = dict.fromkeys((*_OUTCOME, "attempt", "step", "finished_at"))
+    ids = list(
+        tx.execute(
+            update(trials)
+            .where(trials.c.study_id == study_id, trials.c.state == "failed", trials.c.phase.in_(phases))
+            .values(state="planned", **empty)
+            .returning(trials.c.id)
+        ).scalars()
+    )
+    _tell(tx, study_id, ids)
+    return len(ids)
+
+
 def set_runs(tx: Tx, runs: Mapping[str, str]) -> None:
     """Note the MLflow run of each trial."""
     for trial_id, run_id in runs.items():

@@ -17,7 +17,7 @@ from service.worker.loop import Loop, run_all
 from service.worker.publisher import Publisher
 from service.worker.reconciler import Reconciler
 from service.worker.reports import ReportBuilder
-from trainables.catalogue import load_catalogue
+from trainables.catalogue import LiveCatalogue
 
 logger = logging.getLogger("ablate.worker")
 
@@ -38,7 +38,7 @@ def main() -> None:
     settings = Settings.from_env()
     check_schema(settings.database_url)
     ledger = open_ledger(settings.database_url)
-    catalogue = load_catalogue(settings.datasets_dir)
+    catalogue = LiveCatalogue(settings.datasets_dir)
     reconciler = Reconciler(settings, ledger, _cluster(settings), api_answers=lambda: _answers(settings))
     builder = ReportBuilder(ledger, catalogue.manifest)
     loops = [

@@ -18,10 +18,10 @@ from service.ledger.outbox import Message
 from service.ledger.studies import StudyRow
 from service.settings import Settings
 from service.worker import views
-from service.worker.runs import KIND, STUDY, TRIAL, Run, run_of
+from service.worker.runs import KIND, REASON, STATUS, STUDY, TRIAL, Run, run_of
 from service.worker.summary import Summary, note_of, summary_of
 from service.worker.tracker import MlflowTracker, Refused, Tracker
-from trainables.catalogue import load_catalogue
+from trainables.catalogue import LiveCatalogue
 from trainables.errors import TrainableError
 
 BATCH = 64
@@ -67,7 +67,7 @@ class Publisher:
         self._settings = settings
         self._ledger = ledger
         self._tracker: Tracker = tracker or _connect(settings)
-        self._manifests: Manifests = manifests or load_catalogue(settings.datasets_dir)
+        self._manifests: Manifests = manifests or LiveCatalogue(settings.datasets_dir)
         self._experiments: dict[str, Experiment] = {}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="publish")
         self._wait_s = FIRST_WAIT_S
@@ -124,8 +124,11 @@ class Publisher:
             return 0
         by_trial = {message.key: message for message in messages}
         with self._ledger.read() as tx:
-            rows = trials.rows(tx, study.id, list(by_trial))
+            rows = [row for row in trials.rows(tx, study.id, list(by_trial)) if row.state in STATUS]
             records = {record["id"]: record for record in trials.records(tx, study.id, list(by_trial))}
+        # One that is retried is announced again when it has ended.
+        open_again = set(by_trial) - {row.id for row in rows}
+        self._finish([by_trial[trial_id].id for trial_id in open_again])
         runs = [run_of(row, records[row.id], setting_names=experiment.setting_names) for row in rows]
         sent: dict[str, str] = {}
         problems: dict[str, Exception] = {}
@@ -153,10 +156,13 @@ class Publisher:
         """Send one run; an error is returned, so that the others of the batch are still noted as sent."""
         try:
             run_id = experiment.runs.get(run.trial_id)
+            tags = {}
             if run_id is None:
                 run_id = self._tracker.create_run(experiment.id, run.name, run.start_ms, run.tags)
                 experiment.runs[run.trial_id] = run_id
-            self._tracker.log(run_id, run.metrics, run.params)
+            else:  # of a trial that failed before, perhaps: it must not say so any more
+                tags = {REASON: "", **run.tags}
+            self._tracker.log(run_id, run.metrics, run.params, tags)
             for path, body in run.artifacts.items():
                 self._tracker.put(experiment.id, run_id, path, body)
             self._tracker.finish(run_id, run.status, run.end_ms)

@@ -1,6 +1,7 @@
 """Keeps every study moving: compares what the ledger wants with what the cluster does, and acts on it."""
 
 import logging
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -84,7 +85,8 @@ class Reconciler:
         """A new attempt, unless the last ones achieved nothing."""
         with self._ledger.read() as tx:
             past = attempts.all_of(tx, study.id)
-            fruitless = _fruitless(past, counts.num_ended_by(tx, study.id))
+            since = [attempt for attempt in past if attempt.created_at >= (study.requeued_at or 0.0)]
+            fruitless = _fruitless(since, counts.num_ended_by(tx, study.id))
         if fruitless >= MAX_FRUITLESS:
             self._give_up(study, past[-1])
             return
@@ -136,6 +138,9 @@ class Reconciler:
         status = self._cluster().status(attempt.submission_id)
         if status is None or status.state.ended:
             self._lose(attempt, f"the study is {state}")
+            if state == "cancelled":
+                # A driver that was stopped before it heard why has left them.
+                shutil.rmtree(self._settings.checkpoints_dir / attempt.study_id, ignore_errors=True)
             return
         now = self._clock()
         if memory.stop_asked_at is None or now - memory.stop_asked_at >= STOP_AGAIN_S:

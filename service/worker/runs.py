@@ -17,7 +17,7 @@ STATUS = {
     "cancelled": "KILLED",
 }
 ABSENT = "-"
-KIND, STUDY, TRIAL = "ablate.kind", "ablate.study_id", "ablate.trial_id"
+KIND, STUDY, TRIAL, REASON = "ablate.kind", "ablate.study_id", "ablate.trial_id", "ablate.reason"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def _tags(row: TrialRow) -> dict[str, str]:
         "ablate.state": row.state,
         "ablate.device": row.device,
         "ablate.fingerprint": row.fingerprint,
-        "ablate.reason": row.reason,
+        REASON: row.reason,
         "ablate.reused_from": row.reused_from,
         "mlflow.source.name": "ablate",
         "mlflow.source.type": "JOB",

@@ -59,8 +59,14 @@ class Tracker(Protocol):
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
         """A new run; not safe to repeat, so look for it first."""
 
-    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
-        """Add metrics and params."""
+    def log(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Mapping[str, str],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add metrics and params, and set tags anew."""
 
     def finish(self, run_id: str, status: str, end_ms: int) -> None:
         """End a run as FINISHED, FAILED or KILLED."""
@@ -137,8 +143,16 @@ class MlflowTracker:
         }
         return str(self._post("runs/create", body)["run"]["info"]["run_id"])
 
-    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
-        """Add metrics and params."""
+    def log(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Mapping[str, str],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        """Add metrics and params, and set tags anew."""
+        if tags:
+            self._post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags, MAX_TAG)})
         values = [
             {"key": clean_key(m.key), "value": m.value, "step": m.step, "timestamp": m.timestamp_ms}
             for m in metrics

@@ -70,9 +70,16 @@ class FakeTracker:
         self._leave("create_run")
         return id
 
-    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
+    def log(
+        self,
+        run_id: str,
+        metrics: Sequence[Metric],
+        params: Mapping[str, str],
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
         self._arrive()
         run = self.runs[run_id]
+        run.tags.update(tags or {})
         for key, value in params.items():
             if run.params.setdefault(key, value) != value:
                 raise Refused(f"param {key} cannot change")

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from service.errors import StudyFinished, StudyNotFound
-from service.ledger import Ledger, attempts, events, outbox, studies, submissions, trials
+from service.errors import AttemptLive, NothingToRetry, StudyFinished, StudyNotFound
+from service.ledger import Ledger, Tx, attempts, events, outbox, studies, submissions, trials
+from service.ledger.studies import NewTrial
 from tests.ledger_samples import SPEC, add_study, outcome
 
 EFFECTS = {"interim": False, "contrasts": [], "exploratory": []}
@@ -114,6 +115,110 @@ def test_done_is_set_with_effects_and_reports_once_no_trial_is_open(ledger: Ledg
         assert studies.report(tx, study.id, "csv") is None
         with pytest.raises(StudyFinished):
             studies.cancel(tx, study.id)
+
+
+def test_a_paused_study_gives_nothing_out_and_takes_what_was_running(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        number = attempts.begin(tx, study.id).number
+        attempts.start(tx, study.id, number)
+        first, second = trials.lease(tx, study.id, number, [f"{study.id}-relu-0", f"{study.id}-mish-0"])
+    with ledger.write() as tx:
+        assert [studies.pause(tx, study.id).state for _ in range(2)] == ["paused", "paused"]
+        assert attempts.heartbeat(tx, study.id, number) == "pause"
+        assert trials.lease(tx, study.id, number, [f"{study.id}-relu-1"]) == []
+        assert trials.commit(tx, study.id, number, [outcome(first)]) == [first]
+        with pytest.raises(AttemptLive):
+            attempts.begin(tx, study.id)
+        attempts.finish(tx, study.id, number, "cancelled", "the study is paused")
+        assert trials.get(tx, study.id, second).state == "planned"
+        assert studies.active(tx) == []
+        with pytest.raises(AttemptLive):
+            attempts.begin(tx, study.id)
+    with ledger.write() as tx:
+        resumed = studies.resume(tx, study.id)
+        assert resumed.state == "queued" and resumed.requeued_at is not None
+        assert studies.resume(tx, study.id).requeued_at == resumed.requeued_at
+        assert [active.id for active in studies.active(tx)] == [study.id]
+        states = [event.data["state"] for event in events.after(tx, study.id, 0) if event.kind == "study"]
+        assert states == ["queued", "running", "paused", "queued"]
+    with ledger.write() as tx:
+        studies.pause(tx, study.id)
+        assert studies.cancel(tx, study.id).state == "cancelled"
+        for change in (studies.pause, studies.resume):
+            with pytest.raises(StudyFinished):
+                change(tx, study.id)
+
+
+def fail_some(ledger: Ledger, study_id: str, failing: str) -> None:
+    """Run what is open; trials of one arm fail."""
+    with ledger.write() as tx:
+        number = attempts.begin(tx, study_id).number
+        attempts.start(tx, study_id, number)
+        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)])
+        trials.commit(tx, study_id, number, [outcome(i, "failed" if failing in i else "done") for i in ids])
+        attempts.finish(tx, study_id, number, "done")
+        assert studies.complete(tx, study_id, state="done", effects=EFFECTS, reports={"md": "#"})
+        outbox.done(tx, [message.id for message in outbox.pending(tx)])
+
+
+def test_a_retry_runs_failed_trials_alone_and_judges_anew(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        with pytest.raises(NothingToRetry, match="queued"):
+            studies.retry(tx, study.id)
+    fail_some(ledger, study.id, "mish")
+    with ledger.write() as tx:
+        before = studies.get(tx, study.id)
+        again = studies.retry(tx, study.id)
+        assert before.published and not again.published
+        assert (again.state, again.finished_at, again.error) == ("queued", None, None)
+        rows = {row.id: row for row in trials.page(tx, study.id, limit=9)}
+        assert {i: row.state for i, row in rows.items()} == {
+            i: "planned" if "mish" in i else "done" for i in rows
+        }
+        row = rows[f"{study.id}-mish-0"]
+        assert (row.reason, row.metrics, row.finished_at, row.attempts) == (None, None, None, 1)
+        assert trials.traceback(tx, study.id, row.id) is None
+        build = studies.build(tx, study.id)
+        assert build is not None and build.interim
+        assert outbox.without_summary(tx) == []
+    finish_all(ledger, study.id)
+    with ledger.write() as tx:
+        assert studies.complete(tx, study.id, state="done", effects=EFFECTS, reports={}, figures_follow=True)
+        assert outbox.without_summary(tx) == [study.id]
+        assert studies.add_figures(tx, study.id, [])
+        outbox.done(tx, [message.id for message in outbox.pending(tx)])
+        assert studies.get(tx, study.id).published
+        with pytest.raises(NothingToRetry, match="no failed trial"):
+            studies.retry(tx, study.id)
+
+
+def test_what_was_chosen_is_not_chosen_anew_once_something_is_measured(ledger: Ledger) -> None:
+    def tuned(tx: Tx) -> str:
+        study_id = studies.new_id()
+        kinds = [("tuning", 0), ("tuning", 1), ("measuring", None)]
+        planned_ = [
+            NewTrial(
+                id=f"{study_id}-{phase}-{candidate}", arm_id="a", arm="a", levels={}, settings={},
+                seed=0, phase=phase, candidate=candidate,
+            )
+            for phase, candidate in kinds
+        ]  # fmt: skip
+        studies.create(
+            tx, study_id=study_id, project="default", name="t", spec=SPEC, labels={}, planned=planned_
+        )
+        return study_id
+
+    with ledger.write() as tx:
+        measured, nothing = tuned(tx), tuned(tx)
+    fail_some(ledger, measured, "tuning-1")
+    fail_some(ledger, nothing, "g")
+    with ledger.write() as tx:
+        with pytest.raises(NothingToRetry):
+            studies.retry(tx, measured)
+        studies.retry(tx, nothing)
+        assert {row.state for row in trials.page(tx, nothing, limit=9)} == {"planned"}
 
 
 def test_an_older_or_interim_build_never_replaces_a_newer_or_final_one(ledger: Ledger) -> None:

@@ -1,13 +1,16 @@
 """From POST to a verdict, through HTTP, Ray, Tune, the ledger and MLflow, on real digits."""
 
 import json
+import time
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 
 from tests.integration.studies import SMALL, expected_effect
 from tests.integration.system import System
+from tests.unit.trainables.sources import stripes
 
 pytestmark = pytest.mark.integration
 
@@ -142,6 +145,47 @@ def test_cancel_is_seen_at_once_and_ends_the_work(system: System) -> None:
     assert answer.status_code == 202
     assert system.client.get(f"/v1/studies/{study_id}").json()["state"] == "cancelled"
     assert system.client.post(f"/v1/studies/{study_id}/cancel").status_code == 202
+
+
+def test_a_paused_study_frees_its_workers_and_ends_as_if_nothing_had_been(system: System) -> None:
+    study = {**SMALL, "name": "paused", "fixed": {**SMALL["fixed"], "epochs": 40}, "seeds": 6}
+    study_id = system.submit(study)["id"]
+    deadline = time.monotonic() + 120
+    while not system.client.get(f"/v1/studies/{study_id}").json()["progress"]["done"]:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    assert "is paused" in system.cli("pause", study_id).stdout
+    while {t["state"] for t in system.trials(study_id)} - {"done", "planned"}:
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    held = {t["id"]: t["metrics"] for t in system.trials(study_id, state="done")}
+    time.sleep(3)
+    assert {t["id"] for t in system.trials(study_id, state="done")} == set(held)
+    assert system.client.get(f"/v1/studies/{study_id}").json()["state"] == "paused"
+    assert "is queued" in system.cli("resume", study_id).stdout
+    done = system.wait(study_id)
+    assert done["state"] == "done" and done["progress"]["done"] == done["progress"]["total"] > len(held)
+    rows = {t["id"]: t for t in system.trials(study_id)}
+    assert all(rows[i]["metrics"] == metrics and rows[i]["attempts"] == 1 for i, metrics in held.items())
+
+
+def test_failed_trials_are_retried_once_what_they_lacked_is_there(system: System) -> None:
+    folder = system.data_dir / "datasets"
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "stripes.npz", x_train=np.zeros((9, 8, 8), np.uint8))
+    study = {**SMALL, "name": "stripes", "fixed": {**SMALL["fixed"], "dataset": "stripes", "batch_size": 33}}
+    study_id = system.submit(study)["id"]
+    failed = system.wait(study_id, published=True)
+    assert failed["state"] == "failed" and "has no y_train" in failed["error"]
+    stripes(folder)
+    assert "is queued" in system.cli("retry", study_id).stdout
+    done = system.wait(study_id, published=True)
+    assert (done["state"], done["error"]) == ("done", None)
+    assert done["progress"]["done"] == done["progress"]["total"]
+    effects = system.client.get(f"/v1/studies/{study_id}/effects").json()
+    assert not effects["interim"] and effects["contrasts"][0]["rows"]
+    again = system.cli("retry", study_id, check=False)
+    assert again.returncode == 2 and "no failed trial" in again.stderr
 
 
 def test_a_diverging_arm_is_an_outcome_not_a_failure(system: System) -> None:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from ablations.manifest import Manifest
-from tests.unit.trainables.sources import ListSource, lease, resolved, train
+from tests.unit.trainables.sources import ListSource, lease, resolved, stripes, train
 from trainables.builtin import CLASSIFIER_METRICS
-from trainables.catalogue import load_catalogue
+from trainables.catalogue import LiveCatalogue, load_catalogue
 from trainables.data.vision import load, prepare
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.trainer import run_trainer
@@ -142,3 +143,20 @@ def test_the_same_digits_for_the_same_manifest(datasets_dir: Path) -> None:
     data = load("digits-5k", datasets_dir)
     assert isinstance(load_catalogue().manifest("mlp-classifier"), Manifest)
     assert (len(data.train), len(data.val), len(data.test)) == (3500, 500, 1000)
+
+
+def test_a_users_file_can_be_named_as_soon_as_it_is_there(tmp_path: Path) -> None:
+    catalogue = LiveCatalogue(tmp_path)
+
+    def names() -> tuple[Any, ...]:
+        return catalogue.manifest("mlp-classifier").setting("dataset").choices or ()
+
+    before, first = names(), catalogue()
+    assert "stripes" not in before and catalogue() is first
+    (tmp_path / ".stripes.npz.partial").touch()
+    (tmp_path / "notes.md").touch()
+    assert catalogue() is first
+    stripes(tmp_path)
+    assert set(names()) - set(before) == {"stripes"}
+    (tmp_path / "stripes.npz").unlink()
+    assert names() == before

@@ -161,6 +161,29 @@ def test_cancel_may_be_repeated_but_not_on_an_ended_study(client: TestClient, le
     assert client.get(f"/v1/studies/{ended}").json()["error"] == "nobody ran it"
 
 
+def test_pause_resume_and_retry(client: TestClient, ledger: Ledger) -> None:
+    study_id = submit(client)["id"]
+
+    def post(verb: str) -> tuple[int, str]:
+        answer = client.post(f"/v1/studies/{study_id}/{verb}")
+        return answer.status_code, answer.json().get("state") or answer.json()["type"]
+
+    assert [post(verb) for verb in ("pause", "pause", "resume", "resume")] == [
+        (202, "paused"), (202, "paused"), (202, "queued"), (202, "queued"),
+    ]  # fmt: skip
+    assert post("retry") == (409, "/problems/nothing-to-retry")
+    with ledger.write() as tx:
+        trials.abandon(tx, study_id, "nobody ran it")
+        studies.complete(tx, study_id, state="failed", effects={}, reports={}, error="nobody ran it")
+    for verb in ("pause", "resume"):
+        assert post(verb) == (409, "/problems/study-finished")
+    assert post("retry") == (202, "queued")
+    shown = client.get(f"/v1/studies/{study_id}").json()
+    assert (shown["error"], shown["progress"]["failed"], shown["eta_s"]) == (None, 0, None)
+    for verb in ("pause", "resume", "retry"):
+        assert client.post(f"/v1/studies/nobody/{verb}").status_code == 404
+
+
 def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Ledger) -> None:
     study_id = submit(client)["id"]
     with ledger.write() as tx:

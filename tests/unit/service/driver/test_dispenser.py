@@ -61,6 +61,16 @@ def test_training_goes_on_while_the_service_is_away(two: Running) -> None:
     until(lambda: two.states() == {"done"})
 
 
+def test_a_pause_stops_nothing_but_what_would_begin(two: Running) -> None:
+    two.dispenser.draw("s1", 1)
+    two.internal.desired = "pause"
+    until(lambda: two.dispenser.standing()["desired"] == "pause")
+    assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {}
+    assert two.dispenser.draw("s1", 1)["leases"] == []
+    two.dispenser.commit("s1", [outcome("a")])
+    until(lambda: two.internal.states == {"a": "done", "b": "planned"})
+
+
 def test_finish_delivers_what_is_left_and_ends_the_attempt(two: Running) -> None:
     two.dispenser.draw("s1", 2)
     two.dispenser.commit("s1", [outcome("a"), outcome("b")])

@@ -30,6 +30,7 @@ Exit(Board(), Path(sys.argv[1]))(sys.argv[2], None)
         ("done", "unheard", True),
         ("failed", "heard", True),
         ("over", "heard", True),
+        ("interrupted", "heard", True),
     ],
 )
 def test_checkpoints_go_with_a_study_that_has_ended(

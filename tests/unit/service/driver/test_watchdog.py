@@ -72,7 +72,7 @@ def test_a_silent_slot_is_ended_and_a_busy_one_is_not(scene: Scene) -> None:
     ("standing", "state"),
     [
         ({"desired": "cancel"}, "cancelled"),
-        ({"desired": "pause"}, "cancelled"),
+        ({"desired": "pause"}, "interrupted"),
         ({"over": "another attempt"}, "over"),
         ({"broken": "no worker comes up"}, "failed"),
     ],
@@ -98,7 +98,7 @@ def test_a_signal_is_obeyed_at_once(scene: Scene) -> None:
     scene.watchdog.signalled.set()
     scene.watchdog.start()
     scene.watchdog.join(5.0)
-    assert scene.left == [("cancelled", "the driver was told to stop")]
+    assert scene.left == [("interrupted", "the driver was told to stop")]
 
 
 def test_an_error_of_its_own_ends_the_process_as_failed(scene: Scene) -> None:

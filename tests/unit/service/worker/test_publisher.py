@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from ablations.manifest import Manifest, Metric, Setting
-from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, studies, trials
+from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, studies, tables, trials
 from service.ledger.builds import FigureFile
 from service.settings import Settings
 from service.worker import views
 from service.worker.publisher import Publisher
+from service.worker.runs import TRIAL
 from tests.contract.fake_tracker import FakeTracker
 
 MANIFEST = Manifest(
@@ -296,3 +298,39 @@ def forget(ledger: Ledger) -> None:
     with ledger.write() as tx:
         tx.execute(update(table).values(done_at=None))
         tx.execute(update(study_table).values(published_at=None, experiment_id=None))
+
+
+def test_the_run_of_a_retried_trial_becomes_that_of_its_result(
+    ledger: Ledger, publisher: Publisher, tracker: FakeTracker, study_id: str
+) -> None:
+    with ledger.write() as tx:
+        row = trials.page(tx, study_id, limit=1)[0]
+        tx.execute(
+            update(tables.trials)
+            .where(tables.trials.c.id == row.id)
+            .values(state="failed", metrics=None, curve=None, reason="the disk was full")
+        )
+    while publisher.drain():
+        pass
+    (run,) = [run for run in tracker.runs.values() if run.tags[TRIAL] == row.id]
+    assert (run.status, run.tags["ablate.reason"]) == ("FAILED", "the disk was full")
+    with ledger.write() as tx:
+        studies.retry(tx, study_id)
+        outbox.put(tx, "trial", study_id, row.id, {})  # as if the failure had not been told yet
+    assert publisher.drain() == 0 and run.status == "FAILED"
+    with ledger.write() as tx:
+        assert outbox.waiting(tx) == 0
+        number = attempts.begin(tx, study_id).number
+        attempts.start(tx, study_id, number)
+        trials.lease(tx, study_id, number, [row.id])
+        result = {"trial_id": row.id, "state": "done", "metrics": {"test_accuracy": 0.5}, "curve": {}}
+        trials.commit(tx, study_id, number, [result])
+        attempts.finish(tx, study_id, number, "done")
+        studies.complete(tx, study_id, state="done", effects=EFFECTS, reports={})
+    while publisher.drain():
+        pass
+    assert (run.status, run.tags["ablate.state"], run.tags["ablate.reason"]) == ("FINISHED", "done", "")
+    assert [(m.key, m.value) for m in run.metrics] == [("test_accuracy", 0.5)]
+    assert len([r for r in tracker.runs.values() if r.tags[TRIAL] == row.id]) == 1
+    with ledger.read() as tx:
+        assert studies.get(tx, study_id).published

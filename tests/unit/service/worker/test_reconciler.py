@@ -231,6 +231,29 @@ class TestEnding:
         assert [a.state for a in running.attempts()] == ["lost"]
         assert set(running.trial_states()) == {"cancelled"}
 
+    def test_checkpoints_of_a_cancelled_study_go_with_its_driver(self, running: Scene) -> None:
+        kept = running.settings.checkpoints_dir / running.study_id
+        kept.mkdir(parents=True)
+        with running.ledger.write() as tx:
+            studies.cancel(tx, running.study_id)
+        running.round(2)
+        assert not kept.exists()
+
+    def test_a_paused_study_has_its_job_stopped_and_goes_on_later(self, running: Scene) -> None:
+        kept = running.settings.checkpoints_dir / running.study_id
+        kept.mkdir(parents=True)
+        with running.ledger.write() as tx:
+            studies.pause(tx, running.study_id)
+        running.round(3)
+        assert running.cluster.stops == [f"ablate-{running.study_id}-a1"]
+        assert [a.state for a in running.attempts()] == ["lost"] and kept.exists()
+        running.round(2)
+        assert len(running.attempts()) == 1 and set(running.trial_states()) == {"planned"}
+        with running.ledger.write() as tx:
+            studies.resume(tx, running.study_id)
+        running.round()
+        assert len(running.attempts()) == 2
+
     def test_a_study_cancelled_before_its_job_was_submitted_gets_none(self, scene: Scene) -> None:
         scene.cluster.away = True
         scene.round()
@@ -273,6 +296,23 @@ class TestGivingUp:
         scene.round()
         assert "failed" not in scene.trial_states()
         assert len(scene.attempts()) == 2 * MAX_FRUITLESS
+
+    def test_pauses_and_a_retry_start_the_count_anew(self, scene: Scene) -> None:
+        for _ in range(MAX_FRUITLESS - 1):
+            self.fail(scene, "x")
+        with scene.ledger.write() as tx:
+            studies.pause(tx, scene.study_id)
+            studies.resume(tx, scene.study_id)
+        for _ in range(MAX_FRUITLESS):
+            self.fail(scene, "x")
+        scene.round()
+        assert set(scene.trial_states()) == {"failed"}
+        with scene.ledger.write() as tx:
+            assert studies.complete(tx, scene.study_id, state="failed", effects={}, reports={})
+            studies.retry(tx, scene.study_id)
+        num = len(scene.attempts())
+        scene.round()
+        assert len(scene.attempts()) == num + 1 and set(scene.trial_states()) == {"planned"}
 
     def test_the_next_attempt_waits_longer_each_time(self, scene: Scene) -> None:
         scene.round()
