@@ -1,7 +1,8 @@
-"""Studies: submitted, planned, listed, looked at, paused, resumed, retried, cancelled."""
+"""Studies: submitted, planned, listed, looked at, paused, resumed, retried, extended, cancelled."""
 
 import re
 from collections.abc import Callable
+from itertools import count, islice
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
@@ -26,6 +27,21 @@ _BODY = {
     "requestBody": {
         "required": True,
         "content": {"application/json": {"schema": {"$ref": "#/components/schemas/StudyRequest"}}},
+    }
+}
+_EXTEND = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "properties": {"seeds": {"type": "integer", "description": "How many in all."}},
+                    "required": ["seeds"],
+                    "additionalProperties": False,
+                }
+            }
+        },
     }
 }
 
@@ -141,6 +157,39 @@ def resume(request: Request, context: InContext, project: InProject, study_id: S
 def retry(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
     """Run the failed trials of an ended study again, and judge it anew when they have ended."""
     return _change(studies.retry, request, context, project, study_id)
+
+
+@router.post("/{study_id}/extend", status_code=202, response_model=Study, openapi_extra=_EXTEND)
+def extend(
+    request: Request, context: InContext, project: InProject, study_id: StudyId, body: StudyBody
+) -> JSONResponse:
+    """Ask the same question with more seeds in all, as a new study: trials that are done are reused.
+
+    The first report stays as it is. The new one says that the study was extended, and gives verdicts only
+    where looks were declared at the start.
+    """
+    wanted = loads_json(body)
+    with context.ledger.read() as tx:
+        spec = dict(studies.get(tx, study_id, project).spec)
+    question = read_question({**spec, "seeds": _more_seeds(wanted, spec["seeds"])}, context.catalogue)
+    with context.ledger.write() as tx:
+        return _accepted(_store(tx, context, project, question, request))
+
+
+def _more_seeds(wanted: Json, had: Json) -> Json:
+    """The seeds of an extended study: those it had, and the next ones.
+
+    Raises: InvalidRequest.
+    """
+    num = had if isinstance(had, int) else len(had) if isinstance(had, list) else 0
+    total = wanted.get("seeds") if isinstance(wanted, dict) and wanted.keys() == {"seeds"} else None
+    if not isinstance(total, int) or isinstance(total, bool) or total <= num:
+        detail = f"the number of seeds in all, more than the {num} there are, and nothing else"
+        raise InvalidRequest(f"seeds: {detail}", [Problem(path="seeds", detail=detail)])
+    if not isinstance(had, list):
+        return total
+    new = (seed for seed in count() if seed not in had)
+    return [*had, *islice(new, total - num)]
 
 
 def _change(

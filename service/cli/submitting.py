@@ -1,4 +1,4 @@
-"""Commands that ask a question and steer its answering: plan, submit, watch, pause, resume, retry, cancel."""
+"""Commands that ask a question and steer its answering: plan, submit, watch, extend, cancel and so on."""
 
 import json as json_
 import uuid
@@ -56,14 +56,7 @@ def submit(
     study = read_study(file, overrides)
     with connect(url, api_key) as client:
         created = client.post("/v1/studies", study, headers={"Idempotency-Key": uuid.uuid4().hex})
-        if wait:
-            typer.echo(f"submitted {created['id']}", err=True)
-            _finish(client, created["id"], json=json)
-        elif json:
-            typer.echo(json_.dumps(created, indent=2))
-        else:
-            typer.echo(created["id"])
-            typer.echo(f"follow it with: ablate watch {created['id']}", err=True)
+        _tell(client, created, wait=wait, json=json)
 
 
 def watch(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
@@ -92,6 +85,19 @@ def retry(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson =
     _steer(id, "retry", url, api_key, json=json)
 
 
+def extend(
+    id: Id,
+    seeds: Annotated[int, typer.Option("--seeds", min=2, help="How many seeds in all.")],
+    wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict and print it.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Ask the same question with more seeds, as a new study that reuses what is done; prints its id."""
+    with connect(url, api_key) as client:
+        _tell(client, client.post(f"/v1/studies/{id}/extend", {"seeds": seeds}), wait=wait, json=json)
+
+
 def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool) -> None:
     with connect(url, api_key) as client:
         study = client.post(f"/v1/studies/{id}/{verb}")
@@ -107,6 +113,18 @@ def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:
     parsed = parse_study(study)
     plan = make_plan(parsed, load_catalogue(datasets_dir).manifest(parsed.trainable))
     return with_sizes(plan.to_json(), plan.design)
+
+
+def _tell(client: Client, created: dict[str, Any], *, wait: bool, json: bool) -> None:
+    """Say which study was made, and follow it if asked."""
+    if wait:
+        typer.echo(f"submitted {created['id']}", err=True)
+        _finish(client, created["id"], json=json)
+    elif json:
+        typer.echo(json_.dumps(created, indent=2))
+    else:
+        typer.echo(created["id"])
+        typer.echo(f"follow it with: ablate watch {created['id']}", err=True)
 
 
 def _finish(client: Client, study_id: str, *, json: bool) -> None:
@@ -125,4 +143,4 @@ def _finish(client: Client, study_id: str, *, json: bool) -> None:
         raise StudyFailed(f"the study is {study['state']}: {study.get('error') or 'see `ablate logs`'}")
 
 
-COMMANDS = (plan, submit, watch, pause, resume, retry, cancel)
+COMMANDS = (plan, submit, watch, pause, resume, retry, extend, cancel)

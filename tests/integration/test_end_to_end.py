@@ -115,6 +115,22 @@ def test_the_same_study_again_runs_nothing(system: System, finished: dict[str, A
     assert scores(again["id"]) == scores(finished["id"])
 
 
+def test_an_extended_study_reuses_what_is_done_and_says_what_it_is(
+    system: System, finished: dict[str, Any]
+) -> None:
+    study_id = system.cli("extend", finished["id"], "--seeds", "4").stdout.strip()
+    study = system.wait(study_id)
+    assert study["state"] == "done"
+    assert (study["progress"]["total"], study["progress"]["reused"]) == (48, 36)
+    effects = system.client.get(f"/v1/studies/{study_id}/effects").json()
+    rows = effects["contrasts"][0]["rows"]
+    assert all(row["n"] == 4 and row["verdict"] is None for row in rows)
+    report = system.client.get(f"/v1/studies/{study_id}/report?format=md").text
+    assert "Verdicts are withheld" in report and "extended after results were known" in report
+    first = system.client.get(f"/v1/studies/{finished['id']}/effects").json()
+    assert all(row["verdict"] for row in first["contrasts"][0]["rows"])
+
+
 def test_a_one_level_factor_changes_no_fingerprint(system: System, finished: dict[str, Any]) -> None:
     fixed = {k: v for k, v in SMALL["fixed"].items() if k != "lr"}
     moved = {**SMALL, "fixed": fixed, "factors": {**SMALL["factors"], "lr": [1e-2]}}

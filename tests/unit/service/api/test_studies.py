@@ -184,6 +184,29 @@ def test_pause_resume_and_retry(client: TestClient, ledger: Ledger) -> None:
         assert client.post(f"/v1/studies/nobody/{verb}").status_code == 404
 
 
+def test_extend_asks_the_same_with_more_seeds(client: TestClient) -> None:
+    first = submit(client)
+    home = f"/v1/studies/{first['id']}"
+    answer = client.post(f"{home}/extend", json={"seeds": 5})
+    assert answer.status_code == 202 and answer.headers["location"] == f"/v1/studies/{answer.json()['id']}"
+    assert answer.json()["spec"] == {**first["spec"], "seeds": 5}
+    assert answer.json()["progress"]["total"] > first["progress"]["total"]
+    assert client.get(home).json()["spec"] == first["spec"]
+    listed = submit(client, seeds=[7, 1, 0])
+    longer = client.post(f"/v1/studies/{listed['id']}/extend", json={"seeds": 6}).json()
+    assert longer["spec"]["seeds"] == [7, 1, 0, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "body", [{}, [], {"seeds": 4}, {"seeds": 0}, {"seeds": True}, {"seeds": "9"}, {"seeds": 9, "name": "x"}]
+)
+def test_an_extension_that_is_none_is_refused(client: TestClient, body: Any) -> None:
+    study = submit(client, seeds=4)
+    answer = client.post(f"/v1/studies/{study['id']}/extend", json=body)
+    assert answer.status_code == 422
+    assert [error["path"] for error in answer.json()["errors"]] == ["seeds"]
+
+
 def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Ledger) -> None:
     study_id = submit(client)["id"]
     with ledger.write() as tx:
