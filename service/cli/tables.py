@@ -14,7 +14,7 @@ from ablations.presets import Preset
 
 PIPE_WIDTH = 140
 VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
-STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "running": "cyan"}
+STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow", "running": "cyan"}
 
 
 def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> None:

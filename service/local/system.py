@@ -69,7 +69,7 @@ class System:
 
     def prepare(self) -> None:
         """Make the directories and Ray's token."""
-        for directory in (self.logs, self.data_dir / "mlflow"):
+        for directory in (self.logs, self.data_dir / "mlflow", self.data_dir / "datasets"):
             directory.mkdir(parents=True, exist_ok=True)
         if not self.token_path.exists():
             self.token_path.touch(mode=0o600)

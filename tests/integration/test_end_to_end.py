@@ -187,7 +187,6 @@ def test_a_paused_study_frees_its_workers_and_ends_as_if_nothing_had_been(system
 
 def test_failed_trials_are_retried_once_what_they_lacked_is_there(system: System) -> None:
     folder = system.data_dir / "datasets"
-    folder.mkdir(exist_ok=True)
     np.savez(folder / "stripes.npz", x_train=np.zeros((9, 8, 8), np.uint8))
     study = {**SMALL, "name": "stripes", "fixed": {**SMALL["fixed"], "dataset": "stripes", "batch_size": 33}}
     study_id = system.submit(study)["id"]
