@@ -33,6 +33,7 @@ DATASETS = (
     Component(kind="dataset", name="mnist", summary="70,000 digits, 28x28"),
     Component(kind="dataset", name="fashion-mnist", summary="70,000 pieces of clothing, 28x28"),
     Component(kind="dataset", name="cifar10", summary="60,000 colour images of 10 classes, 32x32"),
+    Component(kind="dataset", name="cifar100", summary="60,000 colour images of 100 classes, 32x32"),
 )
 
 # Losses above this are no better than this: what a diverged trial counts as.

@@ -24,7 +24,11 @@ def answer(evidence: Evidence) -> list[Block]:
         return [*_without_contrast(evidence), *cautions(evidence)]
     measure = evidence.measure(judged.metric)
     blocks: list[Block] = []
-    if all(row.verdict is None for row in judged.rows):
+    if not evidence.effects.interim and all(row.estimate is None for row in judged.rows):
+        nothing = Mark("There is no result", Style.STRONG), " on ", Mark(measure.name)
+        why = ": no arm and its baseline have both been measured on a seed."
+        blocks += [Paragraph(phrases=(*nothing, why), lead=True)]
+    elif all(row.verdict is None for row in judged.rows):
         blocks += [Paragraph(phrases=_unjudged(evidence, judged), lead=True)]
         blocks += [Paragraph(phrases=_extremes(judged, measure))]
     elif len(judged.rows) == 1:

@@ -184,7 +184,7 @@ def _more_seeds(wanted: Json, had: Json) -> Json:
     num = had if isinstance(had, int) else len(had) if isinstance(had, list) else 0
     total = wanted.get("seeds") if isinstance(wanted, dict) and wanted.keys() == {"seeds"} else None
     if not isinstance(total, int) or isinstance(total, bool) or total <= num:
-        detail = f"the number of seeds in all, more than the {num} there are, and nothing else"
+        detail = f"say how many seeds there should be in all, more than the {num} there are"
         raise InvalidRequest(f"seeds: {detail}", [Problem(path="seeds", detail=detail)])
     if not isinstance(had, list):
         return total

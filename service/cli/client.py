@@ -71,7 +71,8 @@ class Client:
         try:
             answer = self._http.request(method, path, **options)
         except (httpx.TransportError, httpx.InvalidURL) as error:
-            raise Unreachable(f"no service at {self.url}: {error or type(error).__name__}") from None
+            hint = "start one with `ablate up`, or say where it is by --url or ABLATE_URL"
+            raise Unreachable(f"no service at {self.url} ({error or type(error).__name__}): {hint}") from None
         if answer.is_success:
             return answer
         problem = _problem(answer)
@@ -92,10 +93,9 @@ def connect(url: str, api_key: str | None) -> Iterator[Client]:
 
 
 def describe(problem: Mapping[str, Any], otherwise: str) -> str:
-    """A problem+json as lines: what is wrong, then each field's path with what is allowed there."""
-    head = str(problem.get("detail") or problem.get("title") or otherwise)
+    """A problem+json as lines: each field's path with what is allowed there, or else what is wrong."""
     lines = [one_problem(error) for error in problem.get("errors") or ()]
-    return "\n".join([head, *(line for line in lines if line != head)])
+    return "\n".join(lines) or str(problem.get("detail") or problem.get("title") or otherwise)
 
 
 def one_problem(error: Mapping[str, Any]) -> str:

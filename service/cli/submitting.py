@@ -93,7 +93,10 @@ def extend(
     api_key: ApiKey = None,
     json: AsJson = False,
 ) -> None:
-    """Ask the same question with more seeds, as a new study that reuses what is done; prints its id."""
+    """Ask the same question with more seeds, as a new study that reuses what is done; prints its id.
+
+    Verdicts come only where `analysis.looks` named this number of seeds before there were results.
+    """
     with connect(url, api_key) as client:
         _tell(client, client.post(f"/v1/studies/{id}/extend", {"seeds": seeds}), wait=wait, json=json)
 

@@ -26,6 +26,8 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
         )
     for contrast in effects["contrasts"]:
         console.print(_effect_table(_title(contrast), contrast["rows"], verdicts=True))
+        for note in contrast.get("notes") or ():
+            console.print(f"[yellow]{escape(str(note))}[/yellow]")
     rows = effects.get("exploratory") or []
     if exploratory and rows:
         console.print(
@@ -34,7 +36,8 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
     elif rows:
         console.print(f"[dim]{len(rows)} exploratory simple effects: --exploratory shows them[/dim]")
     if not effects["contrasts"]:
-        console.print("no contrasts: the study names no baseline, or nothing has been measured yet")
+        why = "nothing has been measured yet" if effects["interim"] else "the study names no baseline"
+        console.print(f"no contrasts: {why}")
 
 
 def print_study(study: Mapping[str, Any]) -> None:

@@ -93,7 +93,12 @@ class MlpClassifier:
         optimizer = optimizer_of(settings, steps_per_epoch=-(-num_images // _int(settings["batch_size"])))
         optimizer.prepare(state)
         return Member(
-            lease=lease, shape=shape, optimizer=optimizer, epochs=_int(settings["epochs"]), state=state
+            lease=lease,
+            shape=shape,
+            optimizer=optimizer,
+            epochs=_int(settings["epochs"]),
+            state=state,
+            num_weights=layout.num_parameters(shape.depth),
         )
 
 

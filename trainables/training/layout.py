@@ -59,6 +59,11 @@ class Layout:
         """The length of the row of a member with this many hidden layers."""
         return self.layer(depth).start
 
+    def num_parameters(self, depth: int) -> int:
+        """Weights and biases of such a member, without what only fills lines."""
+        blocks = [self.head, *(self.layer(index) for index in range(depth))]
+        return sum((block.inputs + 1) * block.outputs for block in blocks)
+
 
 def _lines(size: int) -> int:
     return -(-size // LINE) * LINE

@@ -26,6 +26,7 @@ class Member:
     optimizer: Optimizer
     epochs: int
     state: MemberState
+    num_weights: int
     num_steps: float = 0.0
     epoch: int = 0
     curve: dict[str, list[tuple[float, float | None]]] = field(default_factory=dict)
@@ -113,7 +114,7 @@ class Member:
 
     def _progress(self) -> dict[str, float]:
         scalars = self.state.scalars.numel() if self.optimizer.train_scalars else 0
-        found = {"num_parameters": float(self.state.weights.numel() + scalars)}
+        found = {"num_parameters": float(self.num_weights + scalars)}
         found |= classifier_progress(
             self.curve,
             self.lease.settings,

@@ -13,6 +13,7 @@ from tests.unit.trainables.sources import ListSource, lease, resolved, stripes, 
 from trainables.builtin import CLASSIFIER_METRICS
 from trainables.catalogue import LiveCatalogue, load_catalogue
 from trainables.data.vision import load, prepare
+from trainables.models.widths import arm_size
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.trainer import run_trainer
 
@@ -28,6 +29,8 @@ def test_every_declared_metric_is_measured(done: ListSource) -> None:
     outcome = done.outcomes["t"]
     declared = {metric.name for metric in CLASSIFIER_METRICS}
     assert outcome.state == "done" and declared <= set(outcome.metrics)
+    size = arm_size("mlp-classifier", resolved(epochs=4, depth=1, scalars="per_layer"))
+    assert size is not None and outcome.metrics["num_parameters"] == size["num_parameters"]
     assert outcome.metrics["test_accuracy"] > 0.8 and outcome.metrics["seconds"] == outcome.seconds > 0
     assert outcome.reason is None and outcome.traceback is None
 

@@ -227,6 +227,16 @@ def test_withheld_verdicts_are_told_with_their_reason():
     assert titles == ["Extended after its results were known"]
 
 
+def test_a_study_whose_trials_all_failed_has_no_result():
+    design = example_design(SMALL)
+    records = [replace(record, state="failed", metrics={}, curve={}) for record in example_records(design)]
+    _, effects = judged(design, records)
+    report = report_of(design, records, effects=effects)
+    assert words(report, "answer").startswith("There is no result on test_accuracy")
+    assert "cannot be told from" not in words(report, "answer")
+    html.render(report)
+
+
 def test_margin_equivalence_and_seeds_needed_are_shown():
     margin = {"margin": {"test_accuracy": 0.5}}
     report = example_report({"analysis": margin, "seeds": 5})
