@@ -67,9 +67,18 @@ def _row(found: RateCrossing, strata: Sequence[str]) -> tuple[Cell, ...]:
         *(compact(found.within[name]) if name in found.within else None for name in strata),
         _at(found),
         _interval(found),
-        "rising" if found.rising else "falling",
+        _course(found),
         found.n,
     )
+
+
+def _course(found: RateCrossing) -> str:
+    match found.course:
+        case "never":
+            return "below at every level" if found.rising else "above at every level"
+        case "before":
+            return "above from the first on" if found.rising else "below from the first on"
+    return "rising" if found.rising else "falling"
 
 
 def _at(found: RateCrossing) -> str:

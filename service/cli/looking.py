@@ -152,7 +152,7 @@ def figures(
         for item in chosen:
             typer.echo(f"{item['name']}\t{item['caption']}")
     if not items:
-        typer.echo("no figures yet: they are drawn when the study ends", err=True)
+        typer.echo("no figures: they are drawn when a study has ended that measured something", err=True)
 
 
 def _drawn(client: Client, study_id: str) -> list[dict[str, Any]]:
