@@ -156,13 +156,12 @@ class Publisher:
         """Send one run; an error is returned, so that the others of the batch are still noted as sent."""
         try:
             run_id = experiment.runs.get(run.trial_id)
-            tags = {}
             if run_id is None:
                 run_id = self._tracker.create_run(experiment.id, run.name, run.start_ms, run.tags)
                 experiment.runs[run.trial_id] = run_id
             else:  # of a trial that failed before, perhaps: it must not say so any more
-                tags = {REASON: "", **run.tags}
-            self._tracker.log(run_id, run.metrics, run.params, tags)
+                self._tracker.tag_run(run_id, {REASON: "", **run.tags})
+            self._tracker.log(run_id, run.metrics, run.params)
             for path, body in run.artifacts.items():
                 self._tracker.put(experiment.id, run_id, path, body)
             self._tracker.finish(run_id, run.status, run.end_ms)

@@ -59,14 +59,11 @@ class Tracker(Protocol):
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
         """A new run; not safe to repeat, so look for it first."""
 
-    def log(
-        self,
-        run_id: str,
-        metrics: Sequence[Metric],
-        params: Mapping[str, str],
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add metrics and params, and set tags anew."""
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run anew."""
+
+    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
+        """Add metrics and params."""
 
     def finish(self, run_id: str, status: str, end_ms: int) -> None:
         """End a run as FINISHED, FAILED or KILLED."""
@@ -143,16 +140,12 @@ class MlflowTracker:
         }
         return str(self._post("runs/create", body)["run"]["info"]["run_id"])
 
-    def log(
-        self,
-        run_id: str,
-        metrics: Sequence[Metric],
-        params: Mapping[str, str],
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
-        """Add metrics and params, and set tags anew."""
-        if tags:
-            self._post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags, MAX_TAG)})
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run anew."""
+        self._post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags, MAX_TAG)})
+
+    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
+        """Add metrics and params."""
         values = [
             {"key": clean_key(m.key), "value": m.value, "step": m.step, "timestamp": m.timestamp_ms}
             for m in metrics

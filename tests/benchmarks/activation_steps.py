@@ -1,6 +1,6 @@
 """Whole training steps of our own models, static arms beside dynamic ones: time, and the most memory held.
 
-`mlp-classifier` is the perceptron as studies train it, by compiled loops; the others go through autograd.
+`mlp-classifier` is the perceptron as studies train it, without autograd; the others go through autograd.
 Run by `python -m tests.benchmarks.activation steps peak`.
 """
 

@@ -70,16 +70,13 @@ class FakeTracker:
         self._leave("create_run")
         return id
 
-    def log(
-        self,
-        run_id: str,
-        metrics: Sequence[Metric],
-        params: Mapping[str, str],
-        tags: Mapping[str, str] | None = None,
-    ) -> None:
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        self._arrive()
+        self.runs[run_id].tags.update(tags)
+
+    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
         self._arrive()
         run = self.runs[run_id]
-        run.tags.update(tags or {})
         for key, value in params.items():
             if run.params.setdefault(key, value) != value:
                 raise Refused(f"param {key} cannot change")
