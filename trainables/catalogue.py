@@ -105,7 +105,8 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
     }
     for path in _local_files(datasets_dir):
         sort = KINDS[path.suffix]
-        parts[sort].setdefault(path.stem, Component(kind=sort, name=path.stem, summary="a local file"))
+        local = Component(kind=sort, name=path.stem, summary="a local file")
+        parts[sort][path.stem] = replace(parts[sort].get(path.stem, local), file=path)
     for kind, group in GROUPS.items():
         for component in _declared(group, Component, broken):
             if component.kind == kind:
@@ -154,8 +155,10 @@ class LiveCatalogue:
 
 
 def _local_files(folder: Path | None) -> list[Path]:
-    """NAME.npz with images and NAME.txt with text."""
-    return sorted(path for path in folder.glob("*.*") if path.suffix in KINDS) if folder is not None else []
+    """NAME.npz with images and NAME.txt with text; our own digits stand for themselves."""
+    if folder is None:
+        return []
+    return sorted(path for path in folder.glob("*.*") if path.suffix in KINDS and path.stem != "digits-5k")
 
 
 def _by_name(items: Iterable[_Declared]) -> dict[str, _Declared]:

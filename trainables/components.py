@@ -1,6 +1,7 @@
 """What a plugin declares about one part: an activation, a model, a dataset or a measure. No torch here."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from ablations.errors import Json
@@ -21,6 +22,7 @@ class Component:
     is the same for language models, which lack the measure where it is "".
     `settings` and `metrics` are added to the trainables that use such parts. A measure is read at the end
     or, with `each_epoch`, before training and after every epoch, and then stands on the curve.
+    `file` is the user's own that holds a dataset.
     """
 
     kind: Kind
@@ -28,6 +30,7 @@ class Component:
     code: str = ""
     text_code: str = ""
     each_epoch: bool = False
+    file: Path | None = None
     summary: str = ""
     settings: tuple[Setting, ...] = ()
     metrics: tuple[Metric, ...] = ()

@@ -8,18 +8,19 @@ from ablations.errors import Json, Problem
 from ablations.manifest import Manifest
 from service.api.context import InContext, InProject
 from service.errors import NotFound
+from trainables.catalogue import Catalogue
 
 router = APIRouter(prefix="/v1", tags=["catalogue"])
 
 
 @router.get("/trainables")
 def list_trainables(context: InContext, _project: InProject) -> dict[str, Any]:
-    """Every trainable, without its settings."""
+    """Every trainable, without its settings; `broken` names the plugins that could not be loaded."""
     items: list[Json] = [
         {"name": name, "summary": manifest.summary, "metrics": [metric.name for metric in manifest.metrics]}
         for name, manifest in sorted(context.catalogue.trainables.items())
     ]
-    return {"items": items, "next": None}
+    return {"items": items, "next": None, "broken": broken_shown(context.catalogue)}
 
 
 @router.get("/trainables/{name}")
@@ -41,6 +42,11 @@ def list_datasets(context: InContext, _project: InProject) -> dict[str, Any]:
         for name, manifest in sorted({**context.catalogue.datasets, **context.catalogue.corpora}.items())
     ]
     return {"items": items, "next": None}
+
+
+def broken_shown(catalogue: Catalogue) -> list[Json]:
+    """Entry points that could not be used, and why."""
+    return [broken.to_json() for broken in catalogue.broken]
 
 
 def trainable_shown(manifest: Manifest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_
 from service.api.schemas import Study, StudyPage, StudyState
 from service.api.submission import Question, body_digest, read_question, store
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
-from service.ledger import Tx, history, studies, submissions
+from service.ledger import Tx, history, steering, studies, submissions
 from service.ledger.studies import StudyRow
 from service.sizes import with_sizes
 
@@ -135,7 +135,7 @@ def show(
 @router.post("/{study_id}/cancel", status_code=202)
 def cancel(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
     """End a study now. Repeating it changes nothing; a done or failed study cannot be cancelled."""
-    return _change(studies.cancel, request, context, project, study_id)
+    return _change(steering.cancel, request, context, project, study_id)
 
 
 @router.post("/{study_id}/pause", status_code=202)
@@ -144,19 +144,19 @@ def pause(request: Request, context: InContext, project: InProject, study_id: St
 
     Trainings that save checkpoints go on from the last one. Repeating it changes nothing.
     """
-    return _change(studies.pause, request, context, project, study_id)
+    return _change(steering.pause, request, context, project, study_id)
 
 
 @router.post("/{study_id}/resume", status_code=202)
 def resume(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
     """Let a paused study go on. Repeating it changes nothing."""
-    return _change(studies.resume, request, context, project, study_id)
+    return _change(steering.resume, request, context, project, study_id)
 
 
 @router.post("/{study_id}/retry", status_code=202)
 def retry(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
     """Run the failed trials of an ended study again, and judge it anew when they have ended."""
-    return _change(studies.retry, request, context, project, study_id)
+    return _change(steering.retry, request, context, project, study_id)
 
 
 @router.post("/{study_id}/extend", status_code=202, response_model=Study, openapi_extra=_EXTEND)

@@ -4,13 +4,14 @@ import hashlib
 from dataclasses import dataclass
 
 from ablations.design import Design, compile_design, planned_trials
-from ablations.errors import InvalidStudy, Json, Problem
+from ablations.errors import InvalidStudy, Json, Problem, Problems
 from ablations.identity import canonical
 from ablations.manifest import Manifest
 from ablations.spec import Study, parse_study
 from service.ledger import Tx, studies
 from service.ledger.studies import NewTrial, StudyRow
 from trainables.catalogue import Catalogue
+from trainables.data.inspection import complaint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,23 @@ def read_question(data: Json, catalogue: Catalogue) -> Question:
         allowed: list[Json] = [*sorted(catalogue.trainables)]
         detail = f"there is no trainable {study.trainable!r}"
         raise InvalidStudy(Problem(path="trainable", detail=detail, allowed=allowed))
-    return Question(study=study, manifest=manifest, design=compile_design(study, manifest))
+    design = compile_design(study, manifest)
+    _check_files(design, catalogue)
+    return Question(study=study, manifest=manifest, design=design)
+
+
+def _check_files(design: Design, catalogue: Catalogue) -> None:
+    """Look into the users' own files that arms name: a broken one would fail every trial a minute later.
+
+    Raises: InvalidStudy.
+    """
+    problems = Problems()
+    for name in dict.fromkeys(arm.settings.get("dataset") for arm in design.arms):
+        part = catalogue.datasets.get(name) if isinstance(name, str) else None
+        wrong = complaint(part.file) if part is not None and part.file is not None else None
+        if wrong is not None:
+            problems.add("fixed.dataset" if "dataset" in design.study.fixed else "factors.dataset", wrong)
+    problems.raise_if_any()
 
 
 def store(tx: Tx, question: Question, project: str) -> StudyRow:

@@ -201,17 +201,18 @@ def trainables(
     if name:
         print_trainable(answer)
     else:
-        print_trainables(answer["items"])
+        print_trainables(answer["items"], answer.get("broken", []))
 
 
 def _installed(name: str | None) -> dict[str, object]:
-    from service.api.catalogue import trainable_shown
+    from service.api.catalogue import broken_shown, trainable_shown
     from trainables.catalogue import load_catalogue
 
     catalogue = load_catalogue()
     if name:
         return dict(trainable_shown(catalogue.manifest(name)))
-    return {"items": [dict(trainable_shown(manifest)) for manifest in catalogue.trainables.values()]}
+    items = [dict(trainable_shown(manifest)) for manifest in catalogue.trainables.values()]
+    return {"items": items, "broken": broken_shown(catalogue)}
 
 
 COMMANDS = (show, effects, claims, logs, report, figures, trainables)

@@ -90,14 +90,18 @@ def print_presets(presets: Iterable[Preset]) -> None:
     make_console().print(table)
 
 
-def print_trainables(trainables: Iterable[Mapping[str, Any]]) -> None:
-    """What can be trained, one a row."""
+def print_trainables(trainables: Iterable[Mapping[str, Any]], broken: Iterable[Mapping[str, Any]]) -> None:
+    """What can be trained, one a row, and which plugins could not be loaded."""
     table = make_table(None)
     table.add_column("trainable", no_wrap=True)
     table.add_column("summary")
     for trainable in trainables:
         table.add_row(trainable["name"], escape(str(trainable.get("summary", ""))))
-    make_console().print(table)
+    console = make_console()
+    console.print(table)
+    for plugin in broken:
+        told = f"{plugin['name']} ({plugin['group']}): {plugin['reason']}"
+        console.print(f"[yellow]not loaded[/yellow] {escape(told)}", soft_wrap=True)
 
 
 def print_trainable(trainable: Mapping[str, Any]) -> None:

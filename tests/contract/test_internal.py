@@ -12,7 +12,7 @@ from ablations.manifest import Manifest
 from service.app import create_app
 from service.auth import attempt_token
 from service.driver.client import Away, HttpInternal, Internal, Refused, Stale
-from service.ledger import attempts, migrate, open_ledger, studies
+from service.ledger import attempts, migrate, open_ledger, steering
 from service.settings import Settings
 from tests.ledger_samples import add_study, outcome
 from tests.unit.service.driver.fakes import FakeInternal
@@ -63,7 +63,7 @@ def real(data_dir: Path) -> Iterator[Service]:
 
     def cancel() -> None:
         with ledger.write() as tx:
-            studies.cancel(tx, study.id)
+            steering.cancel(tx, study.id)
 
     def lose() -> None:
         with ledger.write() as tx:

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from service.errors import AttemptLive, NothingToRetry, StudyFinished, StudyNotFound
-from service.ledger import Ledger, Tx, attempts, events, outbox, studies, submissions, trials
+from service.ledger import Ledger, Tx, attempts, events, outbox, steering, studies, submissions, trials
 from service.ledger.studies import NewTrial
 from tests.ledger_samples import SPEC, add_study, outcome
 
@@ -62,7 +62,7 @@ def test_pages_go_from_new_to_old_and_filter(ledger: Ledger) -> None:
             add_study(tx, study_id=f"{place:024x}", labels={"n": str(place % 2)}, num_seeds=1).id
             for place in range(5)
         ]
-        studies.cancel(tx, ids[0])
+        steering.cancel(tx, ids[0])
     with ledger.read() as tx:
         first = studies.page(tx, project="default", limit=3)
         rest = studies.page(tx, project="default", limit=3, before=first[-1].id)
@@ -80,9 +80,9 @@ def test_cancel_shows_at_once_and_may_be_repeated(ledger: Ledger) -> None:
         attempts.start(tx, study.id, number)
         leased = trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
     with ledger.write() as tx:
-        assert studies.cancel(tx, study.id).state == "cancelled"
+        assert steering.cancel(tx, study.id).state == "cancelled"
     with ledger.write() as tx:
-        again = studies.cancel(tx, study.id)
+        again = steering.cancel(tx, study.id)
         assert studies.progress(tx, study.id)["cancelled"] == 4
         assert attempts.heartbeat(tx, study.id, number) == "cancel"
         assert trials.commit(tx, study.id, number, [outcome(id) for id in leased]) == []
@@ -114,7 +114,7 @@ def test_done_is_set_with_effects_and_reports_once_no_trial_is_open(ledger: Ledg
         assert studies.formats(tx, study.id) == ["html", "md"]
         assert studies.report(tx, study.id, "csv") is None
         with pytest.raises(StudyFinished):
-            studies.cancel(tx, study.id)
+            steering.cancel(tx, study.id)
 
 
 def test_a_paused_study_gives_nothing_out_and_takes_what_was_running(ledger: Ledger) -> None:
@@ -124,7 +124,7 @@ def test_a_paused_study_gives_nothing_out_and_takes_what_was_running(ledger: Led
         attempts.start(tx, study.id, number)
         first, second = trials.lease(tx, study.id, number, [f"{study.id}-relu-0", f"{study.id}-mish-0"])
     with ledger.write() as tx:
-        assert [studies.pause(tx, study.id).state for _ in range(2)] == ["paused", "paused"]
+        assert [steering.pause(tx, study.id).state for _ in range(2)] == ["paused", "paused"]
         assert attempts.heartbeat(tx, study.id, number) == "pause"
         assert trials.lease(tx, study.id, number, [f"{study.id}-relu-1"]) == []
         assert trials.commit(tx, study.id, number, [outcome(first)]) == [first]
@@ -136,16 +136,16 @@ def test_a_paused_study_gives_nothing_out_and_takes_what_was_running(ledger: Led
         with pytest.raises(AttemptLive):
             attempts.begin(tx, study.id)
     with ledger.write() as tx:
-        resumed = studies.resume(tx, study.id)
+        resumed = steering.resume(tx, study.id)
         assert resumed.state == "queued" and resumed.requeued_at is not None
-        assert studies.resume(tx, study.id).requeued_at == resumed.requeued_at
+        assert steering.resume(tx, study.id).requeued_at == resumed.requeued_at
         assert [active.id for active in studies.active(tx)] == [study.id]
         states = [event.data["state"] for event in events.after(tx, study.id, 0) if event.kind == "study"]
         assert states == ["queued", "running", "paused", "queued"]
     with ledger.write() as tx:
-        studies.pause(tx, study.id)
-        assert studies.cancel(tx, study.id).state == "cancelled"
-        for change in (studies.pause, studies.resume):
+        steering.pause(tx, study.id)
+        assert steering.cancel(tx, study.id).state == "cancelled"
+        for change in (steering.pause, steering.resume):
             with pytest.raises(StudyFinished):
                 change(tx, study.id)
 
@@ -166,11 +166,11 @@ def test_a_retry_runs_failed_trials_alone_and_judges_anew(ledger: Ledger) -> Non
     with ledger.write() as tx:
         study = add_study(tx)
         with pytest.raises(NothingToRetry, match="queued"):
-            studies.retry(tx, study.id)
+            steering.retry(tx, study.id)
     fail_some(ledger, study.id, "mish")
     with ledger.write() as tx:
         before = studies.get(tx, study.id)
-        again = studies.retry(tx, study.id)
+        again = steering.retry(tx, study.id)
         assert before.published and not again.published
         assert (again.state, again.finished_at, again.error) == ("queued", None, None)
         rows = {row.id: row for row in trials.page(tx, study.id, limit=9)}
@@ -191,7 +191,7 @@ def test_a_retry_runs_failed_trials_alone_and_judges_anew(ledger: Ledger) -> Non
         outbox.done(tx, [message.id for message in outbox.pending(tx)])
         assert studies.get(tx, study.id).published
         with pytest.raises(NothingToRetry, match="no failed trial"):
-            studies.retry(tx, study.id)
+            steering.retry(tx, study.id)
 
 
 def test_what_was_chosen_is_not_chosen_anew_once_something_is_measured(ledger: Ledger) -> None:
@@ -216,8 +216,8 @@ def test_what_was_chosen_is_not_chosen_anew_once_something_is_measured(ledger: L
     fail_some(ledger, nothing, "g")
     with ledger.write() as tx:
         with pytest.raises(NothingToRetry):
-            studies.retry(tx, measured)
-        studies.retry(tx, nothing)
+            steering.retry(tx, measured)
+        steering.retry(tx, nothing)
         assert {row.state for row in trials.page(tx, nothing, limit=9)} == {"planned"}
 
 

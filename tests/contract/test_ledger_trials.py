@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from service.errors import AttemptLive, NotFound, StaleAttempt, StudyFinished
-from service.ledger import Ledger, Tx, attempts, events, outbox, studies, trials
+from service.ledger import Ledger, Tx, attempts, events, outbox, steering, studies, trials
 from service.ledger import tables as t
 from tests.ledger_samples import add_study, outcome
 
@@ -201,7 +201,7 @@ def test_a_heartbeat_renews_an_expired_lease(ledger: Ledger) -> None:
 def test_no_attempt_for_a_study_that_has_ended(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
-        studies.cancel(tx, study.id)
+        steering.cancel(tx, study.id)
         with pytest.raises(AttemptLive, match="cancelled"):
             attempts.begin(tx, study.id)
         with pytest.raises(StaleAttempt):
@@ -284,7 +284,7 @@ def test_cancel_and_the_end_of_a_study_never_both_win(ledger: Ledger) -> None:
             barrier.wait()
             with ledger.write() as tx:
                 try:
-                    results["cancel"] = studies.cancel(tx, id).state
+                    results["cancel"] = steering.cancel(tx, id).state
                 except StudyFinished:
                     results["cancel"] = "refused"
 

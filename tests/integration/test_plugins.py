@@ -105,6 +105,19 @@ def test_what_does_not_load_is_reported(seen: dict[str, Any]) -> None:
     assert broken["name"] == "broken" and "NOT_THERE" in broken["reason"]
 
 
+def test_the_command_line_names_it_too(target: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(target)])}
+    done = subprocess.run(
+        [sys.executable, "-m", "service.cli", "trainables"],
+        env=environment,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "parabola" in done.stdout and "not loaded broken (ablations.trainables): " in done.stdout
+
+
 def test_a_changed_line_changes_the_digests_of_its_arms_only(
     seen: dict[str, Any], target: Path, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.ledger import migrate, outbox, studies
+from service.ledger import migrate, outbox, steering, studies
 from service.settings import Settings
 from tests.unit.service.api.conftest import SMALL, STUDY, fake_logs
 
@@ -61,7 +61,7 @@ def study_id(app: FastAPI, client: TestClient) -> str:
     assert answer.status_code == 202, answer.text
     found: str = answer.json()["id"]
     with app.state.context.ledger.write() as tx:
-        studies.cancel(tx, found)
+        steering.cancel(tx, found)
         studies.complete(tx, found, state="cancelled", effects={}, reports={})
     with app.state.context.ledger.write() as tx:
         outbox.done(tx, [message.id for message in outbox.pending(tx)])

@@ -16,12 +16,12 @@ import numpy as np
 from tqdm import tqdm
 
 from trainables.catalogue import load_catalogue
+from trainables.data.inspection import KEYS
 from trainables.data.splits import Dataset, Split, carve, make_dataset
 from trainables.errors import DataUnavailable
 from trainables.resolve import resolve
 
 Arrays = Mapping[str, np.ndarray]
-KEYS = ("x_train", "y_train", "x_test", "y_test")
 TORCHVISION = {
     "mnist": "MNIST",
     "fashion-mnist": "FashionMNIST",

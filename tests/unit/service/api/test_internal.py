@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, studies, trials
+from service.ledger import Ledger, attempts, steering, trials
 from service.settings import Settings
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY, Driver
@@ -136,6 +136,6 @@ def test_a_cancelled_study_refuses_late_commits(driver: Driver, ledger: Ledger) 
     with ledger.write() as tx:
         id = trials.work(tx, driver.study_id)[0]["id"]
         trials.lease(tx, driver.study_id, 1, [id])
-        studies.cancel(tx, driver.study_id)
+        steering.cancel(tx, driver.study_id)
     answer = driver.post("/commit", {"outcomes": [outcome(id)]})
     assert answer.json() == {"committed": [], "refused": [id]}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, outbox, studies, trials
+from service.ledger import Ledger, attempts, outbox, steering, studies, trials
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY
 
@@ -57,7 +57,7 @@ def test_the_same_key_and_body_give_the_first_answer_again(client: TestClient, l
     headers = {"Idempotency-Key": "key-1"}
     first = client.post("/v1/studies", json=STUDY, headers=headers)
     with ledger.write() as tx:
-        studies.cancel(tx, first.json()["id"])
+        steering.cancel(tx, first.json()["id"])
     again = client.post("/v1/studies", json=dict(reversed(STUDY.items())), headers=headers)
     assert (again.status_code, again.json()) == (202, first.json())
     assert again.headers["location"] == first.headers["location"]
@@ -141,7 +141,7 @@ def test_the_etag_changes_with_events_only(client: TestClient, ledger: Ledger) -
     unchanged = client.get(f"/v1/studies/{study_id}", headers={"If-None-Match": f'"x", {tag}'})
     assert (unchanged.status_code, unchanged.content, unchanged.headers["etag"]) == (304, b"", tag)
     with ledger.write() as tx:
-        studies.cancel(tx, study_id)
+        steering.cancel(tx, study_id)
     changed = client.get(f"/v1/studies/{study_id}", headers={"If-None-Match": tag})
     assert changed.status_code == 200 and changed.headers["etag"] != tag
 

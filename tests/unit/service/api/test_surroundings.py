@@ -47,6 +47,7 @@ def test_trainables_come_with_schemas(client: TestClient) -> None:
     assert listed == {
         "items": [{"name": "toy", "summary": "A toy", "metrics": ["test_accuracy", "val_loss"]}],
         "next": None,
+        "broken": [],
     }
     toy = client.get("/v1/trainables/toy").json()
     Draft202012Validator.check_schema(toy["settings"])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, outbox, studies, trials
+from service.ledger import Ledger, attempts, outbox, steering, studies, trials
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY
 
@@ -151,7 +151,7 @@ def test_a_report_in_another_format_is_refused(client: TestClient, study_id: str
 
 def test_events_stream_from_the_ledger_and_resume(client: TestClient, ledger: Ledger, study_id: str) -> None:
     with ledger.write() as tx:
-        studies.cancel(tx, study_id)
+        steering.cancel(tx, study_id)
         studies.complete(tx, study_id, state="cancelled", effects={}, reports={})
     with ledger.write() as tx:
         outbox.done(tx, [message.id for message in outbox.pending(tx)])

@@ -10,7 +10,7 @@ import pytest
 from ablations.design import compile_design, planned_trials
 from ablations.identity import digest
 from ablations.spec import parse_study
-from service.ledger import attempts, migrate, open_ledger, reuse, studies, trials
+from service.ledger import attempts, migrate, open_ledger, reuse, steering, studies, trials
 from service.ledger.studies import NewTrial
 from service.worker.reports import ReportBuilder
 from tests.ledger_samples import outcome
@@ -178,7 +178,7 @@ def test_a_study_cut_short_came_to_no_verdict_that_could_be_extended(project: Pr
         ids = [t["id"] for t in work[:8]]
         trials.lease(tx, first, number, ids)
         trials.commit(tx, first, number, [outcome(id) for id in ids])
-        studies.cancel(tx, first)
+        steering.cancel(tx, first)
     project.builder.build_due()
     contrast = project.run(project.submit(seeds=5))
     assert not contrast["post_hoc"] and contrast["rows"][0]["verdict"] is not None

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import update
 
 from ablations.manifest import Manifest, Metric, Setting
-from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, studies, tables, trials
+from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, steering, studies, tables, trials
 from service.ledger.builds import FigureFile
 from service.settings import Settings
 from service.worker import views
@@ -315,7 +315,7 @@ def test_the_run_of_a_retried_trial_becomes_that_of_its_result(
     (run,) = [run for run in tracker.runs.values() if run.tags[TRIAL] == row.id]
     assert (run.status, run.tags["ablate.reason"]) == ("FAILED", "the disk was full")
     with ledger.write() as tx:
-        studies.retry(tx, study_id)
+        steering.retry(tx, study_id)
         outbox.put(tx, "trial", study_id, row.id, {})  # as if the failure had not been told yet
     assert publisher.drain() == 0 and run.status == "FAILED"
     with ledger.write() as tx:

@@ -7,7 +7,7 @@ import pytest
 
 from service.auth import attempt_token
 from service.cluster import JobState
-from service.ledger import attempts, migrate, open_ledger, studies, trials
+from service.ledger import attempts, migrate, open_ledger, steering, studies, trials
 from service.ledger.attempts import Attempt
 from service.settings import Settings
 from service.worker.reconciler import MAX_FRUITLESS, Reconciler
@@ -223,7 +223,7 @@ class TestEnding:
 
     def test_a_cancelled_study_has_its_job_stopped_and_its_attempt_closed(self, running: Scene) -> None:
         with running.ledger.write() as tx:
-            studies.cancel(tx, running.study_id)
+            steering.cancel(tx, running.study_id)
         running.round()
         assert running.cluster.stops == [f"ablate-{running.study_id}-a1"]
         running.round(2)
@@ -235,7 +235,7 @@ class TestEnding:
         kept = running.settings.checkpoints_dir / running.study_id
         kept.mkdir(parents=True)
         with running.ledger.write() as tx:
-            studies.cancel(tx, running.study_id)
+            steering.cancel(tx, running.study_id)
         running.round(2)
         assert not kept.exists()
 
@@ -243,14 +243,14 @@ class TestEnding:
         kept = running.settings.checkpoints_dir / running.study_id
         kept.mkdir(parents=True)
         with running.ledger.write() as tx:
-            studies.pause(tx, running.study_id)
+            steering.pause(tx, running.study_id)
         running.round(3)
         assert running.cluster.stops == [f"ablate-{running.study_id}-a1"]
         assert [a.state for a in running.attempts()] == ["lost"] and kept.exists()
         running.round(2)
         assert len(running.attempts()) == 1 and set(running.trial_states()) == {"planned"}
         with running.ledger.write() as tx:
-            studies.resume(tx, running.study_id)
+            steering.resume(tx, running.study_id)
         running.round()
         assert len(running.attempts()) == 2
 
@@ -258,7 +258,7 @@ class TestEnding:
         scene.cluster.away = True
         scene.round()
         with scene.ledger.write() as tx:
-            studies.cancel(tx, scene.study_id)
+            steering.cancel(tx, scene.study_id)
         scene.cluster.away = False
         scene.round(2)
         assert scene.cluster.jobs == {}
@@ -301,15 +301,15 @@ class TestGivingUp:
         for _ in range(MAX_FRUITLESS - 1):
             self.fail(scene, "x")
         with scene.ledger.write() as tx:
-            studies.pause(tx, scene.study_id)
-            studies.resume(tx, scene.study_id)
+            steering.pause(tx, scene.study_id)
+            steering.resume(tx, scene.study_id)
         for _ in range(MAX_FRUITLESS):
             self.fail(scene, "x")
         scene.round()
         assert set(scene.trial_states()) == {"failed"}
         with scene.ledger.write() as tx:
             assert studies.complete(tx, scene.study_id, state="failed", effects={}, reports={})
-            studies.retry(tx, scene.study_id)
+            steering.retry(tx, scene.study_id)
         num = len(scene.attempts())
         scene.round()
         assert len(scene.attempts()) == num + 1 and set(scene.trial_states()) == {"planned"}

@@ -11,7 +11,7 @@ import pytest
 from ablations.design import compile_design, planned_trials
 from ablations.manifest import Manifest
 from ablations.spec import parse_study
-from service.ledger import attempts, builds, migrate, open_ledger, outbox, studies, trials
+from service.ledger import attempts, builds, migrate, open_ledger, outbox, steering, studies, trials
 from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
 from service.worker.reports import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
@@ -146,7 +146,7 @@ def test_a_study_of_which_nothing_finished_is_failed_with_the_reason(scene: Scen
 def test_a_cancelled_study_gets_its_last_report_without_verdicts(scene: Scene) -> None:
     scene.end(0, 1, 2)
     with scene.ledger.write() as tx:
-        studies.cancel(tx, scene.id)
+        steering.cancel(tx, scene.id)
     assert scene.builder.build_due() == 1
     assert scene.study().state == "cancelled"
     assert scene.effects()["contrasts"][0]["rows"][0]["verdict"] is None

@@ -1,0 +1,64 @@
+"""The guides under docs/ say what the code does: every field, every example."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ablations import spec
+from ablations.design import compile_design
+from ablations.spec import loads_yaml, parse_study
+from trainables.catalogue import GROUPS, TRAINABLES_GROUP, load_catalogue
+from trainables.training.run import Run
+
+ROOT = Path(__file__).parents[2]
+STUDIES = (ROOT / "docs" / "studies.md").read_text()
+PLUGINS = (ROOT / "docs" / "plugins.md").read_text()
+EXAMPLE = ROOT / "tests" / "integration" / "example_plugin"
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def quoted(text: str) -> set[str]:
+    """Every word inside backticks outside fenced blocks, and every key in an example."""
+    words = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    return set(re.findall(r"\w+", " ".join([*words, *blocks(text, "yaml")])))
+
+
+@pytest.mark.parametrize("model", [*dict.fromkeys(spec.MODELS.values()), spec.Rate, spec.Comparison])
+def test_the_study_guide_names_every_field(model: type[spec.Model]) -> None:
+    missing = set(model.model_fields) - quoted(STUDIES)
+    assert not missing
+
+
+@pytest.mark.parametrize("text", blocks(STUDIES, "yaml"))
+def test_every_study_of_the_guide_compiles(text: str) -> None:
+    study = parse_study(loads_yaml(text))
+    design = compile_design(study, load_catalogue().manifest(study.trainable))
+    assert len(design.arms) > 1
+
+
+def test_the_guide_finds_the_defaults() -> None:
+    told: dict[str, Any] = dict(re.findall(r"^\| `(\w+)` \|.*\| `?([\w.]+)`? \|$", STUDIES, re.MULTILINE))
+    study, analysis = spec.Study.model_fields, spec.Analysis.model_fields
+    assert told["design"] == study["design"].default
+    assert float(told["alpha"]) == analysis["alpha"].default
+    assert (told["test"], told["correction"]) == (analysis["test"].default, analysis["correction"].default)
+    assert told["sampler"] == spec.Tuning.model_fields["sampler"].default
+
+
+@pytest.mark.parametrize("block", [*blocks(PLUGINS, "python"), *blocks(PLUGINS, "toml")])
+def test_the_plugin_guide_quotes_the_example_that_is_installed(block: str) -> None:
+    source = "\n".join(path.read_text() for path in EXAMPLE.rglob("*") if path.suffix in (".py", ".toml"))
+    pieces = block.strip().split("\n\n")
+    assert all(piece in source for piece in pieces)
+
+
+def test_the_plugin_guide_names_every_group_and_what_run_offers() -> None:
+    assert {*GROUPS.values(), TRAINABLES_GROUP} <= set(re.findall(r"ablations\.\w+", PLUGINS))
+    for name in re.findall(r"`run\.(\w+)", PLUGINS):
+        assert hasattr(Run, name) or f"self.{name}" in (ROOT / "trainables/training/run.py").read_text()
