@@ -48,7 +48,8 @@ def _sites(base: str, scalars: str) -> Sites:
     return Sites({"base": base, "scalars": scalars, "alpha_init": 1.0, "beta_init": 0.0})
 
 
-def _step(network: nn.Module, x: Tensor, y: Tensor) -> Step:
+def training_step(network: nn.Module, x: Tensor, y: Tensor) -> Step:
+    """A step of Adam on one batch, again and again."""
     initialise(network, 0)
     descent = Descent(network, DESCENT, num_steps=10**6, warmup=0)
 
@@ -67,18 +68,18 @@ def _mlp(base: str, scalars: str, *, width: int, depth: int = 10, rows: int = 12
         base=BASES[base],
         scalars="per_layer" if scalars == "per_layer" else "none",
     )
-    return _step(network, torch.randn(rows, 784), torch.randint(10, (rows,)))
+    return training_step(network, torch.randn(rows, 784), torch.randint(10, (rows,)))
 
 
 def _resnet20(base: str, scalars: str) -> Step:
     network = build_network((3, 32, 32), 10, _sites(base, scalars), {"model": "resnet20"})
-    return _step(network, torch.randn(64, 3, 32, 32), torch.randint(10, (64,)))
+    return training_step(network, torch.randn(64, 3, 32, 32), torch.randint(10, (64,)))
 
 
 def _gpt(base: str, scalars: str) -> Step:
     tokens = torch.randint(256, (16, 129))
     network = make_network(GPT, 256, _sites(base, scalars))
-    return _step(network, tokens[:, :-1], tokens[:, 1:])
+    return training_step(network, tokens[:, :-1], tokens[:, 1:])
 
 
 def _packed(base: str, scalars: str) -> Step:

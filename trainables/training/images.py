@@ -103,6 +103,9 @@ def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.M
     how = cast(WeightInit, run.settings.get("weight_init", "torch"))
     if how != "torch":
         draw_weights(network, run.seed, how)
+    if run.device == "cpu":
+        # oneDNN convolves in this layout if the weights have it, and pools and norms follow; 1.2 times faster.
+        network.to(memory_format=torch.channels_last)
     return FromRows(network, shape).to(run.device)
 
 

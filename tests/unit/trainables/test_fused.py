@@ -21,6 +21,10 @@ SHAPES = (
     ((5, 7, 3, 11), 7, 1),
     ((2, 3, 40, 41), 3, 1),
     ((4, 5, 6), 6, 2),
+    # channels last, as many rows a vector as fit, the last vector incomplete
+    ((131, 2), 2, 1),
+    ((3, 4, 7, 7), 4, 1),
+    ((2, 8, 5, 13), 8, 1),
 )
 
 

@@ -1,4 +1,4 @@
-"""Steps taken together differ from those taken alone no more than a batch whose rows are turned round."""
+"""Steps taken together differ from those taken alone about as much as rows in another order do."""
 
 from collections.abc import Sequence
 
@@ -26,7 +26,7 @@ SHAPES = {
 
 
 def steps_of(model: str, seed: int, base: str, kind: str, *, order: Sequence[int] = range(ROWS)) -> Steps:
-    """A fresh training; `order` turns the rows of its batches round."""
+    """A fresh training; `order` is that of the rows of its batches."""
     sites = Sites({"base": base, "scalars": kind})
     if model == "gpt":
         network: nn.Module = make_network({**SHAPES[model]}, 16, sites)
@@ -64,7 +64,7 @@ def distance(one: Steps, other: Steps) -> float:
 
 @pytest.mark.parametrize("kind", ["none", "shared", "per_layer", "per_channel"])
 @pytest.mark.parametrize("model", SHAPES)
-def test_as_close_as_rows_turned_round(model: str, kind: str) -> None:
+def test_as_close_as_rows_in_other_orders(model: str, kind: str) -> None:
     """Seeds, rates and base functions differ in the stack; ten times the worst permutation is allowed."""
     members = list(enumerate(["mish", "gelu", "tanh"]))
     stacked = [steps_of(model, seed, base, kind) for seed, base in members]
@@ -73,14 +73,15 @@ def test_as_close_as_rows_turned_round(model: str, kind: str) -> None:
     bound = 1e-6
     turned = []
     for (seed, base), together, own in zip(members, stacked, losses, strict=True):
-        alone, permuted = steps_of(model, seed, base, kind), None
+        alone = steps_of(model, seed, base, kind)
         assert torch.allclose(torch.stack(alone.train()), torch.stack(own), rtol=1e-4)
-        for shift in (1, 3, 5):
-            permuted = steps_of(model, seed, base, kind, order=[(i + shift) % ROWS for i in range(ROWS)])
+        for draw in range(6):
+            order = torch.randperm(ROWS, generator=torch.Generator().manual_seed(draw)).tolist()
+            permuted = steps_of(model, seed, base, kind, order=order)
             permuted.train()
             bound = max(bound, distance(alone, permuted))
         turned.append(distance(alone, together))
-    assert max(turned) <= 10 * bound, f"{max(turned):.2g} stacked, {bound:.2g} with rows turned round"
+    assert max(turned) <= 10 * bound, f"{max(turned):.2g} stacked, {bound:.2g} in other orders"
 
 
 def test_a_member_that_diverges_stays_by_itself() -> None:

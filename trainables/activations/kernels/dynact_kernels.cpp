@@ -293,11 +293,22 @@ struct Channels { // scalars of up to kWidth neighbouring channels
     std::memcpy(alpha, from_alpha, count * sizeof(float));
     std::memcpy(beta, from_beta, count * sizeof(float));
   }
+  // Again and again until the vector is full.
+  static Channels tiled(const float *from_alpha, const float *from_beta, int64_t count) {
+    Channels all(from_alpha, from_beta, count);
+    for (int lane = static_cast<int>(count); lane < kWidth; ++lane) {
+      all.alpha[lane] = from_alpha[lane % count];
+      all.beta[lane] = from_beta[lane % count];
+    }
+    return all;
+  }
   Scalars scalars() const { return dynact::scalars(load(alpha), load(beta)); }
 };
 
 template <int kBase, class T>
 void rows_forward(const T *x, T *y, int64_t rows, int64_t channels, const float *alpha, const float *beta) {
+  if (kWidth % channels == 0) // several rows a vector
+    return run_forward<kBase, T, Mode::kBoth>(x, y, rows * channels, Channels::tiled(alpha, beta, channels).scalars());
   for (int64_t c = 0; c < channels; c += kWidth) {
     const int64_t count = std::min<int64_t>(kWidth, channels - c);
     const Scalars s = Channels(alpha + c, beta + c, count).scalars();
@@ -315,9 +326,59 @@ INLINE void row_step(const T *grad, const T *x, T *grad_x, const Scalars &s, V &
   beta_sum += g * parts.rest;
 }
 
+template <int kChannels> struct RowOf;
+#define ROW_OF(channels)                                                                                       \
+  template <> struct RowOf<channels> {                                                                         \
+    typedef float type __attribute__((vector_size(channels * 4)));                                             \
+  };
+ROW_OF(2)
+ROW_OF(4)
+ROW_OF(8)
+
+// Rows so short that several fill a vector. Each channel still adds up its rows one after the other.
+template <int kBase, class T, int kChannels>
+void short_rows_backward(const T *grad, const T *x, T *grad_x, int64_t rows, const float *alpha, const float *beta,
+                         double *sums) {
+  using Row = typename RowOf<kChannels>::type;
+  const Scalars s = Channels::tiled(alpha, beta, kChannels).scalars();
+  Row alpha_sum{}, beta_sum{};
+  const auto add = [&](const V &to_alpha, const V &to_beta, int64_t num_rows) {
+    for (int row = 0; row < num_rows; ++row) {
+      Row a, b;
+      std::memcpy(&a, reinterpret_cast<const char *>(&to_alpha) + row * sizeof a, sizeof a);
+      std::memcpy(&b, reinterpret_cast<const char *>(&to_beta) + row * sizeof b, sizeof b);
+      alpha_sum += a;
+      beta_sum += b;
+    }
+  };
+  const int64_t count = rows * kChannels;
+  int64_t at = 0;
+  for (; at + kWidth <= count; at += kWidth) {
+    V to_alpha{}, to_beta{};
+    row_step<kBase>(grad + at, x + at, grad_x + at, s, to_alpha, to_beta);
+    add(to_alpha, to_beta, kWidth / kChannels);
+  }
+  if (at < count) {
+    Padded<T> one_grad(grad + at, count - at), one(x + at, count - at);
+    V to_alpha{}, to_beta{};
+    row_step<kBase>(one_grad.values, one.values, one.values, s, to_alpha, to_beta);
+    std::memcpy(grad_x + at, one.values, (count - at) * sizeof(T));
+    add(to_alpha, to_beta, (count - at) / kChannels);
+  }
+  for (int c = 0; sums != nullptr && c < kChannels; ++c) {
+    sums[2 * c] = static_cast<double>(alpha_sum[c]);
+    sums[2 * c + 1] = static_cast<double>(beta_sum[c]);
+  }
+}
+
 template <int kBase, class T>
 void rows_backward(const T *grad, const T *x, T *grad_x, int64_t rows, int64_t channels, const float *alpha,
                    const float *beta, double *sums) {
+  if (channels == 2) return short_rows_backward<kBase, T, 2>(grad, x, grad_x, rows, alpha, beta, sums);
+  if constexpr (kWidth > 4)
+    if (channels == 4) return short_rows_backward<kBase, T, 4>(grad, x, grad_x, rows, alpha, beta, sums);
+  if constexpr (kWidth > 8)
+    if (channels == 8) return short_rows_backward<kBase, T, 8>(grad, x, grad_x, rows, alpha, beta, sums);
   for (int64_t c = 0; c < channels; c += kWidth) {
     const int64_t count = std::min<int64_t>(kWidth, channels - c);
     const Scalars s = Channels(alpha + c, beta + c, count).scalars();
