@@ -1,5 +1,6 @@
 """Web pages for people: the project's studies, with links to reports and MLflow."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,13 +9,14 @@ from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from service.api.answers import studies_shown
+from service.api.answers import studies_shown, study_shown
 from service.api.claims import read_claims
-from service.api.context import Context, InContext, InProject
+from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, decode_cursor, encode_cursor
-from service.ledger import studies
+from service.ledger import studies, trials
 
 router = APIRouter(include_in_schema=False)
+SHOWN_LOST = 20
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _templates = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -38,6 +40,26 @@ def index(context: InContext, project: InProject, query: Annotated[PageQuery, Qu
         project=project,
         studies=items,
         next=encode_cursor(items[-1].id) if len(rows) > query.limit else None,
+    )
+
+
+@router.get("/studies/{study_id}", response_class=HTMLResponse)
+def study(context: InContext, project: InProject, study_id: StudyId) -> HTMLResponse:
+    """One study: how far it is, what its primary contrast says, what went wrong."""
+    with context.ledger.read() as tx:
+        row = studies.get(tx, study_id, project)
+        shown = study_shown(tx, row, context.settings, base="")
+        build = studies.build(tx, study_id)
+        lost = trials.page(tx, study_id, limit=SHOWN_LOST, state="failed")
+    effects: Mapping[str, Any] = build.effects if build is not None else {}
+    return _page(
+        "study.html",
+        context,
+        study=shown,
+        contrasts=[contrast for contrast in effects.get("contrasts", ()) if contrast["primary"]],
+        interim=build is None or build.interim,
+        lost=lost,
+        spec=json.dumps(row.spec, indent=2, ensure_ascii=False),
     )
 
 

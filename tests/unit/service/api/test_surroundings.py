@@ -105,6 +105,28 @@ def test_the_page_lists_studies_with_links(client: TestClient, ledger: Ledger) -
     assert f'href="/v1/studies/{study_id}/report?format=html"' in page.text
 
 
+def test_a_study_has_a_page(client: TestClient, ledger: Ledger) -> None:
+    study = client.post("/v1/studies", json={**STUDY, "name": "<b>deep</b>"}).json()
+    address = f"/studies/{study['id']}"
+    assert f'href="{address}"' in client.get("/").text
+    page = client.get(address)
+    assert page.headers["content-type"].startswith("text/html") and "<b>" not in page.text
+    assert "0 of 8 trials done" in page.text and "refresh" in page.text
+    row = {"of": "shared", "against": "none", "within": {"depth": 5}, "n": 3, "ratio": None}
+    judged = {**row, "estimate": 0.0123, "low": 0.01, "high": 0.02, "p_adjusted": 0.0004, "verdict": "better"}
+    empty = {**row, "estimate": None, "low": None, "high": None, "p_adjusted": None, "verdict": None}
+    contrast = {"name": "scalars", "metric": "test_accuracy", "alpha": 0.05, "primary": True}
+    with ledger.write() as tx:
+        trials.abandon(tx, study["id"], "no memory left")
+        found = {"contrasts": [{**contrast, "rows": [judged, empty]}]}
+        studies.complete(tx, study["id"], state="failed", effects=found, reports={})
+    page = client.get(address)
+    for piece in ("0.0123", "[0.01, 0.02]", "&lt; 0.001", "better", "no values", "no memory left"):
+        assert piece in page.text, piece
+    assert "refresh" not in page.text and "logs?trial=" in page.text
+    assert client.get("/studies/000000000000000000000000").status_code == 404
+
+
 @pytest.mark.parametrize("public", [None, "https://ablate.example/deep"])
 def test_links_follow_the_public_url(settings: Settings, public: str | None) -> None:
     client = TestClient(make_app(replace(settings, public_url=public)), base_url="http://127.0.0.1:8000")
