@@ -1,6 +1,6 @@
 """What it brings on a CPU that convolutions run channels last: whole training steps in both layouts.
 
-`python -m tests.benchmarks.layouts [--threads N]` prints one line of JSON a network: medians of 15 steps in turn.
+`python -m tests.benchmarks.layouts [--threads N]` prints a line of JSON a network, medians of 15 in turn.
 """
 
 import argparse

@@ -20,7 +20,7 @@ COMPILED = fused_ops.COMPILED
 CODES = {name: code for code, name in enumerate(NAMES)}
 _NO_GROUPS: list[int] = []
 _ops: Any = torch.ops.ablate
-_dyn_act, _base_act = _ops.dyn_act.default, _ops.base_act.default
+_dyn_act, _base_act, _dyn_act_one = _ops.dyn_act.default, _ops.base_act.default, _ops.dyn_act_one.default
 
 
 def dyn_act(
@@ -33,7 +33,7 @@ def dyn_act(
 ) -> Float[Tensor, "*shape"]:
     """base(x)(alpha - beta) + beta x with one alpha and beta, or one for each channel in `channel_dim`."""
     dim = channel_dim if channel_dim >= 0 else channel_dim + x.ndim
-    y: Tensor = _dyn_act(x, alpha, beta, [CODES[base]], _NO_GROUPS, dim)
+    y: Tensor = _dyn_act_one(x, alpha, beta, CODES[base], dim)
     return y
 
 

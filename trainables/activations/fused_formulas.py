@@ -182,7 +182,7 @@ def _expm1(o: Ops, x: Value) -> tuple[Value, Value, Value, Value]:
     part, fall = scale * p, scale - 1.0
     value = part + fall
     rest = o.where(t < _MAGIC, x - value, curve * -1.0)
-    return value, rest, scale + part, part - (value - fall)
+    return value, rest, scale + part, (part - (value - fall)) + scale * (curve - (p - r))
 
 
 def elu(o: Ops, x: Value) -> Value:
@@ -198,7 +198,8 @@ def elu_parts(o: Ops, x: Value) -> Parts:
 def selu(o: Ops, x: Value) -> Value:
     value, _, _, lost = _expm1(o, x)
     below = o.narrow((o.wide(value) + o.wide(lost)) * (ELU_SCALE * ELU_ALPHA))
-    return o.where(x >= 0.0, x * ELU_SCALE, below)
+    # In float32 the largest x would overflow: the scale rounded to it is too large.
+    return o.where(x >= 0.0, o.narrow(o.wide(x) * ELU_SCALE), below)
 
 
 def selu_parts(o: Ops, x: Value) -> Parts:

@@ -79,8 +79,8 @@ def elu_forward(v0):
     v25 = v24 * v23
     v26 = v24 - 1.0
     v27 = v25 + v26
-    v35 = tl.where(v1, v0, v27)
-    return v35
+    v39 = tl.where(v1, v0, v27)
+    return v39
 
 
 @triton.jit
@@ -111,8 +111,8 @@ def celu_forward(v0):
     v25 = v24 * v23
     v26 = v24 - 1.0
     v27 = v25 + v26
-    v35 = tl.where(v1, v0, v27)
-    return v35
+    v39 = tl.where(v1, v0, v27)
+    return v39
 
 
 @triton.jit
@@ -144,15 +144,21 @@ def selu_forward(v0):
     v26 = v24 + v25
     v32 = v26 - v25
     v33 = v24 - v32
-    v34 = v26.to(tl.float64)
-    v35 = v33.to(tl.float64)
-    v36 = v34 + v35
-    v37 = v36 * tl.full(v0.shape, 1.7580993408473766, tl.float64)
-    v38 = v37.to(tl.float32)
-    v39 = v0 >= 0.0
-    v40 = v0 * 1.0507010221481323
-    v41 = tl.where(v39, v40, v38)
-    return v41
+    v34 = v22 - v9
+    v35 = v21 - v34
+    v36 = v23 * v35
+    v37 = v33 + v36
+    v38 = v26.to(tl.float64)
+    v39 = v37.to(tl.float64)
+    v40 = v38 + v39
+    v41 = v40 * tl.full(v0.shape, 1.7580993408473766, tl.float64)
+    v42 = v41.to(tl.float32)
+    v43 = v0 >= 0.0
+    v44 = v0.to(tl.float64)
+    v45 = v44 * tl.full(v0.shape, 1.0507009873554805, tl.float64)
+    v46 = v45.to(tl.float32)
+    v47 = tl.where(v43, v46, v42)
+    return v47
 
 
 @triton.jit
@@ -681,11 +687,11 @@ def elu_parts(v0):
     v29 = v21 * -1.0
     v30 = tl.where(v27, v28, v29)
     v31 = v23 + v24
-    v34 = v0 > 0.0
-    v35 = tl.where(v34, v0, v26)
-    v36 = tl.where(v34, 0.0, v30)
-    v37 = tl.where(v34, 1.0, v31)
-    return v35, v36, v37
+    v38 = v0 > 0.0
+    v39 = tl.where(v38, v0, v26)
+    v40 = tl.where(v38, 0.0, v30)
+    v41 = tl.where(v38, 1.0, v31)
+    return v39, v40, v41
 
 
 @triton.jit
@@ -720,11 +726,11 @@ def celu_parts(v0):
     v29 = v21 * -1.0
     v30 = tl.where(v27, v28, v29)
     v31 = v23 + v24
-    v34 = v0 > 0.0
-    v35 = tl.where(v34, v0, v26)
-    v36 = tl.where(v34, 0.0, v30)
-    v37 = tl.where(v34, 1.0, v31)
-    return v35, v36, v37
+    v38 = v0 > 0.0
+    v39 = tl.where(v38, v0, v26)
+    v40 = tl.where(v38, 0.0, v30)
+    v41 = tl.where(v38, 1.0, v31)
+    return v39, v40, v41
 
 
 @triton.jit
@@ -755,16 +761,16 @@ def selu_parts(v0):
     v25 = v23 - 1.0
     v26 = v24 + v25
     v31 = v23 + v24
-    v34 = v0 > 0.0
-    v35 = v26 * 1.7580993175506592
-    v36 = v0 * -0.05070098862051964
-    v37 = v0 - v35
-    v38 = tl.where(v34, v36, v37)
-    v39 = v0 * 1.0507010221481323
-    v40 = tl.where(v34, v39, v35)
-    v41 = v31 * 1.7580993175506592
-    v42 = tl.where(v34, 1.0507010221481323, v41)
-    return v40, v38, v42
+    v38 = v0 > 0.0
+    v39 = v26 * 1.7580993175506592
+    v40 = v0 * -0.05070098862051964
+    v41 = v0 - v39
+    v42 = tl.where(v38, v40, v41)
+    v43 = v0 * 1.0507010221481323
+    v44 = tl.where(v38, v43, v39)
+    v45 = v31 * 1.7580993175506592
+    v46 = tl.where(v38, 1.0507010221481323, v45)
+    return v44, v42, v46
 
 
 @triton.jit

@@ -59,7 +59,8 @@ def every_kind_of_float(dtype: torch.dtype) -> Tensor:
     spread = torch.arange(-(2**31), 2**31, 9973).to(torch.int32).view(torch.float32)
     middle = torch.linspace(-20, 20, 400_001)
     special_values = torch.tensor([0.0, -0.0, 1e-45, -1e-45, 1e-38, -1e-38, torch.inf, -torch.inf, torch.nan])
-    return torch.cat([spread, middle, special_values])
+    largest = 3.4028234e38 / torch.linspace(1, 2, 10_001)  # where a scale above 1 just does not overflow
+    return torch.cat([spread, middle, special_values, largest, 3.2386221e38 * torch.ones(1)])
 
 
 def units_off(got: Tensor, true: np.ndarray, dtype: torch.dtype) -> np.ndarray:

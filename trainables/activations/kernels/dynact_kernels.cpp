@@ -237,8 +237,18 @@ INLINE void step(const T *grad, const T *x, T *grad_x, const Scalars &s, Totals 
   if constexpr (k + 1 < kVectors) step<kBase, T, kSums, k + 1>(grad, x, grad_x, s, alpha, beta);
 }
 
-// Adds the upper half of the lanes to the lower until one is left. Inlined, its memory would hold the sums
-// while they are being added up, and every step would wait for the last.
+// Adds the upper half of the lanes to the lower until one is left.
+#if defined(__AVX512F__)
+INLINE float halve(V sums) {
+  const __m512d whole = _mm512_castps_pd((__m512)sums);
+  const __m256 eight = _mm256_add_ps(_mm256_castpd_ps(_mm512_castpd512_pd256(whole)),
+                                     _mm256_castpd_ps(_mm512_extractf64x4_pd(whole, 1)));
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+  const __m128 two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+  return _mm_cvtss_f32(_mm_add_ss(two, _mm_movehdup_ps(two)));
+}
+#else
+// Inlined, its memory would hold the sums while they are being added up, and every step would wait for the last.
 __attribute__((noinline)) float halve(V sums) {
   typedef float Eight __attribute__((vector_size(32)));
   typedef float Four __attribute__((vector_size(16)));
@@ -259,6 +269,7 @@ __attribute__((noinline)) float halve(V sums) {
   }
   return (quarter[0] + quarter[2]) + (quarter[1] + quarter[3]);
 }
+#endif
 
 INLINE double total(const Totals &t) {
   if constexpr (kVectors == 1) return static_cast<double>(halve(t.first));

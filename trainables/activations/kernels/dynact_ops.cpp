@@ -473,6 +473,14 @@ Tensor dyn_act_autograd(const Tensor &x, const Tensor &alpha, const Tensor &beta
   return y;
 }
 
+// One base and one member. Not a level of its own: what is not ordinary goes on as ablate::dyn_act.
+Tensor dyn_act_one(const Tensor &x, const Tensor &alpha, const Tensor &beta, int64_t base, int64_t channel_dim) {
+  const bool recording = !c10::impl::tls_local_dispatch_key_set().excluded_.has_any(c10::autograd_dispatch_keyset);
+  if (recording && ordinary({x, alpha, beta}))
+    return dyn_act_autograd(x, alpha, beta, IntArrayRef(base), IntArrayRef(), channel_dim);
+  return OPERATION(Forward, "ablate::dyn_act").call(x, alpha, beta, IntArrayRef(base), IntArrayRef(), channel_dim);
+}
+
 struct BaseActSecond : torch::autograd::Node {
   SavedVariable grad, x;
   Groups groups;
@@ -559,6 +567,7 @@ TORCH_LIBRARY_IMPL(ablate, CPU, m) {
 }
 
 TORCH_LIBRARY_IMPL(ablate, CompositeExplicitAutograd, m) { m.impl("serve_from", serve_from); }
+TORCH_LIBRARY_IMPL(ablate, CompositeImplicitAutograd, m) { m.impl("dyn_act_one", dyn_act_one); }
 
 TORCH_LIBRARY_IMPL(ablate, Autograd, m) {
   m.impl("dyn_act", dyn_act_autograd);

@@ -67,8 +67,8 @@ inline V elu_forward(const V v0) {
   const V v25 = v24 * v23;
   const V v26 = v24 - constant<V>(0x1.0000000000000p+0f);
   const V v27 = v25 + v26;
-  const V v35 = v1 ? v0 : v27;
-  return v35;
+  const V v39 = v1 ? v0 : v27;
+  return v39;
 }
 
 inline V celu_forward(const V v0) {
@@ -98,8 +98,8 @@ inline V celu_forward(const V v0) {
   const V v25 = v24 * v23;
   const V v26 = v24 - constant<V>(0x1.0000000000000p+0f);
   const V v27 = v25 + v26;
-  const V v35 = v1 ? v0 : v27;
-  return v35;
+  const V v39 = v1 ? v0 : v27;
+  return v39;
 }
 
 inline V selu_forward(const V v0) {
@@ -130,15 +130,21 @@ inline V selu_forward(const V v0) {
   const V v26 = v24 + v25;
   const V v32 = v26 - v25;
   const V v33 = v24 - v32;
-  const D v34 = wide(v26);
-  const D v35 = wide(v33);
-  const D v36 = v34 + v35;
-  const D v37 = v36 * constant<D>(0x1.c212cc640f030p+0);
-  const V v38 = narrow(v37);
-  const M v39 = v0 >= constant<V>(0x0.0p+0f);
-  const V v40 = v0 * constant<V>(0x1.0cfabe0000000p+0f);
-  const V v41 = v39 ? v40 : v38;
-  return v41;
+  const V v34 = v22 - v9;
+  const V v35 = v21 - v34;
+  const V v36 = v23 * v35;
+  const V v37 = v33 + v36;
+  const D v38 = wide(v26);
+  const D v39 = wide(v37);
+  const D v40 = v38 + v39;
+  const D v41 = v40 * constant<D>(0x1.c212cc640f030p+0);
+  const V v42 = narrow(v41);
+  const M v43 = v0 >= constant<V>(0x0.0p+0f);
+  const D v44 = wide(v0);
+  const D v45 = v44 * constant<D>(0x1.0cfabd6a91132p+0);
+  const V v46 = narrow(v45);
+  const V v47 = v43 ? v46 : v42;
+  return v47;
 }
 
 inline V gelu_forward(const V v0) {
@@ -652,11 +658,11 @@ inline Parts elu_parts(const V v0) {
   const V v29 = v21 * constant<V>(-0x1.0000000000000p+0f);
   const V v30 = v27 ? v28 : v29;
   const V v31 = v23 + v24;
-  const M v34 = v0 > constant<V>(0x0.0p+0f);
-  const V v35 = v34 ? v0 : v26;
-  const V v36 = v34 ? constant<V>(0x0.0p+0f) : v30;
-  const V v37 = v34 ? constant<V>(0x1.0000000000000p+0f) : v31;
-  return Parts{v35, v36, v37};
+  const M v38 = v0 > constant<V>(0x0.0p+0f);
+  const V v39 = v38 ? v0 : v26;
+  const V v40 = v38 ? constant<V>(0x0.0p+0f) : v30;
+  const V v41 = v38 ? constant<V>(0x1.0000000000000p+0f) : v31;
+  return Parts{v39, v40, v41};
 }
 
 inline Parts celu_parts(const V v0) {
@@ -690,11 +696,11 @@ inline Parts celu_parts(const V v0) {
   const V v29 = v21 * constant<V>(-0x1.0000000000000p+0f);
   const V v30 = v27 ? v28 : v29;
   const V v31 = v23 + v24;
-  const M v34 = v0 > constant<V>(0x0.0p+0f);
-  const V v35 = v34 ? v0 : v26;
-  const V v36 = v34 ? constant<V>(0x0.0p+0f) : v30;
-  const V v37 = v34 ? constant<V>(0x1.0000000000000p+0f) : v31;
-  return Parts{v35, v36, v37};
+  const M v38 = v0 > constant<V>(0x0.0p+0f);
+  const V v39 = v38 ? v0 : v26;
+  const V v40 = v38 ? constant<V>(0x0.0p+0f) : v30;
+  const V v41 = v38 ? constant<V>(0x1.0000000000000p+0f) : v31;
+  return Parts{v39, v40, v41};
 }
 
 inline Parts selu_parts(const V v0) {
@@ -724,16 +730,16 @@ inline Parts selu_parts(const V v0) {
   const V v25 = v23 - constant<V>(0x1.0000000000000p+0f);
   const V v26 = v24 + v25;
   const V v31 = v23 + v24;
-  const M v34 = v0 > constant<V>(0x0.0p+0f);
-  const V v35 = v26 * constant<V>(0x1.c212cc0000000p+0f);
-  const V v36 = v0 * constant<V>(-0x1.9f57ae0000000p-5f);
-  const V v37 = v0 - v35;
-  const V v38 = v34 ? v36 : v37;
-  const V v39 = v0 * constant<V>(0x1.0cfabe0000000p+0f);
-  const V v40 = v34 ? v39 : v35;
-  const V v41 = v31 * constant<V>(0x1.c212cc0000000p+0f);
-  const V v42 = v34 ? constant<V>(0x1.0cfabe0000000p+0f) : v41;
-  return Parts{v40, v38, v42};
+  const M v38 = v0 > constant<V>(0x0.0p+0f);
+  const V v39 = v26 * constant<V>(0x1.c212cc0000000p+0f);
+  const V v40 = v0 * constant<V>(-0x1.9f57ae0000000p-5f);
+  const V v41 = v0 - v39;
+  const V v42 = v38 ? v40 : v41;
+  const V v43 = v0 * constant<V>(0x1.0cfabe0000000p+0f);
+  const V v44 = v38 ? v43 : v39;
+  const V v45 = v31 * constant<V>(0x1.c212cc0000000p+0f);
+  const V v46 = v38 ? constant<V>(0x1.0cfabe0000000p+0f) : v45;
+  return Parts{v44, v42, v46};
 }
 
 inline Parts gelu_parts(const V v0) {
