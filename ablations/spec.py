@@ -25,6 +25,7 @@ Fields beyond the example of the README:
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -347,6 +348,8 @@ MODELS: Mapping[tuple[str, ...], type[Model]] = {
     ("require", "*"): Requirement,
 }
 
+BOUNDS: Mapping[str, str] = {"ge": "low", "gt": "above", "le": "high", "lt": "below"}
+
 MESSAGES: Mapping[str, str] = {
     "missing": "this field is required",
     "model_type": "must be an object",
@@ -356,6 +359,8 @@ MESSAGES: Mapping[str, str] = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "too_short": "must not be empty",
+    "string_too_short": "must not be empty",
+    "literal_error": "is none of the choices",
 }
 
 
@@ -383,7 +388,17 @@ def _problem(details: ErrorDetails) -> Problem:
         detail, allowed = "unknown field", _fields_beside(path)
     else:
         detail = MESSAGES.get(details["type"], detail)
+        allowed = _allowed(details)
+        detail = detail.replace("Input should be", "must be")
     return Problem(path=".".join(path), detail=detail, allowed=allowed)
+
+
+def _allowed(details: ErrorDetails) -> Json:
+    """The bound or the choices that pydantic found broken, in the words of a setting's own."""
+    context = details.get("ctx", {})
+    if details["type"] == "literal_error":
+        return list(re.findall(r"'([^']*)'", str(context["expected"])))
+    return {name: context[bound] for bound, name in BOUNDS.items() if bound in context} or None
 
 
 def _fields_beside(path: tuple[str, ...]) -> Json:

@@ -103,8 +103,9 @@ def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.M
     how = cast(WeightInit, run.settings.get("weight_init", "torch"))
     if how != "torch":
         draw_weights(network, run.seed, how)
-    if run.device == "cpu":
+    if run.device == "cpu" and (name in BUILDS or name.startswith(PREFIX)):
         # oneDNN convolves in this layout if the weights have it; pools and norms follow. A fifth faster.
+        # A plugin's network may count on the usual one.
         network.to(memory_format=torch.channels_last)
     return FromRows(network, shape).to(run.device)
 

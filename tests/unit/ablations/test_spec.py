@@ -80,6 +80,15 @@ def test_several_problems_at_once() -> None:
     assert "seeds" in found["colour"].allowed and found["resources.cpu"].allowed == ["cpus", "gpus", "pack"]
 
 
+def test_a_broken_bound_or_choice_is_told() -> None:
+    found = problems_of({**EXAMPLE, "seeds": -3, "design": "magic", "analysis": {"alpha": 2, "looks": [1]}})
+    allowed = {path: problem.allowed for path, problem in found.items()}
+    assert allowed["seeds"] == {"low": 1} and allowed["analysis.alpha"] == {"below": 1}
+    assert allowed["design"] == ["factorial", "one_factor", "leave_one_out", "listed"]
+    assert allowed["analysis.looks.0"] == {"low": 2}
+    assert found["seeds"].detail == "must be greater than or equal to 1"
+
+
 @pytest.mark.parametrize(
     "change, path",
     [
