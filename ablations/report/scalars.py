@@ -1,5 +1,6 @@
 """Learned alpha and beta by layer and epoch, and how linear they make each layer."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -124,11 +125,20 @@ def _tables(scalars: Mapping[str, object]) -> tuple[np.ndarray, np.ndarray, tupl
 def _table_of(rows: object) -> np.ndarray | None:
     if not isinstance(rows, list) or not all(isinstance(row, list) for row in rows):
         return None
-    means = [[float(np.mean(cell)) for cell in row] for row in rows]
+    means = [[_mean(cell) for cell in row] for row in rows]
     if len({len(row) for row in means}) != 1:
         return None
     table = np.array(means, dtype=float)
     return table if np.isfinite(table).all() else None
+
+
+def _mean(cell: object) -> float:
+    """A layer's scalar, or the mean of its channels'; NaN where one was no finite number."""
+    if isinstance(cell, int | float):  # by far the most; numpy would take microseconds for each
+        return float(cell)
+    if not isinstance(cell, list) or not cell or not all(isinstance(value, int | float) for value in cell):
+        return math.nan
+    return float(np.mean(cell))
 
 
 def _heat(

@@ -83,6 +83,9 @@ def test_a_scalar_for_each_channel_counts_by_its_mean():
         {"alpha": [[1.0, 2.0], [1.0]], "beta": [[1.0, 2.0], [1.0]]},
         {"alpha": [[1.0]], "beta": [[1.0], [2.0]]},
         {"alpha": [[float("nan")]], "beta": [[0.0]]},
+        {"alpha": [[None, 1.0]], "beta": [[0.0, 0.0]]},
+        {"alpha": [[[1.0, None]]], "beta": [[[0.0, 0.0]]]},
+        {"alpha": [[[]]], "beta": [[[]]]},
         {"alpha": 1.0, "beta": 2.0},
     ],
 )
