@@ -187,11 +187,16 @@ def test_a_paused_study_frees_its_workers_and_ends_as_if_nothing_had_been(system
 
 def test_failed_trials_are_retried_once_what_they_lacked_is_there(system: System) -> None:
     folder = system.data_dir / "datasets"
-    np.savez(folder / "stripes.npz", x_train=np.zeros((9, 8, 8), np.uint8))
+    images = {"x_train": np.zeros((9, 8, 8), np.uint8), "x_test": np.zeros((9, 8, 8), np.uint8)}
+    np.savez(folder / "stripes.npz", **images)  # type: ignore[arg-type]
     study = {**SMALL, "name": "stripes", "fixed": {**SMALL["fixed"], "dataset": "stripes", "batch_size": 33}}
+    refused = system.client.post("/v1/studies", json=study)
+    assert refused.status_code == 422 and "has no y_train, y_test" in refused.text
+    classes = np.full(9, -1)  # which only those see who read the whole file
+    np.savez(folder / "stripes.npz", **images, y_train=classes, y_test=classes)  # type: ignore[arg-type]
     study_id = system.submit(study)["id"]
     failed = system.wait(study_id, published=True)
-    assert failed["state"] == "failed" and "has no y_train" in failed["error"]
+    assert failed["state"] == "failed" and "not one class number" in failed["error"]
     stripes(folder)
     assert "is queued" in system.cli("retry", study_id).stdout
     done = system.wait(study_id, published=True)
