@@ -1,6 +1,8 @@
 """A look at a user's own images before anything is planned on them: headers only, in no time."""
 
+import math
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +14,17 @@ def complaint(path: Path) -> str | None:
     """What is wrong with a NAME.npz as far as names, shapes and types tell; None if nothing is."""
     try:
         with zipfile.ZipFile(path) as archive:
-            missing = [key for key in KEYS if f"{key}.npy" not in archive.namelist()]
-            if missing:
-                return f"{path.name} has no {', '.join(missing)}"
-            headers = {key: _header(archive, key) for key in KEYS}
+            held = archive.namelist()
+            headers = {key: _header(archive, key) for key in KEYS if f"{key}.npy" in held}
     except (OSError, ValueError, zipfile.BadZipFile) as error:
         return f"{path.name} is no .npz file that numpy.savez wrote: {error}"
-    return _complaint(path.name, headers)
+    wrong = fault(path.name, headers)
+    if wrong is not None:
+        return wrong
+    train, test = headers["x_train"][0][1:], headers["x_test"][0][1:]
+    if train != test:
+        return f"images in {path.name} are {list(train)} in x_train and {list(test)} in x_test"
+    return None
 
 
 def _header(archive: zipfile.ZipFile, key: str) -> Header:
@@ -32,17 +38,18 @@ def _header(archive: zipfile.ZipFile, key: str) -> Header:
     return shape, dtype
 
 
-def _complaint(file: str, headers: dict[str, Header]) -> str | None:
+def fault(file: str, headers: Mapping[str, Header]) -> str | None:
+    """What is wrong with arrays of these shapes and types, which `file` holds; None if nothing is."""
+    missing = [key for key in KEYS if key not in headers]
+    if missing:
+        return f"{file} has no {', '.join(missing)}"
     for part in ("train", "test"):
         (shape, dtype), (y_shape, y_dtype) = headers[f"x_{part}"], headers[f"y_{part}"]
         if dtype != "uint8" or len(shape) not in (3, 4):
             return f"x_{part} in {file} is {dtype} {list(shape)}, not uint8 [N,H,W] or [N,H,W,C]"
         if not shape[0]:
             return f"x_{part} in {file} is empty"
-        if y_dtype.kind not in "iu" or y_shape not in ((shape[0],), (shape[0], 1)):
+        if y_dtype.kind not in "iu" or math.prod(y_shape) != shape[0]:
             told = f"y_{part} in {file} is {y_dtype} {list(y_shape)}"
             return f"{told}, not one class number for each of {shape[0]} images"
-    train, test = headers["x_train"][0][1:], headers["x_test"][0][1:]
-    if train != test:
-        return f"images in {file} are {list(train)} in x_train and {list(test)} in x_test"
     return None

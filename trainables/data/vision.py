@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from trainables.catalogue import load_catalogue
-from trainables.data.inspection import KEYS
+from trainables.data.inspection import KEYS, fault
 from trainables.data.splits import Dataset, Split, carve, make_dataset
 from trainables.errors import DataUnavailable
 from trainables.resolve import resolve
@@ -99,21 +99,14 @@ def _checked(arrays: Arrays, name: str, where: str) -> Arrays:
 
     Raises: DataUnavailable with what is wrong.
     """
-    for key in KEYS:
-        if key not in arrays:
-            raise DataUnavailable(f"dataset {name!r}: {where} has no {key}")
+    found = {key: np.asarray(value) for key, value in arrays.items()}
+    wrong = fault(where, {key: (array.shape, array.dtype) for key, array in found.items()})
     for part in ("train", "test"):
-        x, y = np.asarray(arrays[f"x_{part}"]), np.asarray(arrays[f"y_{part}"])
-        if x.dtype != np.uint8 or x.ndim not in (3, 4):
-            raise DataUnavailable(
-                f"dataset {name!r}: x_{part} in {where} is {x.dtype} {list(x.shape)}, "
-                "not uint8 [N,H,W] or [N,H,W,C]"
-            )
-        if not np.issubdtype(y.dtype, np.integer) or y.size != len(x) or (y.size and int(y.min()) < 0):
-            raise DataUnavailable(f"dataset {name!r}: y_{part} in {where} is not one class number an image")
-        if not len(x):
-            raise DataUnavailable(f"dataset {name!r}: x_{part} in {where} is empty")
-    return {key: np.asarray(value).reshape(-1) if key[0] == "y" else value for key, value in arrays.items()}
+        if wrong is None and int(found[f"y_{part}"].min()) < 0:
+            wrong = f"y_{part} in {where} is not one class number an image"
+    if wrong is not None:
+        raise DataUnavailable(f"dataset {name!r}: {wrong}")
+    return {key: array.reshape(-1) if key[0] == "y" else array for key, array in found.items()}
 
 
 def _digits(datasets_dir: Path) -> Dataset:
