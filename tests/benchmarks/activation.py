@@ -187,7 +187,7 @@ def memory(base: str) -> dict[str, Json]:
     }
 
 
-def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[str, Json]]:
+def rows(section: str, threads: list[int], sizes: list[float], bases: list[str]) -> Iterator[dict[str, Json]]:
     """The measurements of a section."""
     if section == "gpu":
         yield from activation_gpu.rows()
@@ -195,7 +195,7 @@ def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[
     if section == "crossovers":
         yield from activation_crossovers.rows()
     elif section == "memory":
-        yield from (memory(base) for base in BASES)
+        yield from (memory(base) for base in bases)
     elif section == "peak":
         yield from activation_steps.peak()
     elif section == "steps":
@@ -204,7 +204,7 @@ def rows(section: str, threads: list[int], sizes: list[float]) -> Iterator[dict[
         for number in threads:
             for size in sizes or USUAL[section]:
                 yield from (
-                    timed(base, round(size), number, compiled=section == "inductor") for base in BASES
+                    timed(base, round(size), number, compiled=section == "inductor") for base in bases
                 )
 
 
@@ -218,13 +218,14 @@ def main(arguments: list[str]) -> None:
     )
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--elements", type=float, nargs="+", default=[])
+    parser.add_argument("--bases", nargs="+", choices=BASES, default=list(BASES))
     parser.add_argument("--out", type=Path)
     chosen = parser.parse_args(arguments)
     head: dict[str, Json] = {**environment("cpu", max(chosen.threads)), "compiled": COMPILED}
     records = [head]
     print(json.dumps(head), flush=True)
     for section in chosen.sections:
-        for row in rows(section, chosen.threads, chosen.elements):
+        for row in rows(section, chosen.threads, chosen.elements, chosen.bases):
             records.append({"section": section, **row})
             print(json.dumps(records[-1]), flush=True)
     if chosen.out is not None:

@@ -10,14 +10,19 @@ Source: own derivation; polynomials by reweighted least squares, errors in tests
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
+
+from trainables.activations import fused_table
 
 Value = Any  # a tensor, or a traced value of fused_source.py
 Parts = tuple[Value, Value, Value]
+Row = tuple[float, float, float, float, float, float, float, float]
 
 ELU_SCALE, ELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 LEAKY_SLOPE = 0.01
 _MAGIC = 12582912.0 + 127.0  # 1.5 * 2**23: adding it rounds to an integer, here biased like an exponent
+_INTEGER = 12582912.0  # adding it rounds to an integer, which the low bits then spell
 _LOG2E = 1.4426950408889634
 _LN2 = 0.6931471805599453
 _LN2_HIGH, _LN2_LOW = 0.69314575195312500, 1.42860682030941723e-06  # 16 bits, so that n * high is exact
@@ -56,6 +61,23 @@ class Ops(Protocol):
     def narrow(self, x: Value) -> Value: ...
     def like(self, x: Value, value: float) -> Value: ...
     def high_bits(self, x: Value) -> Value: ...
+    def look_up(self, rows: tuple[Row, ...], place: Value) -> list[Value]: ...  # of 32
+
+
+Formula = Callable[[Ops, Value], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TwoWays:
+    """A formula that is fast, and one that is right beyond its reach too.
+
+    A CPU takes the second only where a vector holds a value beyond. A GPU, where 32 lanes would look up
+    different entries of a table, takes the second everywhere.
+    """
+
+    near: Formula
+    beyond: Formula
+    everywhere: Formula
 
 
 def _polynomial(x: Value, coefficients: tuple[float, ...]) -> Value:
@@ -245,7 +267,18 @@ def gelu_tanh_parts(o: Ops, x: Value) -> Parts:
     return low * gate, high * other, gate + steep * (gate * other)
 
 
-def gelu(o: Ops, x: Value) -> Value:
+def _gelu_near(o: Ops, x: Value) -> Value:
+    """x Phi(x) for x >= -BOUND, its tail |x| Phi(-|x|) by a polynomial an interval."""
+    a = o.at_most(o.magnitude(x), fused_table.BOUND)
+    place = (a * fused_table.CURVE + fused_table.LINE) * a + _INTEGER
+    centre, *lower, tail = o.look_up(fused_table.GELU, place)
+    t = a - centre
+    for coefficient in reversed(lower):
+        tail = tail * t + coefficient
+    return relu(o, x) - tail
+
+
+def _gelu_everywhere(o: Ops, x: Value) -> Value:
     """x Phi(x); the tail |x| Phi(-|x|) = |x| exp(-x*x/2) g(v) / (|x| + c) with v = (|x| - c) / (|x| + c).
 
     What rounding takes from the square, quotient and products is caught and given back to first order.
@@ -283,6 +316,9 @@ def gelu_parts(o: Ops, x: Value) -> Parts:
     beyond = (bell * u) * _polynomial(1.0 - u * (2.0 * _GELU_PARTS_CENTRE), _GELU_PARTS)
     tail, drop = a * beyond, beyond - (a * bell) * _RSQRT_2PI
     return relu(o, x) - tail, o.at_most(x, 0.0) + tail, o.where(x > 0.0, 1.0 - drop, drop)
+
+
+gelu = TwoWays(_gelu_near, lambda _, x: x < -fused_table.BOUND, _gelu_everywhere)
 
 
 def _refine(o: Ops, reciprocal: Value, of: Value) -> Value:
@@ -389,7 +425,7 @@ def hardsigmoid_parts(o: Ops, x: Value) -> Parts:
     return a, x - a, o.where(x <= -3.0, 0.0, o.where(x >= 3.0, 0.0, 1.0 / 6.0))
 
 
-FORWARD: Mapping[str, Callable[[Ops, Value], Value]] = {
+FORWARD: Mapping[str, Formula | TwoWays] = {
     "identity": identity,
     "relu": relu,
     "leaky_relu": leaky_relu,

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from trainables.activations import fused_exact
-from trainables.activations.fused_formulas import FORWARD, PARTS, Parts
+from trainables.activations.fused_formulas import FORWARD, PARTS, Parts, Row, TwoWays
 
 NAMES = tuple(FORWARD)  # an operator gets the place of its base in here
 LANES, BLOCK, ROWS = 16, 1024, 64  # as in kernels/dynact.h
@@ -53,6 +53,10 @@ class TorchOps:
     def high_bits(self, x: Tensor) -> Tensor:
         return (x.view(torch.int32) & -4096).view(torch.float32)
 
+    def look_up(self, rows: tuple[Row, ...], place: Tensor) -> list[Tensor]:
+        columns = torch.tensor(rows, dtype=torch.float32, device=place.device).T
+        return list(columns[:, place.view(torch.int32) & 31].unbind())
+
 
 _OPS = TorchOps()
 
@@ -69,7 +73,18 @@ def working(x: Tensor) -> Tensor:
 
 def base_value(name: str, x: Tensor) -> Tensor:
     """A(x) for a float32 or float64 tensor."""
-    return fused_exact.value(name, x) if is_exact(x) else FORWARD[name](_OPS, x)
+    if is_exact(x):
+        return fused_exact.value(name, x)
+    formula = FORWARD[name]
+    if not isinstance(formula, TwoWays):
+        value: Tensor = formula(_OPS, x)
+    elif x.is_cuda:
+        value = formula.everywhere(_OPS, x)
+    else:
+        value, beyond = formula.near(_OPS, x), formula.beyond(_OPS, x)
+        if beyond.any():
+            value = torch.where(beyond, formula.everywhere(_OPS, x), value)
+    return value
 
 
 def base_parts(name: str, x: Tensor) -> Parts:

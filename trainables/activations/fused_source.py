@@ -4,14 +4,14 @@
 """
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Union
 
-from trainables.activations.fused_formulas import FORWARD, PARTS, Value
+from trainables.activations.fused_formulas import FORWARD, PARTS, Formula, Row, TwoWays
 
-Kind = Literal["float", "double", "mask"]
+Kind = Literal["float", "double", "mask", "row"]
 Operand = Union["Traced", float]
 HERE = Path(__file__).parent
 CPP, TRITON = HERE / "kernels" / "formulas.h", HERE / "fused_triton_formulas.py"
@@ -122,11 +122,15 @@ class Trace:
     def high_bits(self, x: Traced) -> Traced:
         return self.record("high_bits", "float", (x,), "float")
 
+    def look_up(self, rows: tuple[Row, ...], place: Traced) -> list[Traced]:
+        row = self.record("look_up", "row", (place, *(entry for row in rows for entry in row)), "float")
+        return [self.record("entry", "float", (row, float(n)), "float") for n in range(len(rows[0]))]
+
     def like(self, x: Traced, value: float) -> Traced:
         return self.record("like", "float", (x, value), "float")
 
 
-def trace(formula: Callable[..., Value]) -> tuple[dict[int, Step], list[int]]:
+def trace(formula: Formula) -> tuple[dict[int, Step], list[int]]:
     """The steps of a formula of one argument (step 0) that its results need, and which are the results."""
     record = Trace()
     x = record.record("x", "float", (), "float")
@@ -144,10 +148,14 @@ def _float32(value: float) -> float:
     return float(struct.unpack("f", struct.pack("f", value))[0])
 
 
+def _cpp_float(value: float) -> str:
+    return f"{_float32(value).hex()}f"
+
+
 def _cpp_operand(arg: int | float, kind: Kind) -> str:
     if isinstance(arg, int):
         return f"v{arg}"
-    return f"constant<D>({arg.hex()})" if kind == "double" else f"constant<V>({_float32(arg).hex()}f)"
+    return f"constant<D>({arg.hex()})" if kind == "double" else f"constant<V>({_cpp_float(arg)})"
 
 
 def _cpp_step(number: int, step: Step) -> str:
@@ -159,22 +167,44 @@ def _cpp_step(number: int, step: Step) -> str:
             text = args[1]
         case "+" | "-" | "*" | "/" | "<" | "<=" | ">" | ">=":
             text = f"{args[0]} {step.op} {args[1]}"
+        case "look_up":
+            entries = ", ".join(_cpp_float(entry) for entry in step.args[1:])
+            table = f"  static constexpr Table t{number} = {{{entries}}};\n"
+            return f"{table}  const Row v{number} = look_up<t{number}>({args[0]});"
+        case "entry":
+            text = f"{args[0]}.at[{int(step.args[1])}]"
         case _:
             text = f"{step.op}({', '.join(args)})"
     return f"  const {dict(float='V', double='D', mask='M')[step.kind]} v{number} = {text};"
 
 
-def _cpp_function(name: str, formula: Callable[..., Value]) -> str:
+def _cpp_function(name: str, formula: Formula, *, before: str = "INLINE") -> str:
     steps, results = trace(formula)
     body = "\n".join(_cpp_step(n, step) for n, step in steps.items())
     listed = ", ".join(f"v{n}" for n in results)
-    kind, value = ("Parts", f"Parts{{{listed}}}") if len(results) > 1 else ("V", listed)
-    return f"inline {kind} {name}(const V v0) {{\n{body}\n  return {value};\n}}"
+    is_mask = results[0] in steps and steps[results[0]].kind == "mask"
+    kind, value = "M" if is_mask else "V", listed
+    if len(results) > 1:
+        kind, value = "Parts", f"Parts{{{listed}}}"
+    return f"{before} {kind} {name}(const V v0) {{\n{body}\n  return {value};\n}}"
+
+
+def _cpp_base(name: str, formula: Formula | TwoWays) -> str:
+    if not isinstance(formula, TwoWays):
+        return _cpp_function(name, formula)
+    return "\n\n".join(
+        [
+            _cpp_function(f"{name}_near", formula.near),
+            _cpp_function(f"{name}_beyond", formula.beyond),
+            _cpp_function(f"{name}_everywhere", formula.everywhere, before="SELDOM"),
+            f"TWO_WAYS({name})",
+        ]
+    )
 
 
 def cpp_source() -> str:
-    """A header for dynact_kernels.cpp, which defines V, D, M, Parts and the operations."""
-    forward = [_cpp_function(f"{name}_forward", formula) for name, formula in FORWARD.items()]
+    """A header for dynact_kernels.cpp, which defines V, D, M, Parts, TWO_WAYS and the operations."""
+    forward = [_cpp_base(f"{name}_forward", formula) for name, formula in FORWARD.items()]
     parts = [_cpp_function(f"{name}_parts", formula) for name, formula in PARTS.items()]
     table = "#define FOR_EACH_BASE(DO) \\\n  " + " \\\n  ".join(
         f"DO({n}, {name})" for n, name in enumerate(FORWARD)
@@ -218,7 +248,8 @@ def _triton_step(number: int, step: Step) -> str:
     return f"    v{number} = {text}"
 
 
-def _triton_function(name: str, formula: Callable[..., Value]) -> str:
+def _triton_function(name: str, given: Formula | TwoWays) -> str:
+    formula = given.everywhere if isinstance(given, TwoWays) else given
     steps, results = trace(formula)
     lines = [f"@triton.jit\ndef {name}(v0):", *(_triton_step(n, step) for n, step in steps.items())]
     return "\n".join([*lines, "    return " + ", ".join(f"v{n}" for n in results)])

@@ -14,7 +14,10 @@ from torch import Tensor
 
 from trainables.activations import fused_exact, fused_gpu, fused_ops, fused_plain, fused_triton
 from trainables.activations.fused import CODES, base_act, dyn_act, dyn_act_members
+from trainables.activations.fused_formulas import FORWARD, TwoWays
 
+# The plain form as it is on a GPU.
+fused_plain.FORWARD = {n: f.everywhere if isinstance(f, TwoWays) else f for n, f in FORWARD.items()}
 del os.environ["ABLATE_FUSED"]
 fused_gpu.register(fused_ops._library, "CPU")
 

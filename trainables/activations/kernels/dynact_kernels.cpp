@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
-#if defined(__F16C__) || defined(__FMA__) || defined(__AVX512F__)
+#if defined(__AVX__) || defined(__F16C__) || defined(__FMA__)
 #include <immintrin.h>
 #endif
 
@@ -86,6 +86,75 @@ INLINE V at_least(V x, V low) { return x < low ? low : x; }
 INLINE V at_most(V x, V high) { return x > high ? high : x; }
 #endif
 INLINE V high_bits(V x) { return (V)((U)x & 0xfffff000u); }
+
+// The row of a table that the low five bits of each lane's place name.
+constexpr int kRowsOfTable = 32, kColumns = 8;
+typedef float Table[kRowsOfTable * kColumns];
+struct Row {
+  V at[kColumns];
+};
+#if defined(__AVX512F__)
+struct Columns { // a column is two vectors
+  float at[kColumns][kRowsOfTable];
+  constexpr Columns(const Table &rows) : at() {
+    for (int n = 0; n < kRowsOfTable * kColumns; ++n) at[n % kColumns][n / kColumns] = rows[n];
+  }
+};
+template <const Table &kTable> INLINE Row look_up(V place) {
+  static constexpr Columns columns(kTable);
+  Row row;
+  for (int c = 0; c < kColumns; ++c)
+    row.at[c] = (V)_mm512_permutex2var_ps(_mm512_loadu_ps(columns.at[c]), (__m512i)place,
+                                          _mm512_loadu_ps(columns.at[c] + kWidth));
+  return row;
+}
+INLINE bool any(M mask) { return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0; }
+#elif defined(__AVX__)
+template <const Table &kTable> INLINE Row look_up(V place) { // rows are vectors, turned into columns
+  const __m256i offsets = (__m256i)(((U)place % kRowsOfTable) * kColumns);
+  const __m128i low = _mm256_castsi256_si128(offsets), high = _mm256_extractf128_si256(offsets, 1);
+  const uint64_t pairs[] = {(uint64_t)_mm_cvtsi128_si64(low), (uint64_t)_mm_extract_epi64(low, 1),
+                            (uint64_t)_mm_cvtsi128_si64(high), (uint64_t)_mm_extract_epi64(high, 1)};
+  const auto row_of = [&](int lane) { return kTable + static_cast<uint32_t>(pairs[lane / 2] >> lane % 2 * 32); };
+  const auto half = [&](int lane, int column) { // of a row and of the fourth after it
+    return _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(row_of(lane) + column)),
+                                _mm_loadu_ps(row_of(lane + 4) + column), 1);
+  };
+  Row row;
+  for (int c = 0; c < kColumns; c += 4) {
+    const __m256 first = half(0, c), second = half(1, c), third = half(2, c), fourth = half(3, c);
+    const __m256 a = _mm256_unpacklo_ps(first, second), b = _mm256_unpacklo_ps(third, fourth);
+    const __m256 d = _mm256_unpackhi_ps(first, second), e = _mm256_unpackhi_ps(third, fourth);
+    row.at[c] = (V)_mm256_shuffle_ps(a, b, 0x44);
+    row.at[c + 1] = (V)_mm256_shuffle_ps(a, b, 0xee);
+    row.at[c + 2] = (V)_mm256_shuffle_ps(d, e, 0x44);
+    row.at[c + 3] = (V)_mm256_shuffle_ps(d, e, 0xee);
+  }
+  return row;
+}
+INLINE bool any(M mask) { return _mm256_movemask_ps((__m256)mask) != 0; }
+#else
+template <const Table &kTable> INLINE Row look_up(V place) {
+  Row row;
+  for (int lane = 0; lane < kWidth; ++lane)
+    for (int c = 0; c < kColumns; ++c) row.at[c][lane] = kTable[((U)place)[lane] % kRowsOfTable * kColumns + c];
+  return row;
+}
+INLINE bool any(M mask) {
+  int32_t all = 0;
+  for (int lane = 0; lane < kWidth; ++lane) all |= mask[lane];
+  return all != 0;
+}
+#endif
+
+// A fast formula, and a slow one for vectors that hold values beyond its reach; each lane's bits are its own.
+#define SELDOM __attribute__((noinline, cold))
+#define TWO_WAYS(name)                                                                                         \
+  INLINE V name(const V x) {                                                                                   \
+    const V near = name##_near(x);                                                                             \
+    const M beyond = name##_beyond(x);                                                                         \
+    return __builtin_expect(any(beyond), 0) ? beyond ? name##_everywhere(x) : near : near;                     \
+  }
 
 #include "formulas.h"
 

@@ -1,34 +1,34 @@
 // Written by fused_source.py from fused_formulas.py; not edited by hand.
-inline V identity_forward(const V v0) {
+INLINE V identity_forward(const V v0) {
 
   return v0;
 }
 
-inline V relu_forward(const V v0) {
+INLINE V relu_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
   return v1;
 }
 
-inline V leaky_relu_forward(const V v0) {
+INLINE V leaky_relu_forward(const V v0) {
   const M v1 = v0 < constant<V>(0x0.0p+0f);
   const V v2 = v0 * constant<V>(0x1.47ae140000000p-7f);
   const V v3 = v1 ? v2 : v0;
   return v3;
 }
 
-inline V relu6_forward(const V v0) {
+INLINE V relu6_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+2f));
   return v2;
 }
 
-inline V squared_relu_forward(const V v0) {
+INLINE V squared_relu_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
   const V v2 = v1 * v1;
   return v2;
 }
 
-inline V hardswish_forward(const V v0) {
+INLINE V hardswish_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
   const D v2 = wide(v1);
   const V v3 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
@@ -40,7 +40,7 @@ inline V hardswish_forward(const V v0) {
   return v8;
 }
 
-inline V elu_forward(const V v0) {
+INLINE V elu_forward(const V v0) {
   const M v1 = v0 >= constant<V>(0x0.0p+0f);
   const V v2 = at_most(v0, constant<V>(0x0.0p+0f));
   const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
@@ -71,7 +71,7 @@ inline V elu_forward(const V v0) {
   return v39;
 }
 
-inline V celu_forward(const V v0) {
+INLINE V celu_forward(const V v0) {
   const M v1 = v0 >= constant<V>(0x0.0p+0f);
   const V v2 = at_most(v0, constant<V>(0x0.0p+0f));
   const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
@@ -102,7 +102,7 @@ inline V celu_forward(const V v0) {
   return v39;
 }
 
-inline V selu_forward(const V v0) {
+INLINE V selu_forward(const V v0) {
   const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
   const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
@@ -147,7 +147,47 @@ inline V selu_forward(const V v0) {
   return v47;
 }
 
-inline V gelu_forward(const V v0) {
+INLINE V gelu_forward_near(const V v0) {
+  const V v1 = magnitude(v0);
+  const V v2 = at_most(v1, constant<V>(0x1.b000000000000p+2f));
+  const V v3 = v2 * constant<V>(0x1.8000000000000p-2f);
+  const V v4 = v3 + constant<V>(0x1.0000000000000p+1f);
+  const V v5 = v4 * v2;
+  const V v6 = v5 + constant<V>(0x1.8000000000000p+23f);
+  static constexpr Table t7 = {0x0.0p+0f, 0x0.0p+0f, 0x1.0000000000000p-1f, -0x1.9884520000000p-2f, -0x1.147e3c0000000p-20f, 0x1.106b5e0000000p-4f, -0x1.19c7fe0000000p-13f, -0x1.3a5fbe0000000p-7f, 0x1.cfe1c00000000p-2f, 0x1.2dc6480000000p-3f, 0x1.4c20120000000p-3f, -0x1.4ad9460000000p-2f, 0x1.a6801c0000000p-4f, 0x1.4040d00000000p-5f, -0x1.5b6a240000000p-6f, -0x1.1115400000000p-8f, 0x1.b620000000000p-1f, 0x1.57a0920000000p-3f, -0x1.4cedda0000000p-5f, -0x1.671eee0000000p-3f, 0x1.0807a20000000p-3f, -0x1.bd59a80000000p-8f, -0x1.5076520000000p-6f, 0x1.1721580000000p-8f, 0x1.3780e00000000p+0f, 0x1.16b4320000000p-3f, -0x1.ea48640000000p-4f, -0x1.94cba00000000p-5f, 0x1.8e37b80000000p-4f, -0x1.0ef2960000000p-5f, -0x1.ee8b8a0000000p-8f, 0x1.b644720000000p-8f, 0x1.8c04e00000000p+0f, 0x1.821eb80000000p-4f, -0x1.0134e40000000p-3f, 0x1.843ea60000000p-6f, 0x1.993f800000000p-5f, -0x1.211a4a0000000p-5f, 0x1.048e540000000p-8f, 0x1.1ba2360000000p-8f, 0x1.da2f800000000p+0f, 0x1.e572f20000000p-5f, -0x1.9d67460000000p-4f, 0x1.a49aee0000000p-5f, 0x1.9d16bc0000000p-7f, -0x1.93e5ee0000000p-6f, 0x1.1f95520000000p-7f, 0x1.c346420000000p-11f, 0x1.11b7e00000000p+1f, 0x1.1c832e0000000p-5f, -0x1.2099c00000000p-4f, 0x1.ab45240000000p-5f, -0x1.0f3dfa0000000p-7f, -0x1.89017e0000000p-7f, 0x1.0cf6700000000p-7f, -0x1.5543580000000p-10f, 0x1.3450b00000000p+1f, 0x1.3be3fa0000000p-6f, -0x1.6f28ee0000000p-5f, 0x1.5582d00000000p-5f, -0x1.03e9c20000000p-6f, -0x1.6195aa0000000p-9f, 0x1.5eca040000000p-8f, -0x1.00ae9a0000000p-9f, 0x1.5520680000000p+1f, 0x1.501ca80000000p-7f, -0x1.b4af480000000p-6f, 0x1.de67780000000p-6f, -0x1.0268ea0000000p-6f, 0x1.2761480000000p-9f, 0x1.4392640000000p-9f, -0x1.a852660000000p-10f, 0x1.746f380000000p+1f, 0x1.58fd8a0000000p-8f, -0x1.ec92360000000p-7f, 0x1.3297ec0000000p-6f, -0x1.9ac4980000000p-7f, 0x1.035e700000000p-8f, 0x1.02472e0000000p-11f, -0x1.066fd60000000p-10f, 0x1.9274900000000p+1f, 0x1.5731100000000p-9f, -0x1.09eb8e0000000p-7f, 0x1.6fb2100000000p-7f, -0x1.1fa1aa0000000p-7f, 0x1.f98a4e0000000p-9f, -0x1.0e8dba0000000p-11f, -0x1.bc31260000000p-12f, 0x1.af3ba80000000p+1f, 0x1.4d20620000000p-10f, -0x1.156e5e0000000p-8f, 0x1.a34a080000000p-8f, -0x1.7225960000000p-8f, 0x1.8eeb3e0000000p-9f, -0x1.b8f8640000000p-11f, -0x1.2defe80000000p-14f, 0x1.cb0d500000000p+1f, 0x1.3b45c00000000p-11f, -0x1.1820060000000p-9f, 0x1.c97c120000000p-9f, -0x1.be32e20000000p-9f, 0x1.16a8460000000p-9f, -0x1.a5ceec0000000p-11f, 0x1.c796c80000000p-14f, 0x1.e5e3200000000p+1f, 0x1.24aa120000000p-12f, -0x1.13b1f20000000p-10f, 0x1.e2255e0000000p-10f, -0x1.ffc0760000000p-10f, 0x1.66a4780000000p-10f, -0x1.49e1ca0000000p-11f, 0x1.4b56400000000p-13f, 0x1.ffe1600000000p+1f, 0x1.0aaaa00000000p-13f, -0x1.08fa1e0000000p-11f, 0x1.ecbc320000000p-11f, -0x1.1978d40000000p-10f, 0x1.b1c5be0000000p-11f, -0x1.cb8e420000000p-12f, 0x1.33c42c0000000p-13f, 0x1.0c97400000000p+2f, 0x1.dca99e0000000p-15f, -0x1.f18aa40000000p-13f, 0x1.e924aa0000000p-12f, -0x1.2a4e200000000p-11f, 0x1.f276080000000p-12f, -0x1.27104a0000000p-12f, 0x1.dca0060000000p-14f, 0x1.18d5a80000000p+2f, 0x1.a503be0000000p-16f, -0x1.cbd7c80000000p-14f, 0x1.dba29e0000000p-13f, -0x1.3387ee0000000p-12f, 0x1.139f900000000p-12f, -0x1.6568b60000000p-13f, 0x1.49a6b40000000p-14f, 0x1.24c9ec0000000p+2f, 0x1.6dd1ae0000000p-17f, -0x1.a0d2900000000p-15f, 0x1.c3d8540000000p-14f, -0x1.341dba0000000p-13f, 0x1.25f1680000000p-13f, -0x1.9bfb3a0000000p-14f, 0x1.a469ac0000000p-15f, 0x1.306fb40000000p+2f, 0x1.39e83c0000000p-18f, -0x1.7416a00000000p-16f, 0x1.a5435a0000000p-15f, -0x1.2d98400000000p-14f, 0x1.3051200000000p-14f, -0x1.c86ef00000000p-15f, 0x1.fcad740000000p-16f, 0x1.3bc3340000000p+2f, 0x1.0b07fa0000000p-19f, -0x1.486f520000000p-17f, 0x1.8324160000000p-16f, -0x1.21d89e0000000p-15f, 0x1.33b2500000000p-15f, -0x1.ea01e80000000p-16f, 0x1.254fb00000000p-16f, 0x1.46e05c0000000p+2f, 0x1.bfb3740000000p-21f, -0x1.1d1cec0000000p-18f, 0x1.5d0e560000000p-17f, -0x1.1074b80000000p-16f, 0x1.2f138e0000000p-16f, -0x1.fd83580000000p-17f, 0x1.44d3ea0000000p-17f, 0x1.51bca80000000p+2f, 0x1.73c0da0000000p-22f, -0x1.e95d860000000p-20f, 0x1.3667e20000000p-18f, -0x1.f7c2fa0000000p-18f, 0x1.24837c0000000p-17f, -0x1.027cc60000000p-17f, 0x1.607fdc0000000p-18f, 0x1.5c63440000000p+2f, 0x1.3143440000000p-23f, -0x1.9e9ca40000000p-21f, 0x1.0ff9840000000p-19f, -0x1.c9c6840000000p-19f, 0x1.14af9c0000000p-18f, -0x1.ffa7480000000p-19f, 0x1.6f91f80000000p-19f, 0x1.66cb040000000p+2f, 0x1.f225b60000000p-25f, -0x1.5c787c0000000p-22f, 0x1.d7e40e0000000p-21f, -0x1.9af0de0000000p-20f, 0x1.01d4de0000000p-19f, -0x1.f11dc00000000p-20f, 0x1.74f88e0000000p-20f, 0x1.7107840000000p+2f, 0x1.91dce00000000p-26f, -0x1.2130160000000p-23f, 0x1.9398ac0000000p-22f, -0x1.6b07260000000p-21f, 0x1.d7cf580000000p-21f, -0x1.d8f2b60000000p-21f, 0x1.73e50c0000000p-21f, 0x1.7b054c0000000p+2f, 0x1.4333ae0000000p-27f, -0x1.ddd4ac0000000p-25f, 0x1.57142e0000000p-23f, -0x1.3e253c0000000p-22f, 0x1.ab53260000000p-22f, -0x1.bbe86e0000000p-22f, 0x1.686c220000000p-22f, 0x1.84db100000000p+2f, 0x1.0171620000000p-28f, -0x1.8689f00000000p-26f, 0x1.2025d20000000p-24f, -0x1.1312480000000p-23f, 0x1.7d29ce0000000p-23f, -0x1.99a8e00000000p-23f, 0x1.58a1580000000p-23f, 0x1.8e8b500000000p+2f, 0x1.96444a0000000p-30f, -0x1.3bddb40000000p-27f, 0x1.de6c740000000p-26f, -0x1.d587c60000000p-25f, 0x1.4f13b60000000p-24f, -0x1.73f4020000000p-24f, 0x1.44cb7a0000000p-24f, 0x1.9814680000000p+2f, 0x1.3e14d60000000p-31f, -0x1.fa7df80000000p-29f, 0x1.8948340000000p-27f, -0x1.8c4f140000000p-26f, 0x1.22e4c40000000p-25f, -0x1.4ceebc0000000p-25f, 0x1.2d0d280000000p-25f, 0x1.a175640000000p+2f, 0x1.eef1380000000p-33f, -0x1.9326500000000p-30f, 0x1.40a0340000000p-28f, -0x1.4b5bc00000000p-27f, 0x1.f3a5a00000000p-27f, -0x1.265c9a0000000p-26f, 0x1.13417a0000000p-26f, 0x1.aaa1a00000000p+2f, 0x1.8109900000000p-34f, -0x1.408b640000000p-31f, 0x1.04d27a0000000p-29f, -0x1.141d220000000p-28f, 0x1.ab16b40000000p-28f, -0x1.026f280000000p-27f, 0x1.ee6ca60000000p-28f, 0x1.b3bdfc0000000p+2f, 0x1.275f4e0000000p-35f, -0x1.f655940000000p-33f, 0x1.a1e71e0000000p-31f, -0x1.c4d0540000000p-30f, 0x1.66e3280000000p-29f, -0x1.be24f80000000p-29f, 0x1.b9c6b00000000p-29f};
+  const Row v7 = look_up<t7>(v6);
+  const V v8 = v7.at[0];
+  const V v9 = v7.at[1];
+  const V v10 = v7.at[2];
+  const V v11 = v7.at[3];
+  const V v12 = v7.at[4];
+  const V v13 = v7.at[5];
+  const V v14 = v7.at[6];
+  const V v15 = v7.at[7];
+  const V v16 = v2 - v8;
+  const V v17 = v15 * v16;
+  const V v18 = v17 + v14;
+  const V v19 = v18 * v16;
+  const V v20 = v19 + v13;
+  const V v21 = v20 * v16;
+  const V v22 = v21 + v12;
+  const V v23 = v22 * v16;
+  const V v24 = v23 + v11;
+  const V v25 = v24 * v16;
+  const V v26 = v25 + v10;
+  const V v27 = v26 * v16;
+  const V v28 = v27 + v9;
+  const V v29 = at_least(v0, constant<V>(0x0.0p+0f));
+  const V v30 = v29 - v28;
+  return v30;
+}
+
+INLINE M gelu_forward_beyond(const V v0) {
+  const M v1 = v0 < constant<V>(-0x1.b000000000000p+2f);
+  return v1;
+}
+
+SELDOM V gelu_forward_everywhere(const V v0) {
   const V v1 = magnitude(v0);
   const V v2 = at_most(v1, constant<V>(0x1.e000000000000p+3f));
   const V v3 = v2 * v2;
@@ -245,7 +285,9 @@ inline V gelu_forward(const V v0) {
   return v96;
 }
 
-inline V gelu_tanh_forward(const V v0) {
+TWO_WAYS(gelu_forward)
+
+INLINE V gelu_tanh_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.7000000000000p+3f));
   const V v2 = at_most(v1, constant<V>(0x1.2000000000000p+3f));
   const D v3 = wide(v2);
@@ -289,7 +331,7 @@ inline V gelu_tanh_forward(const V v0) {
   return v41;
 }
 
-inline V silu_forward(const V v0) {
+INLINE V silu_forward(const V v0) {
   const V v1 = v0 * constant<V>(-0x1.0000000000000p+0f);
   const V v2 = at_least(v1, constant<V>(-0x1.4000000000000p+6f));
   const V v3 = at_most(v2, constant<V>(0x1.b800000000000p+6f));
@@ -329,7 +371,7 @@ inline V silu_forward(const V v0) {
   return v37;
 }
 
-inline V mish_forward(const V v0) {
+INLINE V mish_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.e000000000000p+6f));
   const V v2 = at_most(v1, constant<V>(0x1.4000000000000p+4f));
   const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
@@ -396,7 +438,7 @@ inline V mish_forward(const V v0) {
   return v64;
 }
 
-inline V softplus_forward(const V v0) {
+INLINE V softplus_forward(const V v0) {
   const V v1 = magnitude(v0);
   const V v2 = v1 * constant<V>(-0x1.0000000000000p+0f);
   const V v3 = at_least(v2, constant<V>(-0x1.e000000000000p+6f));
@@ -464,7 +506,7 @@ inline V softplus_forward(const V v0) {
   return v66;
 }
 
-inline V sigmoid_forward(const V v0) {
+INLINE V sigmoid_forward(const V v0) {
   const V v1 = v0 * constant<V>(-0x1.0000000000000p+0f);
   const V v2 = at_least(v1, constant<V>(-0x1.4000000000000p+6f));
   const V v3 = at_most(v2, constant<V>(0x1.b800000000000p+6f));
@@ -504,7 +546,7 @@ inline V sigmoid_forward(const V v0) {
   return v37;
 }
 
-inline V tanh_forward(const V v0) {
+INLINE V tanh_forward(const V v0) {
   const V v1 = magnitude(v0);
   const V v2 = v1 * constant<V>(-0x1.0000000000000p+1f);
   const V v3 = at_least(v2, constant<V>(-0x1.4000000000000p+5f));
@@ -549,7 +591,7 @@ inline V tanh_forward(const V v0) {
   return v42;
 }
 
-inline V hardsigmoid_forward(const V v0) {
+INLINE V hardsigmoid_forward(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
   const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
   const D v3 = wide(v2);
@@ -559,13 +601,13 @@ inline V hardsigmoid_forward(const V v0) {
   return v6;
 }
 
-inline Parts identity_parts(const V v0) {
+INLINE Parts identity_parts(const V v0) {
   const V v1 = constant<V>(0x0.0p+0f);
   const V v2 = constant<V>(0x1.0000000000000p+0f);
   return Parts{v0, v1, v2};
 }
 
-inline Parts relu_parts(const V v0) {
+INLINE Parts relu_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_most(v0, constant<V>(0x0.0p+0f));
   const M v3 = v0 <= constant<V>(0x0.0p+0f);
@@ -573,7 +615,7 @@ inline Parts relu_parts(const V v0) {
   return Parts{v1, v2, v4};
 }
 
-inline Parts leaky_relu_parts(const V v0) {
+INLINE Parts leaky_relu_parts(const V v0) {
   const M v1 = v0 <= constant<V>(0x0.0p+0f);
   const V v2 = v1 ? constant<V>(0x1.47ae140000000p-7f) : constant<V>(0x1.0000000000000p+0f);
   const M v3 = v0 < constant<V>(0x0.0p+0f);
@@ -585,7 +627,7 @@ inline Parts leaky_relu_parts(const V v0) {
   return Parts{v5, v8, v2};
 }
 
-inline Parts relu6_parts(const V v0) {
+INLINE Parts relu6_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+2f));
   const M v3 = v0 > constant<V>(0x0.0p+0f);
@@ -599,7 +641,7 @@ inline Parts relu6_parts(const V v0) {
   return Parts{v2, v6, v10};
 }
 
-inline Parts squared_relu_parts(const V v0) {
+INLINE Parts squared_relu_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(0x0.0p+0f));
   const V v2 = v1 * v1;
   const V v3 = constant<V>(0x1.0000000000000p+0f) - v1;
@@ -608,7 +650,7 @@ inline Parts squared_relu_parts(const V v0) {
   return Parts{v2, v4, v5};
 }
 
-inline Parts hardswish_parts(const V v0) {
+INLINE Parts hardswish_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
   const V v2 = at_most(v0, constant<V>(0x1.8000000000000p+1f));
   const V v3 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
@@ -627,7 +669,7 @@ inline Parts hardswish_parts(const V v0) {
   return Parts{v12, v15, v9};
 }
 
-inline Parts elu_parts(const V v0) {
+INLINE Parts elu_parts(const V v0) {
   const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
   const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
@@ -665,7 +707,7 @@ inline Parts elu_parts(const V v0) {
   return Parts{v39, v40, v41};
 }
 
-inline Parts celu_parts(const V v0) {
+INLINE Parts celu_parts(const V v0) {
   const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
   const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
@@ -703,7 +745,7 @@ inline Parts celu_parts(const V v0) {
   return Parts{v39, v40, v41};
 }
 
-inline Parts selu_parts(const V v0) {
+INLINE Parts selu_parts(const V v0) {
   const V v1 = at_most(v0, constant<V>(0x0.0p+0f));
   const V v2 = at_least(v1, constant<V>(-0x1.5c00000000000p+6f));
   const V v3 = v2 * constant<V>(0x1.7154760000000p+0f);
@@ -742,7 +784,7 @@ inline Parts selu_parts(const V v0) {
   return Parts{v44, v42, v46};
 }
 
-inline Parts gelu_parts(const V v0) {
+INLINE Parts gelu_parts(const V v0) {
   const V v1 = magnitude(v0);
   const V v2 = at_most(v1, constant<V>(0x1.a000000000000p+3f));
   const V v3 = v2 * v2;
@@ -800,7 +842,7 @@ inline Parts gelu_parts(const V v0) {
   return Parts{v51, v53, v56};
 }
 
-inline Parts gelu_tanh_parts(const V v0) {
+INLINE Parts gelu_tanh_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.3000000000000p+3f));
   const V v2 = at_most(v0, constant<V>(0x1.3000000000000p+3f));
   const V v3 = at_most(v1, constant<V>(0x1.3000000000000p+3f));
@@ -839,7 +881,7 @@ inline Parts gelu_tanh_parts(const V v0) {
   return Parts{v32, v33, v36};
 }
 
-inline Parts silu_parts(const V v0) {
+INLINE Parts silu_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.5c00000000000p+6f));
   const V v2 = at_most(v0, constant<V>(0x1.5c00000000000p+6f));
   const V v3 = at_most(v1, constant<V>(0x1.5c00000000000p+6f));
@@ -872,7 +914,7 @@ inline Parts silu_parts(const V v0) {
   return Parts{v26, v27, v30};
 }
 
-inline Parts mish_parts(const V v0) {
+INLINE Parts mish_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.5c00000000000p+6f));
   const V v2 = at_most(v0, constant<V>(0x1.4000000000000p+5f));
   const V v3 = at_most(v1, constant<V>(0x1.4000000000000p+5f));
@@ -912,7 +954,7 @@ inline Parts mish_parts(const V v0) {
   return Parts{v35, v37, v34};
 }
 
-inline Parts softplus_parts(const V v0) {
+INLINE Parts softplus_parts(const V v0) {
   const V v1 = magnitude(v0);
   const V v2 = at_most(v1, constant<V>(0x1.5c00000000000p+6f));
   const V v3 = v2 * constant<V>(-0x1.7154760000000p+0f);
@@ -965,7 +1007,7 @@ inline Parts softplus_parts(const V v0) {
   return Parts{v47, v49, v51};
 }
 
-inline Parts sigmoid_parts(const V v0) {
+INLINE Parts sigmoid_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.5c00000000000p+6f));
   const V v3 = at_most(v1, constant<V>(0x1.5c00000000000p+6f));
   const V v4 = v3 * constant<V>(-0x1.7154760000000p+0f);
@@ -994,7 +1036,7 @@ inline Parts sigmoid_parts(const V v0) {
   return Parts{v24, v26, v27};
 }
 
-inline Parts tanh_parts(const V v0) {
+INLINE Parts tanh_parts(const V v0) {
   const V v1 = magnitude(v0);
   const V v2 = v1 * constant<V>(-0x1.0000000000000p+1f);
   const V v3 = at_least(v2, constant<V>(-0x1.5c00000000000p+6f));
@@ -1057,7 +1099,7 @@ inline Parts tanh_parts(const V v0) {
   return Parts{v34, v57, v61};
 }
 
-inline Parts hardsigmoid_parts(const V v0) {
+INLINE Parts hardsigmoid_parts(const V v0) {
   const V v1 = at_least(v0, constant<V>(-0x1.8000000000000p+1f));
   const V v2 = at_most(v1, constant<V>(0x1.8000000000000p+1f));
   const V v3 = v2 + constant<V>(0x1.8000000000000p+1f);
