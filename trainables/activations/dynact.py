@@ -4,7 +4,7 @@ Source: arXiv 2603.22154. With alpha = 1 and beta = 0 value and gradient are tho
 static and dynamic run the same formulas (fused.py); plugins' bases run the plain form below.
 """
 
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float
@@ -31,6 +31,13 @@ class Scalars(nn.Module):
         shape = () if num_channels is None else (num_channels,)
         self.alpha = nn.Parameter(torch.full(shape, float(alpha_init)), requires_grad=train)
         self.beta = nn.Parameter(torch.full(shape, float(beta_init)), requires_grad=train)
+
+    def both(self) -> tuple[Tensor, Tensor]:
+        """alpha and beta, from where modules keep them: attributes would cost as much as the operator."""
+        own = self._parameters
+        if "alpha" in own and "beta" in own:
+            return cast(Tensor, own["alpha"]), cast(Tensor, own["beta"])
+        return self.alpha, self.beta  # parametrised
 
 
 class DynActivation(nn.Module):
@@ -72,10 +79,10 @@ class DynActivation(nn.Module):
 
     def forward(self, x: Float[Tensor, "*shape"]) -> Float[Tensor, "*shape"]:
         """The activation, elementwise."""
-        if self.scalars is None:
+        scalars = cast(Scalars | None, self._modules.get("scalars"))
+        if scalars is None:
             return self.base(x)
-        alpha: Tensor = self.scalars.alpha
-        beta: Tensor = self.scalars.beta
+        alpha, beta = scalars.both()
         if self.base.fused:
             return dyn_act(x, alpha, beta, self.base.name, channel_dim=self.channel_dim)
         if alpha.ndim:
