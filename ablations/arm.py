@@ -119,7 +119,7 @@ def build_arms(
             excluded.append(Exclusion(levels=levels, reason=reason))
         else:
             arms.append(Arm(id=arm_id(levels), label=label_of(levels), levels=levels, settings=settings))
-    if any(factor.settings != (factor.name,) for factor in factors):
+    if any(factor.settings not in ((), (factor.name,)) for factor in factors):
         _refuse_twins(arms, problems)
     return ArmTable(arms=tuple(arms), excluded=tuple(excluded), collapsed=num_given - len(seen))
 

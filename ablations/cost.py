@@ -7,6 +7,7 @@ from statistics import median
 from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import canonical
+from ablations.search import searched_arms
 
 ASSUMED_SECONDS = 60.0
 SECONDS_AN_HOUR = 3600.0
@@ -46,9 +47,9 @@ def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     clock = _Clock.of(timed, design.manifest.steps_setting)
     seconds = 0.0
     tuning = design.study.tuning
-    for arm in design.arms:
-        seconds += len(design.seeds) * clock.seconds(arm.settings)
-        if tuning is not None:
+    seconds += sum(len(design.seeds) * clock.seconds(arm.settings) for arm in design.arms)
+    if tuning is not None:
+        for arm in searched_arms(design.arms):
             tuned = clock.seconds({**arm.settings, **tuning.fixed})
             seconds += tuning.candidates * tuning.seeds * tuned
     hours, resources = seconds / SECONDS_AN_HOUR, design.study.resources

@@ -1,5 +1,6 @@
 """Designs: a study and a manifest, compiled to arms and trials."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,11 +15,20 @@ from ablations.manifest import Manifest
 from ablations.question import Question, read_questions
 from ablations.reading import Reading, read_readings
 from ablations.resolution import Resolver, read_settings
-from ablations.search import check_tuning
+from ablations.search import check_tuning, confirmed, searched_arms
 from ablations.spec import FIRST_TUNING_SEED, Study
 from ablations.support import refuse_unbuilt
 
-__all__ = ["Arm", "Design", "Exclusion", "PlannedTrial", "compile_design", "num_trials", "planned_trials"]
+__all__ = [
+    "Arm",
+    "Design",
+    "Exclusion",
+    "PlannedTrial",
+    "compile_design",
+    "num_trials",
+    "num_tuning_trials",
+    "planned_trials",
+]
 
 MAX_TRIALS = 1_000_000
 MIN_SEEDS = 2
@@ -77,7 +87,7 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
     """
     problems = Problems()
     refuse_unbuilt(study, problems)
-    factors = read_factors(study, manifest, problems)
+    factors = (*read_factors(study, manifest, problems), *confirmed(study, problems))
     layout = read_layout(study, manifest, factors, problems)
     fixed = read_settings(study.fixed, manifest, "fixed", problems)
     rules = read_rules(study, layout.factors, problems)
@@ -99,7 +109,7 @@ def compile_design(study: Study, manifest: Manifest) -> Design:
         path = "exclude" if study.exclude else "require" if study.require else "factors"
         raise NotEstimable(Problem(path=path, detail=f"every arm is excluded: {table.excluded[0].reason}"))
     check_baseline(study, layout, [arm.levels for arm in table.arms], problems)
-    _check_size(study, len(table.arms), problems)
+    _check_size(study, table.arms, problems)
     problems.raise_if_any()
     design = Design(
         study=study,
@@ -151,20 +161,25 @@ def _costly(study: Study, manifest: Manifest, readings: tuple[Reading, ...]) -> 
     return [name for name in dict.fromkeys(read) if name in costly]
 
 
-def _check_size(study: Study, num_arms: int, problems: Problems) -> None:
-    size = _num_trials(study, num_arms)
+def _check_size(study: Study, arms: Sequence[Arm], problems: Problems) -> None:
+    size = _num_tuning(study, arms) + len(arms) * len(study.seed_list())
     if size > MAX_TRIALS:
         problems.add("seeds", f"{size} trials; at most {MAX_TRIALS} are planned", MAX_TRIALS)
 
 
-def _num_trials(study: Study, num_arms: int) -> int:
-    tuning = study.tuning.candidates * study.tuning.seeds if study.tuning is not None else 0
-    return num_arms * (tuning + (study.seeds if isinstance(study.seeds, int) else len(study.seeds)))
+def _num_tuning(study: Study, arms: Sequence[Arm]) -> int:
+    tuning = study.tuning
+    return len(searched_arms(arms)) * tuning.candidates * tuning.seeds if tuning is not None else 0
+
+
+def num_tuning_trials(design: Design) -> int:
+    """How many trials the design plans before anything is measured."""
+    return _num_tuning(design.study, design.arms)
 
 
 def num_trials(design: Design) -> int:
     """How many trials the design plans, without listing them."""
-    return _num_trials(design.study, len(design.arms))
+    return num_tuning_trials(design) + len(design.arms) * len(design.seeds)
 
 
 def planned_trials(design: Design) -> list[PlannedTrial]:
@@ -176,7 +191,7 @@ def planned_trials(design: Design) -> list[PlannedTrial]:
             PlannedTrial(arm=arm, seed=FIRST_TUNING_SEED + seed, phase="tuning", candidate=candidate)
             for candidate in range(tuning.candidates)
             for seed in range(tuning.seeds)
-            for arm in design.arms
+            for arm in searched_arms(design.arms)
         )
     trials.extend(
         PlannedTrial(arm=arm, seed=seed, phase="measuring") for seed in design.seeds for arm in design.arms

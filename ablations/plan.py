@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ablations.arm import text_of
 from ablations.contrast import Contrast, ContrastRow, Contrasts, compile_contrasts
 from ablations.cost import Cost, TimedTrial, estimate_cost
-from ablations.design import Design, compile_design, num_trials
+from ablations.design import Design, compile_design, num_trials, num_tuning_trials
 from ablations.errors import Json
 from ablations.manifest import Manifest
 from ablations.reading import Reading
@@ -105,8 +105,7 @@ class Plan:
 
     def to_json(self) -> dict[str, Json]:
         """The plan as clients read it."""
-        design, tuning = self.design, self.design.study.tuning
-        num_tuning = len(design.arms) * tuning.candidates * tuning.seeds if tuning is not None else 0
+        design = self.design
         return {
             "name": design.study.name,
             "design": design.study.design,
@@ -115,7 +114,7 @@ class Plan:
             "num_arms": len(design.arms),
             "num_seeds": len(design.seeds),
             "num_trials": num_trials(design),
-            "num_tuning_trials": num_tuning,
+            "num_tuning_trials": num_tuning_trials(design),
             "excluded": [{"levels": dict(x.levels), "reason": x.reason} for x in design.excluded],
             "collapsed": design.collapsed,
             "conditional": dict(conditions_of(design)),

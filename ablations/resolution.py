@@ -46,7 +46,9 @@ class Resolver:
         self._base = {setting.name: setting.default for setting in self._order} | dict(self.fixed)
         conditions = {setting.name: setting.when for setting in self._order}
         self._conditional = tuple(
-            i for i, factor in enumerate(self.factors) if all(conditions[name] for name in factor.settings)
+            i
+            for i, factor in enumerate(self.factors)
+            if factor.settings and all(conditions[name] for name in factor.settings)
         )
         gates = self._gates({name for i in self._conditional for name in self.factors[i].settings})
         self._gating = tuple(i for i, factor in enumerate(self.factors) if gates & set(factor.settings))

@@ -1,12 +1,49 @@
 """The search before the measurement: its space, budget and metric, checked against the manifest."""
 
 import math
+from collections.abc import Iterable, Mapping
 
+from ablations.arm import Arm
 from ablations.errors import Json, Problems, UnknownFactor
-from ablations.factor import Factor
-from ablations.manifest import Manifest, Metric, Setting, coerce
+from ablations.factor import Factor, Level
+from ablations.identity import canonical
+from ablations.manifest import Manifest, Metric, Scalar, Setting, coerce
 from ablations.resolution import read_settings
-from ablations.spec import Range, Study, Tuning
+from ablations.spec import MAX_CANDIDATES, Range, Study, Tuning
+
+MIN_CMAES = 2  # with one it would draw at random
+MAX_CONFIRMED = 1000
+RANK = "rank_in_search"
+
+
+def confirmed(study: Study, problems: Problems) -> tuple[Factor, ...]:
+    """The factor that stands for the best candidates of a plain search, where more than one is measured.
+
+    Its levels set nothing: each becomes an arm with the settings that the search ranks there.
+    """
+    tuning = study.tuning
+    if tuning is None or tuning.confirm == 1:
+        return ()
+    path = "tuning.confirm"
+    if study.factors or study.arms or study.design != "factorial":
+        problems.add(path, "only a search without factors confirms more than its best candidate", 1)
+        return ()
+    if tuning.confirm > tuning.candidates:
+        problems.add(path, f"more than the {tuning.candidates} candidates", {"high": tuning.candidates})
+    levels = tuple(Level(name=rank, settings={}) for rank in range(1, min(tuning.confirm, MAX_CONFIRMED) + 1))
+    if tuning.confirm > MAX_CONFIRMED:
+        problems.add(path, f"at most {MAX_CONFIRMED} are measured", {"high": MAX_CONFIRMED})
+    return (Factor(name=RANK, levels=levels, numeric=True, ordered=True),)
+
+
+def rank_of(arm: Arm) -> int:
+    """Which of a search's candidates the arm is measured with: 1 for the best."""
+    return int(str(arm.levels.get(RANK, 1)))
+
+
+def searched_arms(arms: Iterable[Arm]) -> tuple[Arm, ...]:
+    """The arms that candidates are tried in."""
+    return tuple(arm for arm in arms if rank_of(arm) == 1)
 
 
 def check_tuning(study: Study, manifest: Manifest, factors: tuple[Factor, ...], problems: Problems) -> None:
@@ -24,6 +61,7 @@ def check_tuning(study: Study, manifest: Manifest, factors: tuple[Factor, ...], 
         if name in tuning.fixed:
             problems.add(f"tuning.fixed.{name}", f"{name} is searched")
         _check_dimension(name, tuning, manifest, problems)
+    _check_sampler(tuning, problems)
     read_settings(tuning.fixed, manifest, "tuning.fixed", problems)
     _check_start(tuning, manifest, problems)
     _check_metric(tuning, manifest, problems)
@@ -32,6 +70,30 @@ def check_tuning(study: Study, manifest: Manifest, factors: tuple[Factor, ...], 
             if name not in {factor.name for factor in factors}:
                 allowed: list[Json] = [factor.name for factor in factors]
                 problems.add(f"tuning.per.{i}", f"{name} is no factor", allowed, UnknownFactor)
+
+
+def _check_sampler(tuning: Tuning, problems: Problems) -> None:
+    """Refuse a space that this sampler cannot search."""
+    ranges = [name for name, space in tuning.space.items() if isinstance(space, Range)]
+    lists = [name for name in tuning.space if name not in ranges]
+    if tuning.sampler == "cmaes":
+        for name in lists:
+            problems.add(f"tuning.space.{name}", "cmaes searches ranges of numbers, not lists")
+        if len(tuning.space) < MIN_CMAES:
+            problems.add("tuning.space", f"cmaes needs {MIN_CMAES} settings or more")
+    if tuning.sampler != "grid":
+        return
+    for name in ranges:
+        problems.add(f"tuning.space.{name}", "a grid needs a list of values")
+    if ranges:
+        return
+    size = int(grid_size(tuning))
+    if size > MAX_CANDIDATES:
+        problems.add("tuning.space", f"the grid has {size} points; at most {MAX_CANDIDATES} are tried")
+    elif tuning.candidates != size:
+        problems.add("tuning.candidates", f"the grid has {size} points: leave this out", [size])
+    if tuning.start:
+        problems.add("tuning.start", "a grid tries every point anyway")
 
 
 def _check_dimension(name: str, tuning: Tuning, manifest: Manifest, problems: Problems) -> None:
@@ -111,3 +173,25 @@ def grid_size(tuning: Tuning) -> float:
     """How many different candidates the space holds; infinite if a range is continuous."""
     sizes = [math.inf if isinstance(space, Range) else len(space) for space in tuning.space.values()]
     return math.prod(sizes)
+
+
+def shared_levels(arm: Arm, tuning: Tuning) -> Mapping[str, Scalar]:
+    """The levels that the arms of one search have in common: all of them, unless `per` names some."""
+    names = arm.levels if tuning.per is None else tuning.per
+    return {name: arm.levels[name] for name in names if name in arm.levels and name != RANK}
+
+
+def searches(arms: Iterable[Arm], tuning: Tuning) -> dict[str, tuple[Arm, ...]]:
+    """The arms of every search, by a name for it: an arm's id where it is searched for alone.
+
+    Arms that differ in the rank of their candidate belong to one search.
+
+    A candidate of a search is tried in each of its arms, so that an arm gets the same budget whether or not
+    it shares one; its score is the mean over them.
+    """
+    found: dict[str, tuple[Arm, ...]] = {}
+    for arm in arms:
+        own = tuning.per is None and RANK not in arm.levels
+        name = arm.id if own else canonical(dict(shared_levels(arm, tuning)))
+        found[name] = (*found.get(name, ()), arm)
+    return found

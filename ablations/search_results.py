@@ -1,14 +1,17 @@
 """What a search found: the best settings of every arm, and what they measured on fresh seeds."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from ablations.arm import Arm
 from ablations.design import Design
 from ablations.errors import Json
+from ablations.identity import canonical
+from ablations.manifest import Scalar
 from ablations.results import TrialRecord
-from ablations.search import tuning_metric
+from ablations.search import searched_arms, searches, shared_levels, tuning_metric
 from ablations.spec import Range, Tuning
 
 Search = tuple[str, int | None]
@@ -16,14 +19,16 @@ Search = tuple[str, int | None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Best:
-    """The best candidate of one search.
+    """One of the best candidates of a search, `rank` 1 being the best.
 
-    `arm_id` is the arm, or group of arms, that was searched for; `settings` are the searched ones,
-    `value` their mean over the tuning seeds. `on_edge` names settings whose best value is the end of the
-    range that was searched: better ones may lie beyond.
+    `levels` are those that its arms share; `settings` are the searched ones, `value` their mean over these
+    arms and the tuning seeds. `on_edge` names settings whose best value is the end of the range that was
+    searched: better ones may lie beyond.
     """
 
-    arm_id: str
+    levels: Mapping[str, Scalar]
+    rank: int
+    num_arms: int
     repeat: int | None
     candidate: int
     settings: Mapping[str, Json]
@@ -37,7 +42,9 @@ class Best:
     def to_json(self) -> dict[str, Json]:
         """The candidate as a report shows it."""
         return {
-            "arm_id": self.arm_id,
+            "levels": dict(self.levels),
+            "rank": self.rank,
+            "num_arms": self.num_arms,
             "repeat": self.repeat,
             "candidate": self.candidate,
             "settings": dict(self.settings),
@@ -51,52 +58,74 @@ class Best:
 
 
 def best_settings(design: Design, records: Iterable[TrialRecord]) -> tuple[Best, ...]:
-    """The best candidate of every search of a study, in the order of its records; none without tuning.
+    """The best candidates of every search, in the order of its records; none without tuning.
 
-    A candidate's score is the mean over its tuning seeds, where a diverged trial counts as the metric's
-    worst value; a candidate with a trial that has no value has no score. Of equals the earlier one wins.
+    One of each search, or as many as are measured: settings that differ, so that each is measured once.
+
+    A candidate's score is the mean over the arms of its search and its tuning seeds, where a diverged trial
+    counts as the metric's worst value; a candidate with a trial that has no value has no score. Of equals
+    the earlier one wins.
     """
     tuning = design.study.tuning
     if tuning is None:
         return ()
-    found = (_best(design, tuning, key, candidates) for key, candidates in _searches(records).items())
-    return tuple(best for best in found if best is not None)
+    groups = searches(design.arms, tuning)
+    names = {arm.id: name for name, arms in groups.items() for arm in arms}
+    return tuple(
+        best
+        for (name, repeat), candidates in _by_search(records, names).items()
+        for best in _best(design, tuning, groups[name], repeat, candidates)
+    )
 
 
-def _searches(records: Iterable[TrialRecord]) -> dict[Search, dict[int, list[TrialRecord]]]:
-    """The tuning trials of every search, by candidate."""
-    searches: dict[Search, dict[int, list[TrialRecord]]] = {}
+def _by_search(
+    records: Iterable[TrialRecord], names: Mapping[str, str]
+) -> dict[Search, dict[int, list[TrialRecord]]]:
+    """The tuning trials of every search, by candidate; `names` has the search of an arm."""
+    found: dict[Search, dict[int, list[TrialRecord]]] = {}
     for record in records:
         if record.phase == "tuning" and record.candidate is not None:
-            search = searches.setdefault((record.arm_id, record.repeat), {})
+            search = found.setdefault((names[record.arm_id], record.repeat), {})
             search.setdefault(record.candidate, []).append(record)
-    return searches
+    return found
 
 
 def _best(
-    design: Design, tuning: Tuning, search: Search, candidates: Mapping[int, Sequence[TrialRecord]]
-) -> Best | None:
+    design: Design,
+    tuning: Tuning,
+    arms: Sequence[Arm],
+    repeat: int | None,
+    candidates: Mapping[int, Sequence[TrialRecord]],
+) -> Iterator[Best]:
     name, goal = tuning_metric(design.study, design.manifest)
     worst = design.manifest.metric(name).worst
     scores = {number: _score(trials, name, worst) for number, trials in sorted(candidates.items())}
     scored = {number: value for number, value in scores.items() if value is not None}
-    if not scored:
-        return None
-    best = (max if goal == "maximize" else min)(scored, key=lambda number: scored[number])
-    settings = candidates[best][0].settings
-    searched = {key: settings[key] for key in tuning.space if key in settings}
-    return Best(
-        arm_id=search[0],
-        repeat=search[1],
-        candidate=best,
-        settings=searched,
-        metric=name,
-        value=scored[best],
-        num_seeds=len(candidates[best]),
-        num_scored=len(scored),
-        num_candidates=tuning.candidates,
-        on_edge=_on_edge(tuning, searched),
-    )
+    ranked = sorted(scored, key=lambda number: scored[number], reverse=goal == "maximize")
+    seen: set[str] = set()
+    for number in ranked:
+        # What does not apply to one arm may to another.
+        settings = {key: value for trial in candidates[number] for key, value in trial.settings.items()}
+        searched = {key: settings[key] for key in tuning.space if key in settings}
+        if canonical(searched) in seen:
+            continue
+        seen.add(canonical(searched))
+        yield Best(
+            levels=shared_levels(arms[0], tuning),
+            rank=len(seen),
+            num_arms=len(searched_arms(arms)),
+            repeat=repeat,
+            candidate=number,
+            settings=searched,
+            metric=name,
+            value=scored[number],
+            num_seeds=len({trial.seed for trial in candidates[number]}),
+            num_scored=len(scored),
+            num_candidates=tuning.candidates,
+            on_edge=_on_edge(tuning, searched),
+        )
+        if len(seen) == tuning.confirm:
+            return
 
 
 def _score(trials: Sequence[TrialRecord], metric: str, worst: float) -> float | None:

@@ -53,6 +53,7 @@ __all__ = ["Study", "loads_json", "loads_yaml", "parse_study"]
 MAX_NAME = 200
 MAX_SEEDS = 10_000
 FIRST_TUNING_SEED = 1_000_000
+MAX_CANDIDATES = 100_000
 MAX_LOOKS = 3
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 LIST, MAPPING, VALUE = "\x00list", "\x00mapping", "\x00value"
@@ -243,11 +244,15 @@ class TuningMetric(Model):
     goal: Literal["maximize", "minimize"] | None = None
 
 
+def _grid_size(given: Mapping[str, Any]) -> int:
+    lists = [space for space in given.get("space", {}).values() if isinstance(space, list)]
+    return math.prod(map(len, lists)) if given.get("sampler") == "grid" else 0
+
+
 class Tuning(Model):
     """The search that every arm gets before it is measured."""
 
     per: list[Name] | None = None
-    candidates: Annotated[int, Field(ge=1, le=100_000)]
     sampler: Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"] = "tpe"
     space: Annotated[
         dict[
@@ -259,6 +264,8 @@ class Tuning(Model):
         ],
         Field(min_length=1),
     ]
+    # A grid has as many as it has points; elsewhere 0 is refused below.
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, default_factory=_grid_size)]
     seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1
     repeats: Positive = 1
     fixed: dict[Name, Value] = {}
@@ -425,6 +432,8 @@ def _check_across_fields(study: Study, problems: Problems) -> None:
     for field in ("factors", "fixed", "baseline"):
         for name in set(getattr(study, field)) & {"seed", "arm"}:
             problems.add(f"{field}.{name}", f"{name} is a reserved name")
+    if study.tuning is not None and study.tuning.candidates == 0:
+        problems.add("tuning.candidates", "this field is required, but for a grid")
     if (study.arms is not None) != (study.design == "listed"):
         problems.add("arms", "a listed design has arms, and no other has")
     if study.leave_one_out is not None and study.design != "leave_one_out":

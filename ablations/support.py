@@ -13,13 +13,7 @@ def _refuse_search(study: Study, problems: Problems) -> None:
     tuning = study.tuning
     if tuning is None:
         return
-    if tuning.per is not None:
-        problems.unsupported("tuning.per", "tuning a group of arms together")
     if tuning.repeats > 1:
         problems.unsupported("tuning.repeats", "tuning more than once")
-    if tuning.confirm > 1:
-        problems.unsupported("tuning.confirm", "confirming more than one candidate")
     if tuning.scheduler != "none":
         problems.unsupported("tuning.scheduler", "stopping candidates early")
-    if tuning.sampler not in ("tpe", "random"):
-        problems.unsupported("tuning.sampler", f"the {tuning.sampler} sampler")

@@ -11,6 +11,7 @@ from ablations.report import numbers
 from ablations.report.document import Block, Callout, Mark, Paragraph, Phrase, Style, Tally
 from ablations.report.evidence import Evidence, Measure, levels_text
 from ablations.report.numbers import compact, count, listing
+from ablations.search import RANK, rank_of
 from ablations.search_results import best_settings
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive")
@@ -155,23 +156,28 @@ def _without_contrast(evidence: Evidence) -> list[Block]:
         return [Paragraph(phrases=("No trial has finished yet.",), lead=True)]
     pick = max if evidence.main.goal == "maximize" else min
     mean, arm = pick(means, key=lambda pair: pair[0])
+    searched = RANK in arm.levels
+    if searched:  # chosen by validation data, so not by this
+        mean, arm = min(means, key=lambda pair: rank_of(pair[1]))
     values = _known(evidence, arm.id)
     spread = float(values.std(ddof=1)) if len(values) > 1 else None
     decimals = numbers.decimals_for([spread])
     sd = f" (standard deviation {numbers.number(spread, decimals)})" if spread is not None else ""
     text = f"{numbers.number(mean, decimals)}{sd} over {count(len(values), 'seed')}"
     name: list[Phrase] = (
-        [Mark(levels_text(arm.levels)), " reaches the best mean "] if arm.levels else ["The mean "]
+        [Mark(levels_text(arm.levels)), " reaches the best mean "]
+        if arm.levels and not searched
+        else ["Its mean " if searched else "The mean "]
     )
-    link = ": " if arm.levels else " is "
+    link = ": " if arm.levels and not searched else " is "
     phrases = [*name, Mark(evidence.main.name), link, Mark(text, Style.STRONG)]
-    tail = ". No contrast was declared, so nothing is judged." if evidence.varying else "."
+    tail = ". No contrast was declared, so nothing is judged." if evidence.varying and not searched else "."
     return [*_best(evidence), Paragraph(phrases=(*phrases, tail), lead=True)]
 
 
 def _best(evidence: Evidence) -> list[Block]:
     """The settings a search without factors came to."""
-    if evidence.varying:
+    if any(factor.name != RANK for factor in evidence.varying):
         return []
     found = best_settings(evidence.design, evidence.records)
     settings = [f"{name} = {_searched(value)}" for best in found[:1] for name, value in best.settings.items()]

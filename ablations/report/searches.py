@@ -7,10 +7,10 @@ import numpy as np
 from ablations.errors import Json
 from ablations.report.document import Block, Callout, Cell, Column, Fold, Kind, Paragraph, Table
 from ablations.report.evidence import Evidence
-from ablations.report.numbers import compact, count, listing, significant
+from ablations.report.numbers import compact, count, decimals_for, listing, significant
 from ablations.report.plots import Figure, LinePanel, Lines, Series, slug
 from ablations.results import TrialRecord
-from ablations.search import tuning_metric
+from ablations.search import rank_of, tuning_metric
 from ablations.search_results import Best, best_settings
 from ablations.spec import Range, Tuning
 
@@ -27,9 +27,10 @@ def search(evidence: Evidence) -> list[Block]:
     found = best_settings(evidence.design, evidence.records)
     if not found:
         return [Callout(tone="note", title="No candidate has a score yet")]
-    blocks: list[Block] = [Paragraph(phrases=(_budget(evidence, tuning, found),)), *_edges(found)]
+    first = [best for best in found if best.rank == 1]
+    blocks: list[Block] = [Paragraph(phrases=(_budget(evidence, tuning, first),)), *_edges(first)]
     blocks.append(_best_table(evidence, tuning, found))
-    if len(found) == 1:
+    if len(first) == 1:
         scored = list(_scored(evidence.tuning, found[0].metric))
         blocks += [
             _course(evidence, found[0].metric, scored),
@@ -43,10 +44,13 @@ def _budget(evidence: Evidence, tuning: Tuning, found: Sequence[Best]) -> str:
     name, goal = tuning_metric(evidence.design.study, evidence.design.manifest)
     aim = "highest" if goal == "maximize" else "lowest"
     each = "Each search" if len(found) > 1 else "The search"
+    most = max(best.num_arms for best in found)
+    arms = f" in each of its {'arms' if len(found) > 1 else count(most, 'arm')}" if most > 1 else ""
+    over = f"{count(tuning.seeds, 'tuning seed')}{' and these arms' if arms else ''}"
+    kept = "the one" if tuning.confirm == 1 else f"the {tuning.confirm} different ones"
     return (
-        f"{each} tried {count(tuning.candidates, 'candidate')} with the {tuning.sampler} sampler and kept the"
-        f" one with the {aim} {name} over {count(tuning.seeds, 'tuning seed')}. Tuning seeds are never"
-        " reported seeds."
+        f"{each} tried {count(tuning.candidates, 'candidate')}{arms} with the {tuning.sampler} sampler and"
+        f" kept {kept} with the {aim} mean {name} over {over}. Tuning seeds are never reported seeds."
     )
 
 
@@ -62,28 +66,48 @@ def _edges(found: Sequence[Best]) -> Iterator[Block]:
 
 
 def _best_table(evidence: Evidence, tuning: Tuning, found: Sequence[Best]) -> Table:
-    arms = {arm.id: arm for arm in evidence.design.arms}
-    factors = [f.name for f in evidence.varying]
+    factors = [f.name for f in evidence.varying if any(f.name in best.levels for best in found)]
+    ranked = tuning.confirm > 1
     columns = [
+        *([Column(name="rank", kind=Kind.COUNT)] if ranked else []),
         *(Column(name=name, kind=Kind.NAME) for name in factors),
         *(Column(name=name, kind=Kind.NAME) for name in tuning.space),
         Column(name=f"{found[0].metric} in the search", kind=Kind.NUMBER, decimals=4),
+        *(_measured_columns(evidence) if ranked else []),
         Column(name="candidate", kind=Kind.COUNT),
         Column(name="scored", kind=Kind.COUNT, help="candidates with a score"),
     ]
-    rows = []
+    rows: list[tuple[Cell, ...]] = []
     for best in found:
-        levels = arms[best.arm_id].levels if best.arm_id in arms else {}
+        levels = best.levels
         rows.append(
             (
+                *([best.rank] if ranked else []),
                 *(compact(levels[name]) if name in levels else None for name in factors),
                 *(_setting(best.settings, name) for name in tuning.space),
                 best.value,
+                *(_measured(evidence, best.rank) if ranked else []),
                 best.candidate,
                 best.num_scored,
             )
         )
     return Table(columns=tuple(columns), rows=tuple(rows))
+
+
+def _measured_columns(evidence: Evidence) -> list[Column]:
+    name = f"{evidence.main.name} on fresh seeds"
+    sds = [evidence.summaries[arm.id].readings[evidence.main.name].sd for arm in evidence.design.arms]
+    return [
+        Column(name=name, kind=Kind.NUMBER, decimals=decimals_for(sds)),
+        Column(name="SD", kind=Kind.NUMBER, decimals=decimals_for(sds)),
+    ]
+
+
+def _measured(evidence: Evidence, rank: int) -> list[Cell]:
+    """What the candidate of this rank measured."""
+    (arm,) = [arm for arm in evidence.design.arms if rank_of(arm) == rank]
+    found = evidence.summaries[arm.id].readings[evidence.main.name]
+    return [found.mean, found.sd]
 
 
 def _setting(settings: Mapping[str, Json], name: str) -> Cell:
@@ -103,14 +127,16 @@ def _scored(trials: Sequence[TrialRecord], metric: str) -> Iterator[tuple[TrialR
 
 def _course(evidence: Evidence, metric: str, scored: Sequence[tuple[TrialRecord, float]]) -> Figure:
     goal = tuning_metric(evidence.design.study, evidence.design.manifest)[1]
-    x = tuple(float(trial.candidate or 0) for trial, _ in scored)
-    values = np.array([value for _, value in scored])
-    best = np.maximum.accumulate(values) if goal == "maximize" else np.minimum.accumulate(values)
-    points = tuple((at, value) for at, (_, value) in zip(x, scored, strict=True))
+    points = tuple((float(trial.candidate or 0), value) for trial, value in scored)
+    x = tuple(sorted({at for at, _ in points}))
+    means = np.array([np.mean([value for at, value in points if at == one]) for one in x])
+    best = np.maximum.accumulate(means) if goal == "maximize" else np.minimum.accumulate(means)
     line = Series(label="best so far", hue=1, dash=0, x=x, centre=tuple(best.tolist()), points=points)
+    dots = "candidates" if len(points) == len(x) else "trials of candidates"
+    so_far = f"best {'' if len(points) == len(x) else 'mean '}{metric} so far"
     return Figure(
         name=slug(f"search-{metric}"),
-        caption=f"The course of the search: dots are candidates, the line is the best {metric} so far.",
+        caption=f"The course of the search: dots are {dots}, the line is the {so_far}.",
         plot=Lines(panels=(LinePanel(title="", series=(line,)),), x_label="candidate", y_label=metric),
     )
 

@@ -7,11 +7,11 @@ from typing import Any
 
 from ablations.design import Design
 from ablations.errors import Json
-from ablations.identity import digest
+from ablations.identity import canonical, digest
 from ablations.manifest import applies, coerce
-from ablations.search import tuning_metric
+from ablations.search import rank_of, searches, tuning_metric
 from ablations.spec import Tuning
-from service.driver.tuning import ArmSearch, Candidate, distributions, mean_score
+from service.driver.tuning import Candidate, Search, distributions, mean_score
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
 Row = Mapping[str, Any]
@@ -45,14 +45,23 @@ class Feed:
         self._manifest = design.manifest
         self._rows = {row["id"]: row for row in rows}
         self._open = {row["id"] for row in rows if row["state"] not in ENDED}
-        self._searches: dict[str, ArmSearch] = {}
+        self._searches: dict[str, Search] = {}
+        tuning = design.study.tuning
+        self._search_of: dict[str, str] = {}
+        if tuning is not None:
+            groups = searches(design.arms, tuning)
+            self._search_of = {arm.id: name for name, arms in groups.items() for arm in arms}
         self._tuning: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
-        self._measuring: dict[str, list[str]] = defaultdict(list)
+        # By the rank of the candidate that they are measured with.
+        self._measuring: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+        ranks = {arm.id: rank_of(arm) for arm in design.arms}
         for row in rows:
+            arm_id = str(row["arm_id"])
+            search = self._search_of.get(arm_id, arm_id)
             if row["phase"] == "tuning":
-                self._tuning[row["arm_id"]][row["candidate"]].append(row["id"])
+                self._tuning[search][row["candidate"]].append(row["id"])
             else:
-                self._measuring[row["arm_id"]].append(row["id"])
+                self._measuring[search][ranks[arm_id]].append(row["id"])
         self._asked: dict[str, dict[int, Candidate]] = defaultdict(dict)
         self._given: set[str] = set()
 
@@ -67,8 +76,8 @@ class Feed:
             return self._give(
                 ready=[Ready(trial_id=i, settings=self._rows[i]["settings"]) for i in self._rows]
             )
-        for arm_id, candidates in self._tuning.items():
-            self._searches[arm_id] = self._search(self._study.tuning, arm_id, len(candidates))
+        for name, candidates in self._tuning.items():
+            self._searches[name] = self._search(self._study.tuning, name, len(candidates))
         return self._advance(self._searches)
 
     def take(self, results: Iterable[Row]) -> Step:
@@ -79,29 +88,38 @@ class Feed:
             self._rows[row["id"]] = {**row, "state": result["state"], "metrics": result["metrics"]}
             self._open.discard(row["id"])
             if row["phase"] == "tuning":
-                touched[row["arm_id"]] = None
+                touched[self._search_of[row["arm_id"]]] = None
         return self._advance(touched)
 
-    def _advance(self, arm_ids: Iterable[str]) -> Step:
+    def _advance(self, names: Iterable[str]) -> Step:
         ready: list[Ready] = []
         hopeless: dict[str, str] = {}
-        for arm_id in arm_ids:
-            search = self._searches[arm_id]
-            self._score(arm_id)
+        for name in names:
+            search = self._searches[name]
+            self._score(name)
             while candidates := search.ask():
                 for candidate in candidates:
-                    self._asked[arm_id][candidate.number] = candidate
-                    ready += self._candidate_trials(arm_id, candidate)
-                self._score(arm_id)
+                    self._asked[name][candidate.number] = candidate
+                    ready += self._candidate_trials(name, candidate)
+                self._score(name)
             if search.finished:
-                best = search.best()
-                if best is None:
-                    hopeless |= dict.fromkeys(
-                        self._measuring[arm_id], "no tuning candidate of this arm finished"
-                    )
-                else:
-                    ready += self._trials(self._measuring[arm_id], best.settings)
+                found = self._distinct(name, search.ranked(), max(self._measuring[name], default=0))
+                for rank, trial_ids in self._measuring[name].items():
+                    if rank <= len(found):
+                        ready += self._trials(trial_ids, found[rank - 1].settings)
+                    else:
+                        hopeless |= dict.fromkeys(trial_ids, _too_few(len(found)))
         return self._give(ready=ready, hopeless=hopeless)
+
+    def _distinct(self, name: str, ranked: Sequence[Candidate], num: int) -> list[Candidate]:
+        """Each of the best settings once, `num` at most: what does not apply makes no difference."""
+        arm_settings = self._rows[self._tuning[name][0][0]]["settings"]
+        found: dict[str, Candidate] = {}
+        for candidate in ranked:
+            if len(found) == num:
+                break
+            found.setdefault(canonical(self._resolve(arm_settings, candidate.settings)), candidate)
+        return list(found.values())
 
     def _give(self, *, ready: Sequence[Ready], hopeless: Mapping[str, str] | None = None) -> Step:
         """Each trial once, and none that has ended."""
@@ -113,19 +131,19 @@ class Feed:
         self._given |= {trial.trial_id for trial in step.ready} | set(step.hopeless)
         return step
 
-    def _score(self, arm_id: str) -> None:
+    def _score(self, name: str) -> None:
         """Score the asked candidates whose trials have all ended."""
         metric = self._manifest.metric(tuning_metric(self._study, self._manifest)[0])
-        for number in list(self._asked[arm_id]):
-            rows = [self._rows[i] for i in self._tuning[arm_id][number]]
+        for number in list(self._asked[name]):
+            rows = [self._rows[i] for i in self._tuning[name][number]]
             if all(row["state"] in ENDED for row in rows):
-                self._searches[arm_id].score(number, mean_score(rows, metric.name, metric.worst))
-                del self._asked[arm_id][number]
+                self._searches[name].score(number, mean_score(rows, metric.name, metric.worst))
+                del self._asked[name][number]
 
-    def _candidate_trials(self, arm_id: str, candidate: Candidate) -> list[Ready]:
+    def _candidate_trials(self, name: str, candidate: Candidate) -> list[Ready]:
         assert self._study.tuning is not None
         changes = {**self._study.tuning.fixed, **candidate.settings}
-        return self._trials(self._tuning[arm_id][candidate.number], changes)
+        return self._trials(self._tuning[name][candidate.number], changes)
 
     def _trials(self, trial_ids: Sequence[str], changes: Mapping[str, Json]) -> list[Ready]:
         return [
@@ -143,20 +161,29 @@ class Feed:
                 kept[setting.name] = values[setting.name]
         return kept
 
-    def _search(self, tuning: Tuning, arm_id: str, num_candidates: int) -> ArmSearch:
-        settings = self._rows[self._tuning[arm_id][0][0]]["settings"]
-        applying = self._resolve(settings, tuning.fixed)
-        space = {
-            name: domain
-            for name, domain in distributions(tuning, self._manifest).items()
-            if name in applying or set(self._manifest.setting(name).when) & set(tuning.space)
+    def _search(self, tuning: Tuning, name: str, num_candidates: int) -> Search:
+        applying = {
+            setting
+            for i in self._tuning[name][0]
+            for setting in self._resolve(self._rows[i]["settings"], tuning.fixed)
         }
-        return ArmSearch(
+        space = {
+            setting: domain
+            for setting, domain in distributions(tuning, self._manifest).items()
+            if setting in applying or set(self._manifest.setting(setting).when) & set(tuning.space)
+        }
+        return Search(
             space=space,
             sampler=tuning.sampler,
             goal="maximize" if tuning_metric(self._study, self._manifest)[1] == "maximize" else "minimize",
             num_candidates=num_candidates,
-            # The arm's own levels, so that the same study searches the same points wherever it runs.
-            seed=int(digest({"arm": arm_id, "search": tuning.sampler})[:8], 16),
+            # From the arms' own levels, so that the same study searches the same points wherever it runs.
+            seed=int(digest({"arm": name, "search": tuning.sampler})[:8], 16),
             start=tuning.start,
         )
+
+
+def _too_few(found: int) -> str:
+    if found == 0:
+        return "no candidate of its search finished"
+    return f"its search found {found} different settings with a score"

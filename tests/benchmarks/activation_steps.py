@@ -31,11 +31,14 @@ from trainables.training.parameters import Descent, initialise
 
 REPEATS = 20
 ROWS, WIDTH, LAYERS = 4096, 256, 20  # activations outweigh parameters here
-ENOUGH_S = 0.02  # a sample repeats what is shorter
+ENOUGH_S = 0.1  # a sample repeats what is shorter
+# Weights stay where they are: once a batch is fitted, gradients become denormal and some steps twice as slow.
+STILL = 1e-12
+BETA = 0.1  # as if trained; next to zero, products over layers would be denormal as well
 ARMS = {"static": "none", "dynamic": "per_layer"}
 DESCENT: dict[str, Json] = {
     "optimizer": "adam",
-    "lr": 1e-4,
+    "lr": STILL,
     "weight_decay": 0.0,
     "schedule": "constant",
     "clip_norm": 0.0,
@@ -45,7 +48,7 @@ Step = Callable[[], object]
 
 
 def _sites(base: str, scalars: str) -> Sites:
-    return Sites({"base": base, "scalars": scalars, "alpha_init": 1.0, "beta_init": 0.0})
+    return Sites({"base": base, "scalars": scalars, "alpha_init": 1.0, "beta_init": BETA})
 
 
 def training_step(network: nn.Module, x: Tensor, y: Tensor) -> Step:
@@ -67,6 +70,7 @@ def _mlp(base: str, scalars: str, *, width: int, depth: int = 10, rows: int = 12
         width=width,
         base=BASES[base],
         scalars="per_layer" if scalars == "per_layer" else "none",
+        beta_init=BETA,
     )
     return training_step(network, torch.randn(rows, 784), torch.randint(10, (rows,)))
 
@@ -86,7 +90,9 @@ def _packed(base: str, scalars: str) -> Step:
     DATASETS.mkdir(exist_ok=True)
     prepare("digits-5k", DATASETS)
     data = to_device(load("digits-5k", DATASETS), "cpu")
-    settings = {"base": base, "scalars": scalars, "depth": 10}
+    settings: dict[str, Any] = {"base": base, "scalars": scalars, "depth": 10, "lr": STILL}
+    if scalars != "none":
+        settings["beta_init"] = BETA
     (pack,) = make_packs(
         Members(settings=[settings], batch_size=128, width=256), data, torch.get_num_threads()
     )

@@ -4,10 +4,14 @@ from typing import Any
 
 import pytest
 
+from ablations.contrast import compile_contrasts
+from ablations.design import num_trials, planned_trials
 from ablations.errors import InvalidStudy, NotSupported
+from ablations.identity import canonical
 from ablations.manifest import Manifest, Metric, Setting
 from ablations.plan import make_plan
-from ablations.search import grid_size, tuning_metric
+from ablations.search import RANK, grid_size, searches, tuning_metric
+from ablations.spec import parse_study
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 
@@ -42,6 +46,18 @@ def refused(**changes: Any) -> set[str]:
         ({"metric": {"name": "beauty"}}, "tuning.metric.name"),
         ({"metric": {"name": "test_accuracy"}}, "tuning.metric.name"),
         ({"per": ["colour"]}, "tuning.per.0"),
+        ({"confirm": 2}, "tuning.confirm"),  # a study with factors
+        ({"sampler": "grid", "space": {"lr": {"low": 0.1, "high": 1}}}, "tuning.space.lr"),
+        ({"sampler": "grid", "space": {"lr": [0.1, 1.0]}, "candidates": 3}, "tuning.candidates"),
+        (
+            {"sampler": "grid", "space": {"lr": [0.1]}, "candidates": 1, "start": [{"lr": 0.1}]},
+            "tuning.start",
+        ),
+        ({"sampler": "cmaes", "space": {"lr": {"low": 0.1, "high": 1}}}, "tuning.space"),
+        (
+            {"sampler": "cmaes", "space": {"lr": {"low": 0.1, "high": 1}, "optimizer": ["adam", "sgd"]}},
+            "tuning.space.optimizer",
+        ),
     ],
 )
 def test_refused_by_path(changes: dict[str, Any], path: str) -> None:
@@ -50,12 +66,26 @@ def test_refused_by_path(changes: dict[str, Any], path: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"per": ["depth"]}, {"repeats": 2}, {"confirm": 2}, {"scheduler": "asha"}, {"sampler": "grid"}],
+    [{"repeats": 2}, {"scheduler": "asha"}],
 )
 def test_not_built_yet(changes: dict[str, Any]) -> None:
     with pytest.raises(NotSupported) as error:
         design_of(SMALL, tuning={**TUNING, **changes})
     assert error.value.problems[0].path == f"tuning.{next(iter(changes))}"
+
+
+def test_a_grid_has_as_many_candidates_as_points() -> None:
+    tuning = {"sampler": "grid", "space": {"lr": [0.1, 0.01, 0.001], "optimizer": ["adam", "sgd"]}}
+    study = design_of(SMALL, tuning=tuning).study
+    assert study.tuning is not None and study.tuning.candidates == 6
+    assert parse_study(study.to_json()) == study
+    assert "candidates" not in study.to_json()["tuning"]  # type: ignore[operator, index]
+
+
+def test_other_samplers_need_to_be_told_how_many() -> None:
+    with pytest.raises(InvalidStudy) as error:
+        study_of(SMALL, tuning={"space": {"lr": [0.1]}})
+    assert [problem.path for problem in error.value.problems] == ["tuning.candidates"]
 
 
 def test_the_metric_is_declared_or_reads_validation_data() -> None:
@@ -91,3 +121,57 @@ def test_the_size_of_a_space() -> None:
     assert grid_size(study_of(SMALL, tuning=TUNING).tuning) == float("inf")
     listed = {**TUNING, "space": {"optimizer": ["adam", "sgd"], "width": [8, 16, 32]}}
     assert grid_size(study_of(SMALL, tuning=listed).tuning) == 6
+
+
+PLAIN: dict[str, Any] = {"factors": {}, "baseline": {}, "seeds": 3}
+
+
+def test_more_than_the_best_candidate_is_measured_as_arms_of_one_search() -> None:
+    design = design_of(SMALL, **PLAIN, tuning={**TUNING, "confirm": 3})
+    assert [arm.levels for arm in design.arms] == [{RANK: rank} for rank in (1, 2, 3)]
+    assert len({canonical(dict(arm.settings)) for arm in design.arms}) == 1
+    assert design.study.tuning is not None
+    assert [len(arms) for arms in searches(design.arms, design.study.tuning).values()] == [3]
+    trials = planned_trials(design)
+    assert len(trials) == num_trials(design) == 4 + 3 * 3
+    assert {trial.arm.id for trial in trials if trial.phase == "tuning"} == {design.arms[0].id}
+    assert (
+        make_plan(study_of(SMALL, **PLAIN, tuning={**TUNING, "confirm": 3}), MLP).to_json()[
+            "num_tuning_trials"
+        ]
+        == 4
+    )
+
+
+def test_the_best_candidate_can_be_judged_against_the_next() -> None:
+    changes = {**PLAIN, "baseline": {RANK: 1}, "tuning": {**TUNING, "confirm": 2}}
+    (contrast,) = compile_contrasts(design_of(SMALL, **changes)).contrasts
+    assert [(row.of, row.against) for row in contrast.rows] == [(2, 1)]
+
+
+@pytest.mark.parametrize(
+    "confirm, changes",
+    [(5, {}), (2, {"design": "listed", "arms": [{"depth": 1}]}), (2, {"factors": {"depth": [1, 2]}})],
+)
+def test_as_many_are_confirmed_as_there_are_and_only_without_factors(
+    confirm: int, changes: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidStudy) as error:
+        design_of(SMALL, **{**PLAIN, **changes}, tuning={**TUNING, "confirm": confirm})
+    assert "tuning.confirm" in {problem.path for problem in error.value.problems}
+
+
+def test_arms_that_share_a_search_are_those_with_the_same_levels() -> None:
+    def groups(per: list[str] | None) -> list[list[str]]:
+        design = design_of(SMALL, tuning={**TUNING, "per": per})
+        assert design.study.tuning is not None
+        return [[arm.label for arm in arms] for arms in searches(design.arms, design.study.tuning).values()]
+
+    alone = groups(None)
+    assert all(len(arms) == 1 for arms in alone)
+    (everyone,) = groups([])
+    assert everyone == [label for (label,) in alone]
+    by_depth = groups(["depth"])
+    assert len(by_depth) > 1 and sorted(sum(by_depth, [])) == sorted(everyone)
+    for arms in by_depth:
+        assert len({label.split("depth=")[1].split()[0] for label in arms}) == 1

@@ -125,7 +125,7 @@ def test_an_arm_whose_candidates_all_fail_is_hopeless_with_a_reason() -> None:
         ready += step.ready
         hopeless |= step.hopeless
     assert len(hopeless) == 4 * 3
-    assert set(hopeless.values()) == {"no tuning candidate of this arm finished"}
+    assert set(hopeless.values()) == {"no candidate of its search finished"}
     assert ledger.feed.exhausted
 
 
@@ -134,3 +134,66 @@ def test_a_plain_search_has_one_arm() -> None:
     ran = ledger.run(ledger.feed.start())
     assert len(ledger.phase(ran, "tuning")) == 24
     assert len(ledger.phase(ran, "measuring")) == 3
+
+
+def test_arms_that_share_a_search_try_the_same_candidates_and_get_the_same_best() -> None:
+    ledger = Ledger(tuning={**TUNING, "per": ["depth"]})
+    ran = ledger.run(ledger.feed.start())
+    assert {trial.trial_id for trial in ran} == set(ledger.rows)
+    levels = {arm.id: arm.levels for arm in ledger.design.arms}
+    by_depth: dict[Any, dict[Any, set[Any]]] = {}
+    for trial in ran:
+        row = ledger.rows[trial.trial_id]
+        tried = by_depth.setdefault(levels[row["arm_id"]]["depth"], {})
+        tried.setdefault(row["candidate"], set()).add(trial.settings["lr"])
+    assert len(by_depth) == 2
+    for tried in by_depth.values():
+        assert all(len(rates) == 1 for rates in tried.values())  # None: what was measured
+        (best,) = tried.pop(None)
+        assert best == min((r for (r,) in tried.values()), key=lambda lr: abs(lr - 0.01))
+    assert by_depth[1] != by_depth[5]
+
+
+def test_a_candidate_that_fails_in_one_arm_of_its_search_has_no_score() -> None:
+    ledger = Ledger(tuning={**TUNING, "per": []})
+    ready = list(ledger.feed.start().ready)
+    victim = ledger.design.arms[0].id
+    measured: set[float] = set()
+    while ready:
+        trial = ready.pop(0)
+        row = ledger.rows[trial.trial_id]
+        if row["phase"] == "measuring":
+            measured.add(float(str(trial.settings["lr"])))
+        lost = row["candidate"] == 4 and row["arm_id"] == victim
+        score = 1.0 if row["candidate"] == 4 else 0.5 - 0.01 * (row["candidate"] or 0)
+        done = ledger.end(trial, "failed") if lost else ledger.end(trial, val_accuracy=score)
+        ready += ledger.feed.take([done]).ready
+    first = {float(str(r["settings"]["lr"])) for r in ledger.rows.values() if r["candidate"] == 0}
+    assert measured == first and len(first) == 1
+
+
+def test_the_best_candidates_are_measured_in_their_order() -> None:
+    space = {"lr": [0.1, 0.01, 0.02, 0.01], "momentum": [0.5, 0.9]}  # momentum: of sgd alone
+    tuning = {**TUNING, "seeds": 1, "sampler": "grid", "space": space, "confirm": 3}
+    del tuning["candidates"]
+    ledger = Ledger(factors={}, baseline={}, tuning=tuning)
+    ran = ledger.run(ledger.feed.start())
+    ranks = {arm.id: arm.levels["rank_in_search"] for arm in ledger.design.arms}
+    measured = {
+        (ranks[ledger.rows[t.trial_id]["arm_id"]], t.settings["lr"]) for t in ledger.phase(ran, "measuring")
+    }
+    assert measured == {(1, 0.01), (2, 0.02), (3, 0.1)}
+
+
+def test_ranks_beyond_the_different_settings_found_are_hopeless() -> None:
+    tuning = {**TUNING, "seeds": 1, "candidates": 4, "space": {"lr": [0.1, 0.01]}, "confirm": 3}
+    ledger = Ledger(factors={}, baseline={}, tuning=tuning)
+    ready, hopeless = list(ledger.feed.start().ready), {}
+    while ready:
+        trial = ready.pop(0)
+        step = ledger.feed.take([ledger.end(trial, val_accuracy=float(str(trial.settings["lr"])))])
+        ready += step.ready
+        hopeless |= step.hopeless
+    assert set(hopeless.values()) == {"its search found 2 different settings with a score"}
+    assert len(hopeless) == 3
+    assert ledger.feed.exhausted
