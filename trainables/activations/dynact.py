@@ -132,19 +132,22 @@ def backward_rows(
     alpha: Float[Tensor, "members 1 channels"] | None,
     beta: Float[Tensor, "members 1 channels"] | None,
     out: Float[Tensor, "members rows width"],
-) -> tuple[Float[Tensor, "members 1 channels"], Float[Tensor, "members 1 channels"]] | None:
-    """The gradient with respect to x into `out`; those of alpha and beta are returned."""
+    out_alpha: Float[Tensor, "members 1 channels"] | None,
+    out_beta: Float[Tensor, "members 1 channels"] | None,
+) -> None:
+    """The gradients with respect to x, alpha and beta into `out`, `out_alpha` and `out_beta`."""
     if base.fused:
-        return backward_into(grad, x, alpha, beta, [base.name], [len(x)], out)
+        return backward_into(grad, x, alpha, beta, [base.name], [len(x)], out, out_alpha, out_beta)
     y = base.forward(x) if y is None else y
-    if alpha is None or beta is None:
+    if alpha is None or beta is None or out_alpha is None or out_beta is None:
         out.copy_(base.backward(grad, x, y))
         return None
     bent = base.backward(grad * (alpha - beta), x, y)
     grad_alpha = _sum_to(grad * y, alpha)
-    grad_beta = _sum_to(grad * x, beta) - grad_alpha
+    out_alpha.copy_(grad_alpha)
+    out_beta.copy_(_sum_to(grad * x, beta) - grad_alpha)
     torch.addcmul(bent, grad, beta, out=out)
-    return grad_alpha, grad_beta
+    return None
 
 
 def _sum_to(product: Tensor, scalar: Tensor) -> Tensor:

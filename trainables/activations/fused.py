@@ -102,12 +102,12 @@ def backward_into(
     bases: Sequence[str],
     counts: Sequence[int],
     out: Float[Tensor, "members ..."],
-) -> tuple[Float[Tensor, "members ..."], Float[Tensor, "members ..."]] | None:
-    """The gradient with respect to x into `out`; those of alpha and beta, if there are any, are returned."""
+    out_alpha: Float[Tensor, "members ..."] | None,
+    out_beta: Float[Tensor, "members ..."] | None,
+) -> None:
+    """The gradients with respect to x, alpha and beta into `out`, `out_alpha` and `out_beta`."""
     groups = [CODES[base] for base in bases], list(counts)
     if alpha is None or beta is None:
         _ops.base_act_backward_into(grad, x, *groups, out)
-        return None
-    grads = torch.empty_like(alpha), torch.empty_like(beta)
-    _ops.dyn_act_backward_into(grad, x, alpha, beta, *groups, x.ndim - 1, out, *grads)
-    return grads
+    else:
+        _ops.dyn_act_backward_into(grad, x, alpha, beta, *groups, x.ndim - 1, out, out_alpha, out_beta)

@@ -123,10 +123,8 @@ class Network:
             torch.bmm(x[index : index + 1], y[index : index + 1], out=out[index : index + 1])
 
     def _site_backward(self, site: Site) -> None:
-        grads = backward_rows(site.base, site.grad_out, site.x, site.y, site.alpha, site.beta, site.grad_x)
-        if grads is not None and site.grad_alpha is not None and site.grad_beta is not None:
-            site.grad_alpha.copy_(grads[0])
-            site.grad_beta.copy_(grads[1])
+        given = site.grad_out, site.x, site.y, site.alpha, site.beta
+        backward_rows(site.base, *given, site.grad_x, site.grad_alpha, site.grad_beta)
 
     def _mask(self, members: Sequence[Tensor], masks: Masks) -> None:
         for tensor, mask in zip(members, masks, strict=True):
