@@ -1,6 +1,6 @@
 """The judged contrasts: a forest of effects, the table behind it, and the exploratory rows."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ablations.effects import ContrastEffects, EffectRow
 from ablations.report.document import Block, Callout, Column, Fold, Kind, Paragraph, Table
@@ -55,16 +55,17 @@ def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
     name = slug(f"effects-{evidence.effects.contrasts.index(judged) + 1}-{judged.name}-{judged.metric}")
     rows = _by_stratum(judged.rows)
     top, tail = rows[:MAX_OPEN_ROWS], rows[MAX_OPEN_ROWS:]
+    said = (*evidence.effects.notes, *judged.notes)
     blocks: list[Block] = [
         Paragraph(phrases=(_explanation(evidence, judged),)),
         *_notes(judged.notes),
         _forest(name, measure, top, judged),
-        effects_table(top, measure, judged.alpha),
+        effects_table(top, measure, judged.alpha, said=said),
     ]
     if tail:
         rest = (
             _forest(f"{name}-rest", measure, tail, judged) if len(tail) <= 4 * MAX_OPEN_ROWS else None,
-            effects_table(tail, measure, judged.alpha),
+            effects_table(tail, measure, judged.alpha, said=said),
         )
         title = f"The other {count(len(tail), 'row')}"
         blocks.append(Fold(title=title, blocks=tuple(b for b in rest if b is not None)))
@@ -133,8 +134,10 @@ def _label(row: EffectRow, shape: str) -> str:
     return compact(row.of) if shape == "trend" else f"{compact(row.of)} \N{MINUS SIGN} {compact(row.against)}"
 
 
-def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> Table:
-    """Rows of effects; verdicts and p-values only where there are any."""
+def effects_table(
+    rows: Sequence[EffectRow], measure: Measure, alpha: float, *, said: Collection[str]
+) -> Table:
+    """Rows of effects; verdicts and p-values only where there are any, notes unless they are `said` above."""
     decimals = decimals_for(
         (row.high - row.low) / 2 if row.low is not None and row.high is not None else None for row in rows
     )
@@ -144,7 +147,8 @@ def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> 
     with_verdict = any(row.verdict is not None for row in rows)
     with_ratio = any(row.ratio is not None for row in rows)
     with_seeds = any(row.seeds_needed is not None for row in rows)
-    with_notes = any(row.notes for row in rows)
+    notes = [[note for note in row.notes if note not in said] for row in rows]
+    with_notes = any(notes)
     columns = [
         *(Column(name=name, kind=Kind.NAME) for name in strata),
         Column(name="of", kind=Kind.NAME),
@@ -179,9 +183,9 @@ def effects_table(rows: Sequence[EffectRow], measure: Measure, alpha: float) -> 
             row.holes,
             *([row.verdict] if with_verdict else []),
             *([row.seeds_needed] if with_seeds else []),
-            *(["; ".join(row.notes)] if with_notes else []),
+            *(["; ".join(own)] if with_notes else []),
         )
-        for row in rows
+        for row, own in zip(rows, notes, strict=True)
     ]
     return Table(columns=tuple(columns), rows=tuple(cells))
 
@@ -242,7 +246,11 @@ def exploratory(evidence: Evidence) -> list[Block]:
         *(
             Fold(
                 title=f"{count(len(found), 'simple effect')} on {metric}",
-                blocks=(effects_table(found[:MAX_ROWS], evidence.measure(metric), alpha),),
+                blocks=(
+                    effects_table(
+                        found[:MAX_ROWS], evidence.measure(metric), alpha, said=evidence.effects.notes
+                    ),
+                ),
             )
             for metric, found in by_metric.items()
         ),

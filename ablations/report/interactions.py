@@ -242,5 +242,5 @@ def _tables(evidence: Evidence) -> list[Block]:
         Fold(title=f"{name}: differences of differences ({count(len(found), 'row')})", blocks=(table,))
         for name in names
         if (found := [row for row in rows if row.contrast == name])
-        and (table := effects_table(found, evidence.main, alpha))
+        and (table := effects_table(found, evidence.main, alpha, said=evidence.effects.notes))
     ]

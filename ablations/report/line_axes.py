@@ -6,9 +6,17 @@ from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.figure import Figure as Canvas
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    LogLocator,
+    MaxNLocator,
+    NullFormatter,
+    NullLocator,
+)
 from matplotlib.transforms import ScaledTranslation
 
 from ablations.report.axes import array, even_ticks, plain_axes, tick
@@ -37,6 +45,8 @@ def lines(ax: Axes, plot: Lines, panel: LinePanel, theme: Theme) -> None:
     limits = y_limits(plot)
     if limits is not None:
         ax.set_ylim(*limits)
+    if plot.y_log:
+        _log_ticks(ax.yaxis)
     if plot.percent:
         ax.yaxis.set_major_locator(FixedLocator([0, 0.25, 0.5, 0.75, 1]))
         ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value * 100:.0f} %"))
@@ -56,7 +66,8 @@ def _series(ax: Axes, series: Series, theme: Theme, *, dodge: float) -> None:
         ax.fill_between(x, low, high, color=colour, alpha=0.13, linewidth=0, zorder=2)
     if series.points:
         px, py = zip(*series.points, strict=True)
-        ax.scatter(px, py, s=8, color=colour, alpha=0.4, linewidths=0, zorder=3, transform=aside)
+        size, alpha = (20, 0.65) if series.bold else (8, 0.4)
+        ax.scatter(px, py, s=size, color=colour, alpha=alpha, linewidths=0, zorder=3, transform=aside)
     dash = _dash(series)
     marker = "o" if few else None
     ax.plot(x, centre, color=colour, lw=1.9, ls=dash, marker=marker, markersize=4, zorder=4, transform=aside)
@@ -82,7 +93,15 @@ def _x_axis(ax: Axes, plot: Lines) -> None:
         ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
         ax.xaxis.set_major_formatter(FuncFormatter(tick))
     else:
-        ax.xaxis.set_minor_formatter(NullFormatter())
+        _log_ticks(ax.xaxis)
+
+
+def _log_ticks(axis: Axis) -> None:
+    """Powers of ten as plain numbers; of a short range also two and five times each."""
+    low, high = sorted(axis.get_view_interval())
+    axis.set_major_locator(LogLocator(subs=(1.0,) if high / low >= 30 else (1.0, 2.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: compact(float(value))))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _thinned(ticks: Sequence[float], *, log: bool) -> list[float]:

@@ -47,7 +47,10 @@ class Forest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Series:
-    """One line: centre, band and the single seeds behind it; `hue` and `dash` index the palette."""
+    """One line: centre, band and the single seeds behind it; `hue` and `dash` index the palette.
+
+    `bold` points are what the figure is about.
+    """
 
     label: str
     hue: int
@@ -57,6 +60,7 @@ class Series:
     low: Numbers = ()
     high: Numbers = ()
     points: tuple[tuple[float, float], ...] = ()
+    bold: bool = False
 
     def to_json(self) -> dict[str, Json]:
         return {

@@ -131,7 +131,16 @@ def _course(evidence: Evidence, metric: str, scored: Sequence[tuple[TrialRecord,
     x = tuple(sorted({at for at, _ in points}))
     means = np.array([np.mean([value for at, value in points if at == one]) for one in x])
     best = np.maximum.accumulate(means) if goal == "maximize" else np.minimum.accumulate(means)
-    line = Series(label="best so far", hue=1, dash=0, x=x, centre=tuple(best.tolist()), points=points)
+    line = Series(
+        label="best so far",
+        hue=1,
+        dash=0,
+        # A step where a candidate is better.
+        x=tuple(np.repeat(x, 2)[1:].tolist()),
+        centre=tuple(np.repeat(best, 2)[:-1].tolist()),
+        points=points,
+        bold=True,
+    )
     dots = "candidates" if len(points) == len(x) else "trials of candidates"
     so_far = f"best {'' if len(points) == len(x) else 'mean '}{metric} so far"
     return Figure(
@@ -152,7 +161,7 @@ def _against_settings(
             setting = trial.settings.get(name)
             if isinstance(setting, int | float):
                 points.append((float(setting), value))
-        cloud = Series(label=name, hue=1, dash=0, x=(), centre=(), points=tuple(points))
+        cloud = Series(label=name, hue=1, dash=0, x=(), centre=(), points=tuple(points), bold=True)
         yield Figure(
             name=slug(f"search-{metric}-against-{name}"),
             caption=f"{metric} of every candidate against its {name}.",
