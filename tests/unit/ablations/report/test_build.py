@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ablations.report import html, markdown
 from ablations.report.build import build_report
 from ablations.report.document import Callout, Fold, Kind, Paragraph, Table
+from ablations.report.plots import Figure
 from ablations.results import Results
 from tests.unit.ablations.report.example import (
     PROVENANCE,
@@ -126,15 +128,16 @@ def test_study_without_baseline_names_its_best_arm_and_judges_nothing():
     assert card.title == "No contrast"
 
 
-def plain_search():
+def plain_search(**changes):
     tuning = {
         "candidates": 12,
         "space": {"lr": {"low": 1e-4, "high": 1e-1, "log": True}},
         "sampler": "random",
+        **changes,
     }
     changes = {"factors": {}, "baseline": {}, "analysis": {}, "tuning": tuning, "seeds": 4}
     design = example_design(changes)
-    (arm,) = design.arms
+    arm = design.arms[0]
     measured = example_records(design)
     rng = rng_of("search")
     tried = []
@@ -166,6 +169,68 @@ def test_plain_search_reports_its_best_settings():
     text = html.render(report)
     assert 'id="search-val_accuracy-against-lr"' in text
     assert "could not be" not in text
+
+
+def test_the_candidates_that_are_confirmed_stand_side_by_side():
+    design, records = plain_search(confirm=3)
+    report = report_of(design, records)
+    lead = words(report, "answer")
+    assert "The search chose lr = 0.0001." in lead and "Its mean test_accuracy is" in lead
+    assert "reaches the best" not in lead  # which test data would have chosen
+    best = next(b for b in section(report, "search").blocks if isinstance(b, Table))
+    assert [column.name for column in best.columns][3] == "test_accuracy on fresh seeds"
+    assert [(row[0], row[5]) for row in best.rows] == [(1, 7), (2, 6), (3, 8)]
+    for row, arm in zip(best.rows, design.arms, strict=True):
+        own = [r.metrics["test_accuracy"] for r in records if r.arm_id == arm.id and r.phase == "measuring"]
+        assert row[3] == pytest.approx(np.mean(own)) and len(own) == 4
+
+
+def test_a_search_is_drawn_as_a_step_at_each_better_candidate():
+    design, records = plain_search()
+    course, cloud = (b for b in section(report_of(design, records), "search").blocks if isinstance(b, Figure))
+    (line,) = course.plot.panels[0].series
+    assert len(line.points) == 12 and line.bold
+    assert line.x[:5] == (0.0, 1.0, 1.0, 2.0, 2.0)
+    assert list(line.centre) == sorted(line.centre) and line.centre[-1] == 0.9
+    drawn = html.render(report_of(design, records))
+    assert "mathdefault" not in drawn
+    assert ">0.001<" in drawn and cloud.plot.x_log
+
+
+def test_arms_that_share_a_search_are_told_from_arms_searched_alone():
+    tuning = {"candidates": 2, "space": {"lr": [0.1, 0.2]}, "sampler": "random", "per": ["base"]}
+    design = example_design({"tuning": tuning})
+    measured = example_records(design)
+    tried = [
+        replace(
+            measured[0],
+            arm_id=arm.id,
+            seed=1_000_000,
+            metrics={"val_accuracy": 0.5 + candidate / 10},
+            phase="tuning",
+            candidate=candidate,
+            settings={**arm.settings, "lr": (0.1, 0.2)[candidate]},
+        )
+        for candidate in range(2)
+        for arm in design.arms
+    ]
+    report = report_of(design, [*tried, *measured])
+    assert "tried 2 candidates in each of its arms" in words(report, "search")
+    best = next(b for b in section(report, "search").blocks if isinstance(b, Table))
+    assert [column.name for column in best.columns][:2] == ["base", "lr"]
+    bases = sorted({str(arm.levels["base"]) for arm in design.arms})
+    assert sorted(row[0] for row in best.rows) == bases
+    assert {row[1] for row in best.rows} == {"0.2"}
+
+
+def test_what_is_said_above_a_table_is_not_said_again_in_each_row():
+    tuning = {"candidates": 2, "space": {"lr": [0.1, 0.2]}, "sampler": "random"}
+    design = example_design({**SMALL, "tuning": tuning})
+    blocks = section(report_of(design, example_records(design)), "effects").blocks
+    notes = [b.title for b in blocks if isinstance(b, Callout)]
+    assert any(title.startswith("Conditional on these tuned settings") for title in notes)
+    table = next(b for b in blocks if isinstance(b, Table))
+    assert "note" not in [column.name for column in table.columns]
 
 
 def test_exploratory_effects_are_folded_and_without_verdict():
