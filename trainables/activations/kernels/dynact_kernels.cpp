@@ -236,14 +236,15 @@ INLINE Scalars scalars(V alpha, V beta) { return {alpha - beta, beta, beta == co
 
 constexpr int kCheap = 4; // bases below this number take less than the loop around them
 
-enum class Mode { kBase, kOnlyAlpha, kBoth };
+enum class Mode { kBase, kOnlyAlpha, kBoth, kEither }; // kEither: some channels have a beta
 
 template <int kBase, Mode kMode> INLINE V value_at(V x, const Scalars &s) {
   const V a = base_forward<kBase>(x);
   if (kMode == Mode::kBase) return a;
   const V scaled = a * s.difference;
   if (kMode == Mode::kOnlyAlpha) return scaled;
-  return s.none ? scaled : scaled + s.beta * x;
+  const V both = scaled + s.beta * x;
+  return kMode == Mode::kBoth ? both : s.none ? scaled : both;
 }
 
 // The last, incomplete vector runs through the same code in a padded copy.
@@ -279,8 +280,13 @@ void run_forward(const T *x, T *y, int64_t count, const float *alpha, const floa
   run_forward<kBase, T, Mode::kBoth>(x, y, count, s);
 }
 
-template <int kBase> INLINE V slope_at(const Parts &parts, const Scalars &s) {
-  return parts.slope * s.difference + s.beta;
+template <int kBase> INLINE V slope_at(V x, const Parts &parts, const Scalars &s) {
+  const auto bent = [&](V slope) { return slope * s.difference + s.beta; };
+  if constexpr (kBase == 1 || kBase == 2) { // relu and leaky_relu have two slopes: the same for every vector
+    const V below = bent(base_parts<kBase>(constant<V>(0)).slope), above = bent(base_parts<kBase>(constant<V>(1)).slope);
+    return x <= constant<V>(0) ? below : above;
+  }
+  return bent(parts.slope);
 }
 
 // Sums of one run, side by side.
@@ -296,9 +302,9 @@ struct Totals {
 
 template <int kBase, class T, bool kSums, int k = 0>
 INLINE void step(const T *grad, const T *x, T *grad_x, const Scalars &s, Totals &alpha, Totals &beta) {
-  const V g = load(grad + k * kWidth);
-  const Parts parts = base_parts<kBase>(load(x + k * kWidth));
-  store(grad_x + k * kWidth, g * slope_at<kBase>(parts, s));
+  const V g = load(grad + k * kWidth), in = load(x + k * kWidth);
+  const Parts parts = base_parts<kBase>(in);
+  store(grad_x + k * kWidth, g * slope_at<kBase>(in, parts, s));
   if constexpr (kSums) {
     alpha.at<k>() += g * parts.a;
     beta.at<k>() += g * parts.rest;
@@ -388,20 +394,20 @@ struct Channels { // scalars of up to kWidth neighbouring channels
 template <int kBase, class T>
 void rows_forward(const T *x, T *y, int64_t rows, int64_t channels, const float *alpha, const float *beta) {
   if (kWidth % channels == 0) // several rows a vector
-    return run_forward<kBase, T, Mode::kBoth>(x, y, rows * channels, Channels::tiled(alpha, beta, channels).scalars());
+    return run_forward<kBase, T, Mode::kEither>(x, y, rows * channels, Channels::tiled(alpha, beta, channels).scalars());
   for (int64_t c = 0; c < channels; c += kWidth) {
     const int64_t count = std::min<int64_t>(kWidth, channels - c);
     const Scalars s = Channels(alpha + c, beta + c, count).scalars();
     for (int64_t row = 0; row < rows; ++row)
-      run_forward<kBase, T, Mode::kBoth>(x + row * channels + c, y + row * channels + c, count, s);
+      run_forward<kBase, T, Mode::kEither>(x + row * channels + c, y + row * channels + c, count, s);
   }
 }
 
 template <int kBase, class T>
 INLINE void row_step(const T *grad, const T *x, T *grad_x, const Scalars &s, V &alpha_sum, V &beta_sum) {
-  const V g = load(grad);
-  const Parts parts = base_parts<kBase>(load(x));
-  store(grad_x, g * slope_at<kBase>(parts, s));
+  const V g = load(grad), in = load(x);
+  const Parts parts = base_parts<kBase>(in);
+  store(grad_x, g * slope_at<kBase>(in, parts, s));
   alpha_sum += g * parts.a;
   beta_sum += g * parts.rest;
 }
