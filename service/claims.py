@@ -13,8 +13,8 @@ from ablations.claims.protocol import edits, from_paper
 from ablations.claims.statement import Claim
 from ablations.design import Design, compile_design
 from ablations.errors import InvalidStudy, Json
+from ablations.parsing import parse_study
 from ablations.results import Results, TrialRecord, reads_curves
-from ablations.spec import parse_study
 from service.ledger import Tx, studies, trials
 from service.ledger.studies import StudyRow
 from trainables.catalogue import Catalogue

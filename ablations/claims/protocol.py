@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from ablations import presets
 from ablations.errors import Json
 from ablations.identity import canonical
-from ablations.spec import Study, parse_study
+from ablations.parsing import parse_study
+from ablations.spec import Study
 
 DETAILS = ("name", "tags", "resources", "metrics", "analysis")
 """What may change without changing what is trained; claims ask for metrics and arms by themselves."""

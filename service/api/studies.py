@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from ablations.documents import loads_json
 from ablations.errors import Json, Problem
-from ablations.spec import loads_json
 from service.api.answers import studies_shown, study_shown
 from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId

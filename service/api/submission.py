@@ -7,7 +7,8 @@ from ablations.design import Design, compile_design, planned_trials
 from ablations.errors import InvalidStudy, Json, Problem, Problems
 from ablations.identity import canonical
 from ablations.manifest import Manifest
-from ablations.spec import Study, parse_study
+from ablations.parsing import parse_study
+from ablations.spec import Study
 from service.ledger import Tx, studies
 from service.ledger.studies import NewTrial, StudyRow
 from trainables.catalogue import Catalogue

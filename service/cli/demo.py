@@ -39,7 +39,7 @@ def demo(data_dir: DemoDir = None) -> None:
 
 def _run(ready: dict[str, Any], where: Path) -> tuple[dict[str, Any], Path]:
     from ablations import presets
-    from ablations.spec import loads_yaml
+    from ablations.documents import loads_yaml
     from service.cli.tables import print_effects, print_study
     from service.cli.watching import follow
 

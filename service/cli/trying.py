@@ -36,7 +36,7 @@ def try_trial(
 ) -> None:
     """Run one trial of a study in this process: the first arm that fits, its first seed."""
     from ablations.design import compile_design
-    from ablations.spec import parse_study
+    from ablations.parsing import parse_study
     from trainables.catalogue import load_catalogue
 
     datasets_dir = home(data_dir) / "datasets"

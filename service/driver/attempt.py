@@ -12,7 +12,8 @@ from typing import Any
 import ray
 
 from ablations.design import compile_design
-from ablations.spec import Study, parse_study
+from ablations.parsing import parse_study
+from ablations.spec import Study
 from service.driver.dispenser import NAME, Board
 from service.driver.feed import Feed, Step
 from service.driver.places import ask

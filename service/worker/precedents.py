@@ -8,7 +8,7 @@ from ablations.design import compile_design
 from ablations.errors import InvalidStudy
 from ablations.hindsight import Earlier, Precedent
 from ablations.manifest import Manifest
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from service.ledger import Tx, reuse, studies
 from service.ledger.reuse import Reused
 from service.ledger.studies import StudyRow

@@ -10,8 +10,8 @@ from typing import Protocol
 
 from ablations.errors import AblationError
 from ablations.manifest import Manifest
+from ablations.parsing import parse_study
 from ablations.plan import make_plan
-from ablations.spec import parse_study
 from service.errors import BadSettings, TrackerUnavailable
 from service.ledger import Ledger, builds, history, outbox, studies, trials
 from service.ledger.outbox import Message

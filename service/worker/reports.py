@@ -17,11 +17,11 @@ from ablations.effects import judge
 from ablations.errors import Json
 from ablations.hindsight import Precedent, in_hindsight
 from ablations.manifest import Manifest
+from ablations.parsing import parse_study
 from ablations.report import html, latex, markdown, sheets
 from ablations.report.build import build_report
 from ablations.report.document import Report
 from ablations.results import Results, TrialRecord
-from ablations.spec import parse_study
 from service.errors import LedgerUnavailable
 from service.ledger import Ledger, attempts, counts, outbox, studies, trials
 from service.ledger.attempts import Attempt

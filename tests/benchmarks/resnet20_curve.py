@@ -18,8 +18,9 @@ from torch import nn
 
 from ablations import presets
 from ablations.design import compile_design
+from ablations.documents import loads_yaml
 from ablations.errors import Json
-from ablations.spec import loads_yaml, parse_study
+from ablations.parsing import parse_study
 from tests.unit.trainables.sources import ListSource
 from tests.unit.trainables.test_plain_loop import plain_resnet20
 from trainables.catalogue import load_catalogue

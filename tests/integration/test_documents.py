@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from ablations import presets
-from ablations.spec import loads_yaml
+from ablations.documents import loads_yaml
 from tests.integration.system import System
 
 pytestmark = pytest.mark.integration

@@ -251,6 +251,49 @@ def test_a_plain_search_reports_its_best_settings(system: System) -> None:
     assert f"{best['settings']['lr']:.3g}"[:4] in page or str(best["settings"]["lr"]) in page
 
 
+def test_searches_are_shared_and_more_than_their_best_is_measured(system: System) -> None:
+    fixed = {"dataset": "digits-5k", "width": 16, "depth": 1, "epochs": 1, "batch_size": 256}
+    space = {"lr": [1e-4, 1e-3, 1e-2]}
+    usual = {"trainable": "mlp-classifier", "fixed": fixed, "seeds": 2}
+    ranked = {
+        **usual,
+        "name": "ranked",
+        "tuning": {"sampler": "grid", "space": space, "confirm": 2},
+        "baseline": {"rank_in_search": 1},
+    }
+    shared = {
+        **usual,
+        "name": "shared-search",
+        "factors": {"base": ["relu", "silu"]},
+        "baseline": {"base": "relu"},
+        "tuning": {"sampler": "qmc", "candidates": 3, "space": {"lr": {"low": 1e-4, "high": 0.1}}, "per": []},
+    }
+    first, second = (system.wait(study["id"]) for study in [system.submit(ranked), system.submit(shared)])
+    assert (first["state"], second["state"]) == ("done", "done")
+
+    trials = system.trials(first["id"])
+    tried = {t["settings"]["lr"]: t["metrics"]["val_accuracy"] for t in trials if t["phase"] == "tuning"}
+    assert sorted(tried) == space["lr"]
+    order = sorted(tried, key=lambda lr: -tried[lr])
+    measured = {
+        (t["levels"]["rank_in_search"], t["settings"]["lr"]) for t in trials if t["phase"] != "tuning"
+    }
+    assert measured == {(1, order[0]), (2, order[1])}
+    effects = system.client.get(f"/v1/studies/{first['id']}/effects").json()
+    (row,) = effects["contrasts"][0]["rows"]
+    assert (row["of"], row["against"], row["n"]) == (2, 1, 2)
+
+    trials = system.trials(second["id"])
+    by_candidate: dict[int, list[dict[str, Any]]] = {}
+    for trial in trials:
+        if trial["phase"] == "tuning":
+            by_candidate.setdefault(trial["candidate"], []).append(trial)
+    assert all(len({t["settings"]["lr"] for t in tried}) == 1 < len(tried) for tried in by_candidate.values())
+    means = {n: sum(t["metrics"]["val_accuracy"] for t in tried) for n, tried in by_candidate.items()}
+    best = by_candidate[max(means, key=lambda n: means[n])][0]["settings"]["lr"]
+    assert {t["settings"]["lr"] for t in trials if t["phase"] == "measuring"} == {best}
+
+
 def test_the_command_line_tells_the_same(system: System, finished: dict[str, Any]) -> None:
     listed = json.loads(system.cli("list", "--json").stdout)
     assert finished["id"] in {item["id"] for item in listed["items"]}

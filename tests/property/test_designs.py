@@ -17,8 +17,8 @@ from ablations.contrast import Contrast, compile_contrasts
 from ablations.design import Design, compile_design, num_trials, planned_trials
 from ablations.errors import AblationError
 from ablations.identity import arm_id, canonical
+from ablations.parsing import parse_study
 from ablations.plan import make_plan
-from ablations.spec import parse_study
 from tests.property.designs import (
     BUNDLES,
     any_study,

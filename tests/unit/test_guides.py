@@ -8,7 +8,8 @@ import pytest
 
 from ablations import spec
 from ablations.design import compile_design
-from ablations.spec import loads_yaml, parse_study
+from ablations.documents import loads_yaml
+from ablations.parsing import parse_study
 from trainables.catalogue import GROUPS, TRAINABLES_GROUP, load_catalogue
 from trainables.training.run import Run
 

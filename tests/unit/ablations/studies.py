@@ -3,7 +3,8 @@
 from typing import Any
 
 from ablations.design import Design, compile_design
-from ablations.spec import Study, parse_study
+from ablations.parsing import parse_study
+from ablations.spec import Study
 from tests.unit.ablations.manifests import MLP
 
 EXAMPLE: dict[str, Any] = {

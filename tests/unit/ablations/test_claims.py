@@ -15,8 +15,8 @@ from ablations.claims.judge import Estimate, judge_claim, overall, rule
 from ablations.claims.protocol import edits, from_paper
 from ablations.claims.statement import LARGEST, Asked, AtLeast, Claim, Target
 from ablations.design import Design
+from ablations.parsing import parse_study
 from ablations.results import Results
-from ablations.spec import parse_study
 from tests.unit.ablations.studies import SMALL, design_of
 from tests.unit.ablations.trials import record_of, results_of
 

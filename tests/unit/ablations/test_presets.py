@@ -4,7 +4,7 @@ import pytest
 
 from ablations import presets
 from ablations.documents import loads_yaml
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 
 ALL = [(name, scale) for name in presets.names() for scale in presets.scales(name)]
 

@@ -9,9 +9,9 @@ from ablations.design import num_trials, planned_trials
 from ablations.errors import InvalidStudy, NotSupported
 from ablations.identity import canonical
 from ablations.manifest import Manifest, Metric, Setting
+from ablations.parsing import parse_study
 from ablations.plan import make_plan
 from ablations.search import RANK, grid_size, searches, tuning_metric
-from ablations.spec import parse_study
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
+from ablations.documents import loads_yaml
 from ablations.errors import InvalidStudy
-from ablations.spec import Study, loads_yaml, parse_study
+from ablations.parsing import parse_study
+from ablations.spec import Study
 from tests.unit.ablations.studies import EXAMPLE, SMALL
 
 YAML_EXAMPLE = """

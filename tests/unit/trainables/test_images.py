@@ -7,7 +7,7 @@ import torch
 import torchvision
 
 from ablations.design import compile_design
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from tests.unit.trainables.sources import COSTLY, ListSource
 from trainables.activations.sites import Sites
 from trainables.catalogue import load_catalogue

@@ -4,7 +4,7 @@ import pytest
 
 from ablations.design import compile_design
 from ablations.errors import InvalidStudy
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from trainables.catalogue import load_catalogue
 
 STUDY = {

@@ -5,8 +5,8 @@ import pytest
 from ablations import presets
 from ablations.design import compile_design, num_trials, planned_trials
 from ablations.documents import loads_yaml
+from ablations.parsing import parse_study
 from ablations.plan import make_plan
-from ablations.spec import parse_study
 from trainables.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()

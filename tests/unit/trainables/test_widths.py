@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from ablations.design import compile_design
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from trainables.activations.bases import BASES
 from trainables.activations.sites import count_parameters
 from trainables.catalogue import load_catalogue

@@ -26,11 +26,11 @@ from ablations.contrast import compile_contrasts
 from ablations.design import Design, compile_design
 from ablations.effects import Effects, judge
 from ablations.manifest import Manifest, Metric, Setting
+from ablations.parsing import parse_study
 from ablations.report import html, markdown
 from ablations.report.build import build_report
 from ablations.report.document import Report
 from ablations.results import Results, TrialRecord
-from ablations.spec import parse_study
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "report.md"
 LEARNED = ("shared", "per_layer")

@@ -264,7 +264,8 @@ def test_five_hundred_rows_stay_readable():
 
 
 def test_provenance_holds_what_is_needed_to_run_again():
-    from ablations.spec import loads_yaml, parse_study
+    from ablations.documents import loads_yaml
+    from ablations.parsing import parse_study
 
     facts, code = example_report().provenance.blocks
     assert ("study", "0192f0aa51b87c0e") in facts.rows

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ablations.parsing import parse_study
 from ablations.plan import make_plan
-from ablations.spec import parse_study
 from ablations.spread import Spread
 from service.cli.plan_table import print_plan
 from service.cli.tables import print_effects, print_studies, print_study

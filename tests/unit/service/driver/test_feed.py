@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ablations.design import compile_design, planned_trials
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from service.driver.feed import Feed, Ready, Step
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL

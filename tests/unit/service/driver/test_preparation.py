@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from ablations.design import compile_design
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from service.driver.places import Place
 from service.driver.preparation import Preparation
 from trainables.catalogue import load_catalogue

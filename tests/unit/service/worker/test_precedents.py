@@ -9,7 +9,7 @@ import pytest
 
 from ablations.design import compile_design, planned_trials
 from ablations.identity import digest
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from service.ledger import attempts, migrate, open_ledger, reuse, steering, studies, trials
 from service.ledger.studies import NewTrial
 from service.worker.reports import ReportBuilder

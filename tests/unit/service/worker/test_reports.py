@@ -10,7 +10,7 @@ import pytest
 
 from ablations.design import compile_design, planned_trials
 from ablations.manifest import Manifest
-from ablations.spec import parse_study
+from ablations.parsing import parse_study
 from service.ledger import attempts, builds, migrate, open_ledger, outbox, steering, studies, trials
 from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
