@@ -189,9 +189,9 @@ def searches(arms: Iterable[Arm], tuning: Tuning) -> dict[str, tuple[Arm, ...]]:
     A candidate of a search is tried in each of its arms, so that an arm gets the same budget whether or not
     it shares one; its score is the mean over them.
     """
-    found: dict[str, tuple[Arm, ...]] = {}
+    found: dict[str, list[Arm]] = {}
     for arm in arms:
         own = tuning.per is None and RANK not in arm.levels
         name = arm.id if own else canonical(dict(shared_levels(arm, tuning)))
-        found[name] = (*found.get(name, ()), arm)
-    return found
+        found.setdefault(name, []).append(arm)
+    return {name: tuple(own) for name, own in found.items()}

@@ -131,23 +131,23 @@ def _outcomes(evidence: Evidence) -> str:
 def _tuning(evidence: Evidence) -> str:
     tuning = evidence.design.study.tuning
     assert tuning is not None
-    per = (
-        "every arm"
-        if tuning.per is None
-        else f"every combination of {listing(tuning.per)}"
-        if tuning.per
-        else "all arms together"
+    tried = (
+        f"{count(tuning.candidates, 'candidate')} from the {tuning.sampler} sampler over"
+        f" {listing(list(tuning.space))}"
     )
+    if not evidence.design.study.factors and evidence.design.study.arms is None:
+        lead = f"Before anything was measured a search tried {tried}"
+    elif tuning.per is None:
+        lead = f"Before it was measured, every arm got the same budget of {tried}"
+    else:
+        who = f"every combination of {listing(tuning.per)}" if tuning.per else "all arms together"
+        lead = f"Before they were measured, {who} shared {tried}, each tried in every one of its arms"
     conditional = (
-        " With one search per arm the results are conditional on these tuned settings."
+        " With one search each the results are conditional on these tuned settings."
         if tuning.repeats == 1
         else ""
     )
-    return (
-        f"Before it was measured, {per} got the same budget of {count(tuning.candidates, 'candidate')} from"
-        f" the {tuning.sampler} sampler over {listing(list(tuning.space))}, selected on validation data with"
-        f" seeds that are not reported.{conditional}"
-    )
+    return f"{lead}, selected on validation data with seeds that are not reported.{conditional}"
 
 
 def _measure(evidence: Evidence, measure: Measure) -> str:
