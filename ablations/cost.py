@@ -51,7 +51,7 @@ def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     if tuning is not None:
         for arm in searched_arms(design.arms):
             tuned = clock.seconds({**arm.settings, **tuning.fixed})
-            seconds += tuning.candidates * tuning.seeds * tuned
+            seconds += tuning.repeats * tuning.candidates * tuning.seeds * tuned
     hours, resources = seconds / SECONDS_AN_HOUR, design.study.resources
     return Cost(
         cpu_hours=hours * resources.cpus,

@@ -15,7 +15,7 @@ from ablations.manifest import Manifest
 from ablations.question import Question, read_questions
 from ablations.reading import Reading, read_readings
 from ablations.resolution import Resolver, read_settings
-from ablations.search import check_tuning, confirmed, searched_arms
+from ablations.search import check_tuning, confirmed, num_repeats, searched_arms
 from ablations.spec import FIRST_TUNING_SEED, Study
 from ablations.support import refuse_unbuilt
 
@@ -71,7 +71,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedTrial:
-    """One arm with one seed in one phase."""
+    """One arm with one seed in one phase; `repeat` is its search, where each seed has one of its own."""
 
     arm: Arm
     seed: int
@@ -169,7 +169,9 @@ def _check_size(study: Study, arms: Sequence[Arm], problems: Problems) -> None:
 
 def _num_tuning(study: Study, arms: Sequence[Arm]) -> int:
     tuning = study.tuning
-    return len(searched_arms(arms)) * tuning.candidates * tuning.seeds if tuning is not None else 0
+    if tuning is None:
+        return 0
+    return len(searched_arms(arms)) * tuning.repeats * tuning.candidates * tuning.seeds
 
 
 def num_tuning_trials(design: Design) -> int:
@@ -186,14 +188,24 @@ def planned_trials(design: Design) -> list[PlannedTrial]:
     """Every trial: tuning first, then measuring; each time one seed of every arm first."""
     trials: list[PlannedTrial] = []
     tuning = design.study.tuning
+    repeats = num_repeats(design.study)
     if tuning is not None:
         trials.extend(
-            PlannedTrial(arm=arm, seed=FIRST_TUNING_SEED + seed, phase="tuning", candidate=candidate)
+            PlannedTrial(
+                arm=arm,
+                seed=FIRST_TUNING_SEED + repeat * tuning.seeds + seed,
+                phase="tuning",
+                candidate=candidate,
+                repeat=repeat if repeats > 1 else None,
+            )
+            for repeat in range(repeats)
             for candidate in range(tuning.candidates)
             for seed in range(tuning.seeds)
             for arm in searched_arms(design.arms)
         )
     trials.extend(
-        PlannedTrial(arm=arm, seed=seed, phase="measuring") for seed in design.seeds for arm in design.arms
+        PlannedTrial(arm=arm, seed=seed, phase="measuring", repeat=place if repeats > 1 else None)
+        for place, seed in enumerate(design.seeds)
+        for arm in design.arms
     )
     return trials

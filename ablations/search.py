@@ -36,6 +36,11 @@ def confirmed(study: Study, problems: Problems) -> tuple[Factor, ...]:
     return (Factor(name=RANK, levels=levels, numeric=True, ordered=True),)
 
 
+def num_repeats(study: Study) -> int:
+    """How many searches an arm has: one, or one for each seed it is measured with."""
+    return study.tuning.repeats if study.tuning is not None else 1
+
+
 def rank_of(arm: Arm) -> int:
     """Which of a search's candidates the arm is measured with: 1 for the best."""
     return int(str(arm.levels.get(RANK, 1)))
@@ -65,6 +70,9 @@ def check_tuning(study: Study, manifest: Manifest, factors: tuple[Factor, ...], 
     read_settings(tuning.fixed, manifest, "tuning.fixed", problems)
     _check_start(tuning, manifest, problems)
     _check_metric(tuning, manifest, problems)
+    if tuning.repeats not in (1, num_seeds := len(study.seed_list())):
+        detail = "one search whose best is measured with every seed, or a search for each seed"
+        problems.add("tuning.repeats", detail, list({1, num_seeds}))
     if tuning.per is not None:
         for i, name in enumerate(tuning.per):
             if name not in {factor.name for factor in factors}:

@@ -13,7 +13,5 @@ def _refuse_search(study: Study, problems: Problems) -> None:
     tuning = study.tuning
     if tuning is None:
         return
-    if tuning.repeats > 1:
-        problems.unsupported("tuning.repeats", "tuning more than once")
     if tuning.scheduler != "none":
         problems.unsupported("tuning.scheduler", "stopping candidates early")

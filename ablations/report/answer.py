@@ -11,7 +11,7 @@ from ablations.report import numbers
 from ablations.report.document import Block, Callout, Mark, Paragraph, Phrase, Style, Tally
 from ablations.report.evidence import Evidence, Measure, levels_text
 from ablations.report.numbers import compact, count, listing
-from ablations.search import RANK, rank_of
+from ablations.search import RANK, num_repeats, rank_of
 from ablations.search_results import best_settings
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive")
@@ -167,7 +167,7 @@ def _without_contrast(evidence: Evidence) -> list[Block]:
     name: list[Phrase] = (
         [Mark(levels_text(arm.levels)), " reaches the best mean "]
         if arm.levels and not searched
-        else ["Its mean " if searched else "The mean "]
+        else ["The mean " if not searched or num_repeats(evidence.design.study) > 1 else "Its mean "]
     )
     link = ": " if arm.levels and not searched else " is "
     phrases = [*name, Mark(evidence.main.name), link, Mark(text, Style.STRONG)]
@@ -177,7 +177,7 @@ def _without_contrast(evidence: Evidence) -> list[Block]:
 
 def _best(evidence: Evidence) -> list[Block]:
     """The settings a search without factors came to."""
-    if any(factor.name != RANK for factor in evidence.varying):
+    if any(factor.name != RANK for factor in evidence.varying) or num_repeats(evidence.design.study) > 1:
         return []
     found = best_settings(evidence.design, evidence.records)
     settings = [f"{name} = {_searched(value)}" for best in found[:1] for name, value in best.settings.items()]

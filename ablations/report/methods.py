@@ -145,7 +145,7 @@ def _tuning(evidence: Evidence) -> str:
     conditional = (
         " With one search each the results are conditional on these tuned settings."
         if tuning.repeats == 1
-        else ""
+        else " Every seed has searches of its own, so that the intervals hold the luck of the search too."
     )
     return f"{lead}, selected on validation data with seeds that are not reported.{conditional}"
 

@@ -10,11 +10,12 @@ from ablations.report.evidence import Evidence
 from ablations.report.numbers import compact, count, decimals_for, listing, significant
 from ablations.report.plots import Figure, LinePanel, Lines, Series, slug
 from ablations.results import TrialRecord
-from ablations.search import rank_of, tuning_metric
+from ablations.search import num_repeats, rank_of, tuning_metric
 from ablations.search_results import Best, best_settings
 from ablations.spec import Range, Tuning
 
 MAX_SETTINGS = 6
+MAX_OPEN = 40
 MAX_CANDIDATES = 500
 Point = tuple[float, float]
 
@@ -29,7 +30,9 @@ def search(evidence: Evidence) -> list[Block]:
         return [Callout(tone="note", title="No candidate has a score yet")]
     first = [best for best in found if best.rank == 1]
     blocks: list[Block] = [Paragraph(phrases=(_budget(evidence, tuning, first),)), *_edges(first)]
-    blocks.append(_best_table(evidence, tuning, found))
+    table = _best_table(evidence, tuning, found)
+    many = f"The best of {count(len(first), 'search', 'searches')}"
+    blocks.append(table if len(found) <= MAX_OPEN else Fold(title=many, blocks=(table,)))
     if len(first) == 1:
         scored = list(_scored(evidence.tuning, found[0].metric))
         blocks += [
@@ -48,9 +51,10 @@ def _budget(evidence: Evidence, tuning: Tuning, found: Sequence[Best]) -> str:
     arms = f" in each of its {'arms' if len(found) > 1 else count(most, 'arm')}" if most > 1 else ""
     over = f"{count(tuning.seeds, 'tuning seed')}{' and these arms' if arms else ''}"
     kept = "the one" if tuning.confirm == 1 else f"the {tuning.confirm} different ones"
+    own = " Every seed has searches of its own." if tuning.repeats > 1 else ""
     return (
         f"{each} tried {count(tuning.candidates, 'candidate')}{arms} with the {tuning.sampler} sampler and"
-        f" kept {kept} with the {aim} mean {name} over {over}. Tuning seeds are never reported seeds."
+        f" kept {kept} with the {aim} mean {name} over {over}. Tuning seeds are never reported seeds.{own}"
     )
 
 
@@ -67,8 +71,9 @@ def _edges(found: Sequence[Best]) -> Iterator[Block]:
 
 def _best_table(evidence: Evidence, tuning: Tuning, found: Sequence[Best]) -> Table:
     factors = [f.name for f in evidence.varying if any(f.name in best.levels for best in found)]
-    ranked = tuning.confirm > 1
+    ranked, repeated = tuning.confirm > 1, tuning.repeats > 1
     columns = [
+        *([Column(name="seed", kind=Kind.COUNT, help="measured with it")] if repeated else []),
         *([Column(name="rank", kind=Kind.COUNT)] if ranked else []),
         *(Column(name=name, kind=Kind.NAME) for name in factors),
         *(Column(name=name, kind=Kind.NAME) for name in tuning.space),
@@ -82,11 +87,12 @@ def _best_table(evidence: Evidence, tuning: Tuning, found: Sequence[Best]) -> Ta
         levels = best.levels
         rows.append(
             (
+                *([evidence.design.seeds[best.repeat or 0]] if repeated else []),
                 *([best.rank] if ranked else []),
                 *(compact(levels[name]) if name in levels else None for name in factors),
                 *(_setting(best.settings, name) for name in tuning.space),
                 best.value,
-                *(_measured(evidence, best.rank) if ranked else []),
+                *(_measured(evidence, best) if ranked else []),
                 best.candidate,
                 best.num_scored,
             )
@@ -95,6 +101,8 @@ def _best_table(evidence: Evidence, tuning: Tuning, found: Sequence[Best]) -> Ta
 
 
 def _measured_columns(evidence: Evidence) -> list[Column]:
+    if num_repeats(evidence.design.study) > 1:
+        return [Column(name=f"{evidence.main.name} with this seed", kind=Kind.NUMBER, decimals=4)]
     name = f"{evidence.main.name} on fresh seeds"
     sds = [evidence.summaries[arm.id].readings[evidence.main.name].sd for arm in evidence.design.arms]
     return [
@@ -103,9 +111,12 @@ def _measured_columns(evidence: Evidence) -> list[Column]:
     ]
 
 
-def _measured(evidence: Evidence, rank: int) -> list[Cell]:
-    """What the candidate of this rank measured."""
-    (arm,) = [arm for arm in evidence.design.arms if rank_of(arm) == rank]
+def _measured(evidence: Evidence, best: Best) -> list[Cell]:
+    """What this candidate measured."""
+    (arm,) = [arm for arm in evidence.design.arms if rank_of(arm) == best.rank]
+    if best.repeat is not None:
+        value = evidence.results.values(evidence.main.name)[evidence.results.arm_index[arm.id], best.repeat]
+        return [None if np.isnan(value) else float(value)]
     found = evidence.summaries[arm.id].readings[evidence.main.name]
     return [found.mean, found.sd]
 

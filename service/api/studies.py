@@ -1,7 +1,7 @@
 """Studies: submitted, planned, listed, looked at, paused, resumed, retried, extended, cancelled."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count, islice
 from typing import Annotated, Any
 
@@ -171,7 +171,8 @@ def extend(
     wanted = loads_json(body)
     with context.ledger.read() as tx:
         spec = dict(studies.get(tx, study_id, project).spec)
-    question = read_question({**spec, "seeds": _more_seeds(wanted, spec["seeds"])}, context.catalogue)
+    seeds = _more_seeds(wanted, spec["seeds"])
+    question = read_question({**spec, "seeds": seeds, **_more_searches(spec, seeds)}, context.catalogue)
     with context.ledger.write() as tx:
         return _accepted(_store(tx, context, project, question, request))
 
@@ -190,6 +191,14 @@ def _more_seeds(wanted: Json, had: Json) -> Json:
         return total
     new = (seed for seed in count() if seed not in had)
     return [*had, *islice(new, total - num)]
+
+
+def _more_searches(spec: Mapping[str, Json], seeds: Json) -> dict[str, Json]:
+    """The search of an extended study, where every seed has one of its own."""
+    tuning = spec.get("tuning")
+    if not isinstance(tuning, dict) or tuning.get("repeats", 1) == 1:
+        return {}
+    return {"tuning": {**tuning, "repeats": len(seeds) if isinstance(seeds, list) else seeds}}
 
 
 def _change(

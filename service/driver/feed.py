@@ -15,6 +15,8 @@ from service.driver.tuning import Candidate, Search, distributions, mean_score
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
 Row = Mapping[str, Any]
+Key = tuple[str, int | None]
+"""A search: its arms, and which it is of those that have the same arms."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,24 +47,22 @@ class Feed:
         self._manifest = design.manifest
         self._rows = {row["id"]: row for row in rows}
         self._open = {row["id"] for row in rows if row["state"] not in ENDED}
-        self._searches: dict[str, Search] = {}
+        self._searches: dict[Key, Search] = {}
         tuning = design.study.tuning
-        self._search_of: dict[str, str] = {}
+        self._group_of: dict[str, str] = {}
         if tuning is not None:
             groups = searches(design.arms, tuning)
-            self._search_of = {arm.id: name for name, arms in groups.items() for arm in arms}
-        self._tuning: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+            self._group_of = {arm.id: name for name, arms in groups.items() for arm in arms}
+        self._tuning: dict[Key, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         # By the rank of the candidate that they are measured with.
-        self._measuring: dict[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+        self._measuring: dict[Key, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         ranks = {arm.id: rank_of(arm) for arm in design.arms}
         for row in rows:
-            arm_id = str(row["arm_id"])
-            search = self._search_of.get(arm_id, arm_id)
             if row["phase"] == "tuning":
-                self._tuning[search][row["candidate"]].append(row["id"])
+                self._tuning[self._key(row)][row["candidate"]].append(row["id"])
             else:
-                self._measuring[search][ranks[arm_id]].append(row["id"])
-        self._asked: dict[str, dict[int, Candidate]] = defaultdict(dict)
+                self._measuring[self._key(row)][ranks[row["arm_id"]]].append(row["id"])
+        self._asked: dict[Key, dict[int, Candidate]] = defaultdict(dict)
         self._given: set[str] = set()
 
     @property
@@ -70,50 +70,54 @@ class Feed:
         """Whether every trial has been given out or has ended."""
         return not self._open - self._given
 
+    def _key(self, row: Row) -> Key:
+        arm_id: str = row["arm_id"]
+        return self._group_of.get(arm_id, arm_id), row["repeat"]
+
     def start(self) -> Step:
         """The first trials."""
         if self._study.tuning is None:
             return self._give(
                 ready=[Ready(trial_id=i, settings=self._rows[i]["settings"]) for i in self._rows]
             )
-        for name, candidates in self._tuning.items():
-            self._searches[name] = self._search(self._study.tuning, name, len(candidates))
+        for key, candidates in self._tuning.items():
+            self._searches[key] = self._search(self._study.tuning, key, len(candidates))
         return self._advance(self._searches)
 
     def take(self, results: Iterable[Row]) -> Step:
         """Results came in, each {trial_id, state, metrics}: what they make possible."""
-        touched: dict[str, None] = {}
+        touched: dict[Key, None] = {}
         for result in results:
             row = self._rows[result["trial_id"]]
             self._rows[row["id"]] = {**row, "state": result["state"], "metrics": result["metrics"]}
             self._open.discard(row["id"])
             if row["phase"] == "tuning":
-                touched[self._search_of[row["arm_id"]]] = None
+                touched[self._key(row)] = None
         return self._advance(touched)
 
-    def _advance(self, names: Iterable[str]) -> Step:
+    def _advance(self, keys: Iterable[Key]) -> Step:
         ready: list[Ready] = []
         hopeless: dict[str, str] = {}
-        for name in names:
-            search = self._searches[name]
-            self._score(name)
+        for key in keys:
+            search = self._searches[key]
+            self._score(key)
             while candidates := search.ask():
                 for candidate in candidates:
-                    self._asked[name][candidate.number] = candidate
-                    ready += self._candidate_trials(name, candidate)
-                self._score(name)
+                    self._asked[key][candidate.number] = candidate
+                    ready += self._candidate_trials(key, candidate)
+                self._score(key)
             if search.finished:
-                found = self._distinct(name, search.ranked(), max(self._measuring[name], default=0))
-                for rank, trial_ids in self._measuring[name].items():
+                found = self._distinct(key, search.ranked(), max(self._measuring[key], default=0))
+                for rank, trial_ids in self._measuring[key].items():
                     if rank <= len(found):
                         ready += self._trials(trial_ids, found[rank - 1].settings)
                     else:
                         hopeless |= dict.fromkeys(trial_ids, _too_few(len(found)))
         return self._give(ready=ready, hopeless=hopeless)
 
-    def _distinct(self, name: str, ranked: Sequence[Candidate], num: int) -> list[Candidate]:
+    def _distinct(self, key: Key, ranked: Sequence[Candidate], num: int) -> list[Candidate]:
         """Each of the best settings once, `num` at most: what does not apply makes no difference."""
-        arm_settings = self._rows[self._tuning[name][0][0]]["settings"]
+        arm_settings = self._rows[self._tuning[key][0][0]]["settings"]
         found: dict[str, Candidate] = {}
         for candidate in ranked:
             if len(found) == num:
@@ -131,19 +135,19 @@ class Feed:
         self._given |= {trial.trial_id for trial in step.ready} | set(step.hopeless)
         return step
 
-    def _score(self, name: str) -> None:
+    def _score(self, key: Key) -> None:
         """Score the asked candidates whose trials have all ended."""
         metric = self._manifest.metric(tuning_metric(self._study, self._manifest)[0])
-        for number in list(self._asked[name]):
-            rows = [self._rows[i] for i in self._tuning[name][number]]
+        for number in list(self._asked[key]):
+            rows = [self._rows[i] for i in self._tuning[key][number]]
             if all(row["state"] in ENDED for row in rows):
-                self._searches[name].score(number, mean_score(rows, metric.name, metric.worst))
-                del self._asked[name][number]
+                self._searches[key].score(number, mean_score(rows, metric.name, metric.worst))
+                del self._asked[key][number]
 
-    def _candidate_trials(self, name: str, candidate: Candidate) -> list[Ready]:
+    def _candidate_trials(self, key: Key, candidate: Candidate) -> list[Ready]:
         assert self._study.tuning is not None
         changes = {**self._study.tuning.fixed, **candidate.settings}
-        return self._trials(self._tuning[name][candidate.number], changes)
+        return self._trials(self._tuning[key][candidate.number], changes)
 
     def _trials(self, trial_ids: Sequence[str], changes: Mapping[str, Json]) -> list[Ready]:
         return [
@@ -161,10 +165,10 @@ class Feed:
                 kept[setting.name] = values[setting.name]
         return kept
 
-    def _search(self, tuning: Tuning, name: str, num_candidates: int) -> Search:
+    def _search(self, tuning: Tuning, key: Key, num_candidates: int) -> Search:
         applying = {
             setting
-            for i in self._tuning[name][0]
+            for i in self._tuning[key][0]
             for setting in self._resolve(self._rows[i]["settings"], tuning.fixed)
         }
         space = {
@@ -172,13 +176,15 @@ class Feed:
             for setting, domain in distributions(tuning, self._manifest).items()
             if setting in applying or set(self._manifest.setting(setting).when) & set(tuning.space)
         }
+        name, repeat = key
+        again = {"repeat": repeat} if repeat else {}  # the first searches as if it were the only one
         return Search(
             space=space,
             sampler=tuning.sampler,
             goal="maximize" if tuning_metric(self._study, self._manifest)[1] == "maximize" else "minimize",
             num_candidates=num_candidates,
             # From the arms' own levels, so that the same study searches the same points wherever it runs.
-            seed=int(digest({"arm": name, "search": tuning.sampler})[:8], 16),
+            seed=int(digest({"arm": name, "search": tuning.sampler, **again})[:8], 16),
             start=tuning.start,
         )
 

@@ -251,47 +251,51 @@ def test_a_plain_search_reports_its_best_settings(system: System) -> None:
     assert f"{best['settings']['lr']:.3g}"[:4] in page or str(best["settings"]["lr"]) in page
 
 
-def test_searches_are_shared_and_more_than_their_best_is_measured(system: System) -> None:
+def test_searches_are_shared_repeated_and_more_than_their_best_is_measured(system: System) -> None:
     fixed = {"dataset": "digits-5k", "width": 16, "depth": 1, "epochs": 1, "batch_size": 256}
-    space = {"lr": [1e-4, 1e-3, 1e-2]}
+    rates = [1e-4, 1e-3, 1e-2]
     usual = {"trainable": "mlp-classifier", "fixed": fixed, "seeds": 2}
     ranked = {
         **usual,
         "name": "ranked",
-        "tuning": {"sampler": "grid", "space": space, "confirm": 2},
+        "tuning": {"sampler": "grid", "space": {"lr": rates}, "confirm": 2},
         "baseline": {"rank_in_search": 1},
     }
+    space = {"lr": {"low": 1e-4, "high": 0.1, "log": True}}
     shared = {
         **usual,
         "name": "shared-search",
         "factors": {"base": ["relu", "silu"]},
         "baseline": {"base": "relu"},
-        "tuning": {"sampler": "qmc", "candidates": 3, "space": {"lr": {"low": 1e-4, "high": 0.1}}, "per": []},
+        "tuning": {"sampler": "qmc", "candidates": 3, "space": space, "per": [], "repeats": 2},
     }
     first, second = (system.wait(study["id"]) for study in [system.submit(ranked), system.submit(shared)])
     assert (first["state"], second["state"]) == ("done", "done")
 
     trials = system.trials(first["id"])
     tried = {t["settings"]["lr"]: t["metrics"]["val_accuracy"] for t in trials if t["phase"] == "tuning"}
-    assert sorted(tried) == space["lr"]
+    assert sorted(tried) == rates
     order = sorted(tried, key=lambda lr: -tried[lr])
-    measured = {
-        (t["levels"]["rank_in_search"], t["settings"]["lr"]) for t in trials if t["phase"] != "tuning"
-    }
+    measuring = [t for t in trials if t["phase"] == "measuring"]
+    measured = {(t["levels"]["rank_in_search"], t["settings"]["lr"]) for t in measuring}
     assert measured == {(1, order[0]), (2, order[1])}
     effects = system.client.get(f"/v1/studies/{first['id']}/effects").json()
     (row,) = effects["contrasts"][0]["rows"]
     assert (row["of"], row["against"], row["n"]) == (2, 1, 2)
 
     trials = system.trials(second["id"])
-    by_candidate: dict[int, list[dict[str, Any]]] = {}
-    for trial in trials:
-        if trial["phase"] == "tuning":
-            by_candidate.setdefault(trial["candidate"], []).append(trial)
-    assert all(len({t["settings"]["lr"] for t in tried}) == 1 < len(tried) for tried in by_candidate.values())
-    means = {n: sum(t["metrics"]["val_accuracy"] for t in tried) for n, tried in by_candidate.items()}
-    best = by_candidate[max(means, key=lambda n: means[n])][0]["settings"]["lr"]
-    assert {t["settings"]["lr"] for t in trials if t["phase"] == "measuring"} == {best}
+    best = []
+    for repeat in range(2):
+        scores: dict[float, list[float]] = {}
+        for trial in trials:
+            if trial["phase"] == "tuning" and trial["repeat"] == repeat:
+                scores.setdefault(trial["settings"]["lr"], []).append(trial["metrics"]["val_accuracy"])
+        assert [len(values) for values in scores.values()] == [2, 2, 2]  # each in both arms
+        best.append(max(scores, key=lambda lr: sum(scores[lr])))
+    measuring = [t for t in trials if t["phase"] == "measuring"]
+    assert {(t["seed"], t["settings"]["lr"]) for t in measuring} == {(0, best[0]), (1, best[1])}
+    effects = system.client.get(f"/v1/studies/{second['id']}/effects").json()
+    assert not any("tuned" in note for note in effects["contrasts"][0]["rows"][0].get("notes", []))
 
 
 def test_the_command_line_tells_the_same(system: System, finished: dict[str, Any]) -> None:

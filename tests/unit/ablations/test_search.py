@@ -1,5 +1,6 @@
 """Tuning: what may be searched, within which bounds, judged by what."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -46,6 +47,7 @@ def refused(**changes: Any) -> set[str]:
         ({"metric": {"name": "beauty"}}, "tuning.metric.name"),
         ({"metric": {"name": "test_accuracy"}}, "tuning.metric.name"),
         ({"per": ["colour"]}, "tuning.per.0"),
+        ({"repeats": 2}, "tuning.repeats"),  # three seeds
         ({"confirm": 2}, "tuning.confirm"),  # a study with factors
         ({"sampler": "grid", "space": {"lr": {"low": 0.1, "high": 1}}}, "tuning.space.lr"),
         ({"sampler": "grid", "space": {"lr": [0.1, 1.0]}, "candidates": 3}, "tuning.candidates"),
@@ -66,7 +68,7 @@ def test_refused_by_path(changes: dict[str, Any], path: str) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"repeats": 2}, {"scheduler": "asha"}],
+    [{"scheduler": "asha"}],
 )
 def test_not_built_yet(changes: dict[str, Any]) -> None:
     with pytest.raises(NotSupported) as error:
@@ -175,3 +177,16 @@ def test_arms_that_share_a_search_are_those_with_the_same_levels() -> None:
     assert len(by_depth) > 1 and sorted(sum(by_depth, [])) == sorted(everyone)
     for arms in by_depth:
         assert len({label.split("depth=")[1].split()[0] for label in arms}) == 1
+
+
+def test_several_searches_are_as_many_as_seeds() -> None:
+    design = design_of(SMALL, tuning={**TUNING, "repeats": 3})
+    trials = planned_trials(design)
+    assert len(trials) == num_trials(design) == len(design.arms) * (3 * 4 + 3)
+    assert Counter(t.repeat for t in trials) == dict.fromkeys(range(3), len(design.arms) * 5)
+    plan = make_plan(study_of(SMALL, tuning={**TUNING, "repeats": 3}), MLP)
+    assert not any("tuned once" in warning for warning in plan.warnings)
+    assert not compile_contrasts(design).tuned_once
+    with pytest.raises(InvalidStudy) as error:
+        design_of(SMALL, tuning={**TUNING, "repeats": 2})
+    assert error.value.problems[0].allowed == [1, 3]

@@ -223,6 +223,37 @@ def test_arms_that_share_a_search_are_told_from_arms_searched_alone():
     assert {row[1] for row in best.rows} == {"0.2"}
 
 
+def test_searches_for_each_seed_are_listed_by_it_and_condition_nothing():
+    tuning = {"candidates": 2, "space": {"lr": [0.1, 0.2]}, "sampler": "random", "repeats": 3}
+    design = example_design({"tuning": tuning, "seeds": [4, 6, 9]})
+    measured = example_records(design)
+    tried = [
+        replace(
+            measured[0],
+            arm_id=arm.id,
+            seed=1_000_000 + repeat,
+            metrics={"val_accuracy": 0.5 + candidate / 10},
+            phase="tuning",
+            candidate=candidate,
+            repeat=repeat,
+            settings={**arm.settings, "lr": (0.1, 0.2)[candidate]},
+        )
+        for repeat in range(3)
+        for candidate in range(2)
+        for arm in design.arms
+    ]
+    report = report_of(design, [*tried, *measured])
+    assert "Every seed has searches of its own." in words(report, "search")
+    assert "hold the luck of the search too" in markdown.render(report)
+    assert "onditional on these tuned settings" not in markdown.render(report)
+    blocks = section(report, "search").blocks
+    fold = next((b for b in blocks if isinstance(b, Fold)), None)
+    (table,) = fold.blocks if fold else [b for b in blocks if isinstance(b, Table)]
+    assert table.columns[0].name == "seed"
+    assert {row[0] for row in table.rows} == {4, 6, 9}
+    assert len(table.rows) == 3 * len(design.arms)
+
+
 def test_what_is_said_above_a_table_is_not_said_again_in_each_row():
     tuning = {"candidates": 2, "space": {"lr": [0.1, 0.2]}, "sampler": "random"}
     design = example_design({**SMALL, "tuning": tuning})

@@ -195,6 +195,9 @@ def test_extend_asks_the_same_with_more_seeds(client: TestClient) -> None:
     listed = submit(client, seeds=[7, 1, 0])
     longer = client.post(f"/v1/studies/{listed['id']}/extend", json={"seeds": 6}).json()
     assert longer["spec"]["seeds"] == [7, 1, 0, 2, 3, 4]
+    tuned = submit(client, seeds=2, tuning={"candidates": 1, "space": {"lr": [0.1]}, "repeats": 2})
+    longer = client.post(f"/v1/studies/{tuned['id']}/extend", json={"seeds": 3}).json()
+    assert longer["spec"]["tuning"] == {**tuned["spec"]["tuning"], "repeats": 3}
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ class Ledger:
                 "seed": trial.seed,
                 "phase": trial.phase,
                 "candidate": trial.candidate,
+                "repeat": trial.repeat,
                 "state": "planned",
                 "metrics": None,
             }
@@ -197,3 +198,38 @@ def test_ranks_beyond_the_different_settings_found_are_hopeless() -> None:
     assert set(hopeless.values()) == {"its search found 2 different settings with a score"}
     assert len(hopeless) == 3
     assert ledger.feed.exhausted
+
+
+def test_every_seed_may_have_a_search_of_its_own() -> None:
+    ledger = Ledger(tuning={**TUNING, "candidates": 3, "repeats": 3})
+    ran = ledger.run(ledger.feed.start())
+    assert {trial.trial_id for trial in ran} == set(ledger.rows)
+    seeds = {row["seed"] for row in ledger.rows.values() if row["phase"] == "tuning"}
+    assert seeds == {1_000_000 + k for k in range(3 * 2)}
+    tried: dict[tuple[str, int], set[float]] = {}
+    measured: dict[tuple[str, int], float] = {}
+    for trial in ran:
+        row, lr = ledger.rows[trial.trial_id], float(str(trial.settings["lr"]))
+        if row["phase"] == "tuning":
+            tried.setdefault((row["arm_id"], row["repeat"]), set()).add(lr)
+        else:
+            assert ledger.design.seeds[row["repeat"]] == row["seed"]
+            measured[row["arm_id"], row["repeat"]] = lr
+    assert len(measured) == len(tried) == 4 * 3
+    for key, rates in tried.items():
+        assert measured[key] == min(rates, key=lambda lr: abs(lr - 0.01))
+    assert len({frozenset(rates) for rates in tried.values()}) == len(tried)
+
+
+def test_the_first_of_several_searches_is_that_of_a_study_with_one() -> None:
+    def first(repeats: int) -> list[Any]:
+        ledger = Ledger(tuning={**TUNING, "repeats": repeats})
+        ran = ledger.run(ledger.feed.start())
+        rows = [(ledger.rows[t.trial_id], t) for t in ran if ledger.rows[t.trial_id]["phase"] == "tuning"]
+        return sorted(
+            (row["arm_id"], row["candidate"], row["seed"], t.settings["lr"])
+            for row, t in rows
+            if not row["repeat"]
+        )
+
+    assert first(1) == first(3)
