@@ -126,7 +126,7 @@ def test_an_extended_study_reuses_what_is_done_and_says_what_it_is(
     rows = effects["contrasts"][0]["rows"]
     assert all(row["n"] == 4 and row["verdict"] is None for row in rows)
     report = system.client.get(f"/v1/studies/{study_id}/report?format=md").text
-    assert "Verdicts are withheld" in report and "extended after results were known" in report
+    assert "Verdicts are withheld" in report and "Extended after results were known" in report
     first = system.client.get(f"/v1/studies/{finished['id']}/effects").json()
     assert all(row["verdict"] for row in first["contrasts"][0]["rows"])
 
