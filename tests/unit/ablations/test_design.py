@@ -170,8 +170,8 @@ def test_tuning_comes_first_with_the_same_budget_for_every_arm() -> None:
         ({"analysis": {"spread": {"beauty": 0.1}}}, "analysis.spread.beauty", InvalidStudy),
         ({"design": "one_factor", "baseline": {}, "analysis": {}}, "baseline", InvalidStudy),
         (
-            {"tuning": {"candidates": 2, "repeats": 2, "space": {"momentum": [0.5]}}},
-            "tuning.repeats",
+            {"tuning": {"candidates": 2, "scheduler": "asha", "space": {"momentum": [0.5]}}},
+            "tuning.scheduler",
             NotSupported,
         ),
     ],
