@@ -7,7 +7,7 @@ from statistics import median
 from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import canonical
-from ablations.search import searched_arms
+from ablations.search import searched_arms, trials_an_arm
 
 ASSUMED_SECONDS = 60.0
 SECONDS_AN_HOUR = 3600.0
@@ -51,7 +51,7 @@ def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     if tuning is not None:
         for arm in searched_arms(design.arms):
             tuned = clock.seconds({**arm.settings, **tuning.fixed})
-            seconds += tuning.repeats * tuning.candidates * tuning.seeds * tuned
+            seconds += trials_an_arm(tuning) * tuned
     hours, resources = seconds / SECONDS_AN_HOUR, design.study.resources
     return Cost(
         cpu_hours=hours * resources.cpus,

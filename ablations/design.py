@@ -15,7 +15,7 @@ from ablations.manifest import Manifest
 from ablations.question import Question, read_questions
 from ablations.reading import Reading, read_readings
 from ablations.resolution import Resolver, read_settings
-from ablations.search import check_tuning, confirmed, num_repeats, searched_arms
+from ablations.search import check_tuning, confirmed, num_repeats, searched_arms, trials_an_arm
 from ablations.spec import FIRST_TUNING_SEED, Study
 from ablations.support import refuse_unbuilt
 
@@ -162,16 +162,17 @@ def _costly(study: Study, manifest: Manifest, readings: tuple[Reading, ...]) -> 
 
 
 def _check_size(study: Study, arms: Sequence[Arm], problems: Problems) -> None:
-    size = _num_tuning(study, arms) + len(arms) * len(study.seed_list())
+    size = _num_trials(study, arms)
     if size > MAX_TRIALS:
         problems.add("seeds", f"{size} trials; at most {MAX_TRIALS} are planned", MAX_TRIALS)
 
 
 def _num_tuning(study: Study, arms: Sequence[Arm]) -> int:
-    tuning = study.tuning
-    if tuning is None:
-        return 0
-    return len(searched_arms(arms)) * tuning.repeats * tuning.candidates * tuning.seeds
+    return len(searched_arms(arms)) * trials_an_arm(study.tuning) if study.tuning is not None else 0
+
+
+def _num_trials(study: Study, arms: Sequence[Arm]) -> int:
+    return _num_tuning(study, arms) + len(arms) * len(study.seed_list())
 
 
 def num_tuning_trials(design: Design) -> int:
@@ -181,7 +182,7 @@ def num_tuning_trials(design: Design) -> int:
 
 def num_trials(design: Design) -> int:
     """How many trials the design plans, without listing them."""
-    return num_tuning_trials(design) + len(design.arms) * len(design.seeds)
+    return _num_trials(design.study, design.arms)
 
 
 def planned_trials(design: Design) -> list[PlannedTrial]:

@@ -9,7 +9,7 @@ from ablations.factor import Factor, Level
 from ablations.identity import canonical
 from ablations.manifest import Manifest, Metric, Scalar, Setting, coerce
 from ablations.resolution import read_settings
-from ablations.spec import MAX_CANDIDATES, Range, Study, Tuning
+from ablations.spec import MAX_CANDIDATES, Range, Study, Tuning, num_points
 
 MIN_CMAES = 2  # with one it would draw at random
 MAX_CONFIRMED = 1000
@@ -95,7 +95,7 @@ def _check_sampler(tuning: Tuning, problems: Problems) -> None:
         problems.add(f"tuning.space.{name}", "a grid needs a list of values")
     if ranges:
         return
-    size = int(grid_size(tuning))
+    size = num_points(tuning.space)
     if size > MAX_CANDIDATES:
         problems.add("tuning.space", f"the grid has {size} points; at most {MAX_CANDIDATES} are tried")
     elif tuning.candidates != size:
@@ -179,8 +179,14 @@ def tuning_metric(study: Study, manifest: Manifest) -> tuple[str, str]:
 
 def grid_size(tuning: Tuning) -> float:
     """How many different candidates the space holds; infinite if a range is continuous."""
-    sizes = [math.inf if isinstance(space, Range) else len(space) for space in tuning.space.values()]
-    return math.prod(sizes)
+    if any(isinstance(space, Range) for space in tuning.space.values()):
+        return math.inf
+    return num_points(tuning.space)
+
+
+def trials_an_arm(tuning: Tuning) -> int:
+    """How many trials the search takes in each of its arms."""
+    return tuning.repeats * tuning.candidates * tuning.seeds
 
 
 def shared_levels(arm: Arm, tuning: Tuning) -> Mapping[str, Scalar]:
@@ -189,17 +195,22 @@ def shared_levels(arm: Arm, tuning: Tuning) -> Mapping[str, Scalar]:
     return {name: arm.levels[name] for name in names if name in arm.levels and name != RANK}
 
 
-def searches(arms: Iterable[Arm], tuning: Tuning) -> dict[str, tuple[Arm, ...]]:
-    """The arms of every search, by a name for it: an arm's id where it is searched for alone.
+def search_of(arm: Arm, tuning: Tuning) -> str:
+    """A name for the arm's search: its own id where it is searched for alone.
 
     Arms that differ in the rank of their candidate belong to one search.
+    """
+    alone = tuning.per is None and RANK not in arm.levels
+    return arm.id if alone else canonical(dict(shared_levels(arm, tuning)))
+
+
+def searches(arms: Iterable[Arm], tuning: Tuning) -> dict[str, tuple[Arm, ...]]:
+    """The arms of every search by its name.
 
     A candidate of a search is tried in each of its arms, so that an arm gets the same budget whether or not
     it shares one; its score is the mean over them.
     """
     found: dict[str, list[Arm]] = {}
     for arm in arms:
-        own = tuning.per is None and RANK not in arm.levels
-        name = arm.id if own else canonical(dict(shared_levels(arm, tuning)))
-        found.setdefault(name, []).append(arm)
+        found.setdefault(search_of(arm, tuning), []).append(arm)
     return {name: tuple(own) for name, own in found.items()}

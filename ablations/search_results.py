@@ -11,7 +11,7 @@ from ablations.errors import Json
 from ablations.identity import canonical
 from ablations.manifest import Scalar
 from ablations.results import TrialRecord
-from ablations.search import searched_arms, searches, shared_levels, tuning_metric
+from ablations.search import search_of, searched_arms, searches, shared_levels, tuning_metric
 from ablations.spec import Range, Tuning
 
 Search = tuple[str, int | None]
@@ -70,7 +70,7 @@ def best_settings(design: Design, records: Iterable[TrialRecord]) -> tuple[Best,
     if tuning is None:
         return ()
     groups = searches(design.arms, tuning)
-    names = {arm.id: name for name, arms in groups.items() for arm in arms}
+    names = {arm.id: search_of(arm, tuning) for arm in design.arms}
     return tuple(
         best
         for (name, repeat), candidates in _by_search(records, names).items()

@@ -238,9 +238,13 @@ class TuningMetric(Model):
     goal: Literal["maximize", "minimize"] | None = None
 
 
-def _grid_size(given: Mapping[str, Any]) -> int:
-    lists = [space for space in given.get("space", {}).values() if isinstance(space, list)]
-    return math.prod(map(len, lists)) if given.get("sampler") == "grid" else 0
+def num_points(space: Mapping[str, object]) -> int:
+    """How many points the lists of a space make; what is no list does not count."""
+    return math.prod(len(values) for values in space.values() if isinstance(values, list))
+
+
+def _num_candidates(given: Mapping[str, Any]) -> int:
+    return num_points(given.get("space", {})) if given.get("sampler") == "grid" else 0
 
 
 class Tuning(Model):
@@ -259,7 +263,7 @@ class Tuning(Model):
         Field(min_length=1),
     ]
     # A grid has as many as it has points; elsewhere 0 is refused below.
-    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, default_factory=_grid_size)]
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, default_factory=_num_candidates)]
     seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1
     repeats: Positive = 1
     fixed: dict[Name, Value] = {}

@@ -6,12 +6,5 @@ from ablations.spec import Study
 
 def refuse_unbuilt(study: Study, problems: Problems) -> None:
     """Note everything the study asks for that is not built yet."""
-    _refuse_search(study, problems)
-
-
-def _refuse_search(study: Study, problems: Problems) -> None:
-    tuning = study.tuning
-    if tuning is None:
-        return
-    if tuning.scheduler != "none":
+    if study.tuning is not None and study.tuning.scheduler != "none":
         problems.unsupported("tuning.scheduler", "stopping candidates early")

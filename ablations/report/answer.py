@@ -156,23 +156,20 @@ def _without_contrast(evidence: Evidence) -> list[Block]:
         return [Paragraph(phrases=("No trial has finished yet.",), lead=True)]
     pick = max if evidence.main.goal == "maximize" else min
     mean, arm = pick(means, key=lambda pair: pair[0])
-    searched = RANK in arm.levels
-    if searched:  # chosen by validation data, so not by this
+    if searched := RANK in arm.levels:  # chosen by validation data, so not by this
         mean, arm = min(means, key=lambda pair: rank_of(pair[1]))
     values = _known(evidence, arm.id)
     spread = float(values.std(ddof=1)) if len(values) > 1 else None
     decimals = numbers.decimals_for([spread])
     sd = f" (standard deviation {numbers.number(spread, decimals)})" if spread is not None else ""
     text = f"{numbers.number(mean, decimals)}{sd} over {count(len(values), 'seed')}"
-    name: list[Phrase] = (
-        [Mark(levels_text(arm.levels)), " reaches the best mean "]
-        if arm.levels and not searched
-        else ["The mean " if not searched or num_repeats(evidence.design.study) > 1 else "Its mean "]
-    )
-    link = ": " if arm.levels and not searched else " is "
+    best, link = _best(evidence), " is "
+    name: list[Phrase] = ["Its mean " if searched and best else "The mean "]
+    if arm.levels and not searched:
+        name, link = [Mark(levels_text(arm.levels)), " reaches the best mean "], ": "
     phrases = [*name, Mark(evidence.main.name), link, Mark(text, Style.STRONG)]
     tail = ". No contrast was declared, so nothing is judged." if evidence.varying and not searched else "."
-    return [*_best(evidence), Paragraph(phrases=(*phrases, tail), lead=True)]
+    return [*best, Paragraph(phrases=(*phrases, tail), lead=True)]
 
 
 def _best(evidence: Evidence) -> list[Block]:

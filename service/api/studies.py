@@ -182,7 +182,7 @@ def _more_seeds(wanted: Json, had: Json) -> Json:
 
     Raises: InvalidRequest.
     """
-    num = had if isinstance(had, int) else len(had) if isinstance(had, list) else 0
+    num = _num_seeds(had)
     total = wanted.get("seeds") if isinstance(wanted, dict) and wanted.keys() == {"seeds"} else None
     if not isinstance(total, int) or isinstance(total, bool) or total <= num:
         detail = f"say how many seeds there should be in all, more than the {num} there are"
@@ -198,7 +198,11 @@ def _more_searches(spec: Mapping[str, Json], seeds: Json) -> dict[str, Json]:
     tuning = spec.get("tuning")
     if not isinstance(tuning, dict) or tuning.get("repeats", 1) == 1:
         return {}
-    return {"tuning": {**tuning, "repeats": len(seeds) if isinstance(seeds, list) else seeds}}
+    return {"tuning": {**tuning, "repeats": _num_seeds(seeds)}}
+
+
+def _num_seeds(seeds: Json) -> int:
+    return seeds if isinstance(seeds, int) else len(seeds) if isinstance(seeds, list) else 0
 
 
 def _change(

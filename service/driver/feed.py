@@ -9,7 +9,7 @@ from ablations.design import Design
 from ablations.errors import Json
 from ablations.identity import canonical, digest
 from ablations.manifest import applies, coerce
-from ablations.search import rank_of, searches, tuning_metric
+from ablations.search import rank_of, search_of, tuning_metric
 from ablations.spec import Tuning
 from service.driver.tuning import Candidate, Search, distributions, mean_score
 
@@ -49,10 +49,7 @@ class Feed:
         self._open = {row["id"] for row in rows if row["state"] not in ENDED}
         self._searches: dict[Key, Search] = {}
         tuning = design.study.tuning
-        self._group_of: dict[str, str] = {}
-        if tuning is not None:
-            groups = searches(design.arms, tuning)
-            self._group_of = {arm.id: name for name, arms in groups.items() for arm in arms}
+        self._group_of = {arm.id: search_of(arm, tuning) for arm in design.arms} if tuning is not None else {}
         self._tuning: dict[Key, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         # By the rank of the candidate that they are measured with.
         self._measuring: dict[Key, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))

@@ -21,8 +21,8 @@ Row = tuple[float, float, float, float, float, float, float, float]
 
 ELU_SCALE, ELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 LEAKY_SLOPE = 0.01
-_MAGIC = 12582912.0 + 127.0  # 1.5 * 2**23: adding it rounds to an integer, here biased like an exponent
-_INTEGER = 12582912.0  # adding it rounds to an integer, which the low bits then spell
+_INTEGER = 12582912.0  # 1.5 * 2**23: adding it rounds to an integer, which the low bits then spell
+_MAGIC = _INTEGER + 127.0  # the same, biased like an exponent
 _LOG2E = 1.4426950408889634
 _LN2 = 0.6931471805599453
 _LN2_HIGH, _LN2_LOW = 0.69314575195312500, 1.42860682030941723e-06  # 16 bits, so that n * high is exact

@@ -197,24 +197,30 @@ def test_a_search_is_drawn_as_a_step_at_each_better_candidate():
     assert ">0.001<" in drawn and cloud.plot.x_log
 
 
+def tried_in(design, like, repeats=(None,)):
+    """Two candidates in every arm, the second the better one."""
+    return [
+        replace(
+            like,
+            arm_id=arm.id,
+            seed=1_000_000 + (repeat or 0),
+            metrics={"val_accuracy": 0.5 + candidate / 10},
+            phase="tuning",
+            candidate=candidate,
+            repeat=repeat,
+            settings={**arm.settings, "lr": (0.1, 0.2)[candidate]},
+        )
+        for repeat in repeats
+        for candidate in range(2)
+        for arm in design.arms
+    ]
+
+
 def test_arms_that_share_a_search_are_told_from_arms_searched_alone():
     tuning = {"candidates": 2, "space": {"lr": [0.1, 0.2]}, "sampler": "random", "per": ["base"]}
     design = example_design({"tuning": tuning})
     measured = example_records(design)
-    tried = [
-        replace(
-            measured[0],
-            arm_id=arm.id,
-            seed=1_000_000,
-            metrics={"val_accuracy": 0.5 + candidate / 10},
-            phase="tuning",
-            candidate=candidate,
-            settings={**arm.settings, "lr": (0.1, 0.2)[candidate]},
-        )
-        for candidate in range(2)
-        for arm in design.arms
-    ]
-    report = report_of(design, [*tried, *measured])
+    report = report_of(design, [*tried_in(design, measured[0]), *measured])
     assert "tried 2 candidates in each of its arms" in words(report, "search")
     best = next(b for b in section(report, "search").blocks if isinstance(b, Table))
     assert [column.name for column in best.columns][:2] == ["base", "lr"]
@@ -227,22 +233,7 @@ def test_searches_for_each_seed_are_listed_by_it_and_condition_nothing():
     tuning = {"candidates": 2, "space": {"lr": [0.1, 0.2]}, "sampler": "random", "repeats": 3}
     design = example_design({"tuning": tuning, "seeds": [4, 6, 9]})
     measured = example_records(design)
-    tried = [
-        replace(
-            measured[0],
-            arm_id=arm.id,
-            seed=1_000_000 + repeat,
-            metrics={"val_accuracy": 0.5 + candidate / 10},
-            phase="tuning",
-            candidate=candidate,
-            repeat=repeat,
-            settings={**arm.settings, "lr": (0.1, 0.2)[candidate]},
-        )
-        for repeat in range(3)
-        for candidate in range(2)
-        for arm in design.arms
-    ]
-    report = report_of(design, [*tried, *measured])
+    report = report_of(design, [*tried_in(design, measured[0], repeats=(0, 1, 2)), *measured])
     assert "Every seed has searches of its own." in words(report, "search")
     assert "hold the luck of the search too" in markdown.render(report)
     assert "onditional on these tuned settings" not in markdown.render(report)
