@@ -50,9 +50,6 @@ class TorchOps:
     def like(self, x: Tensor, value: float) -> Tensor:
         return torch.full_like(x, value)
 
-    def high_bits(self, x: Tensor) -> Tensor:
-        return (x.view(torch.int32) & -4096).view(torch.float32)
-
     def look_up(self, rows: tuple[Row, ...], place: Tensor) -> list[Tensor]:
         columns = torch.tensor(rows, dtype=torch.float32, device=place.device).T
         return list(columns[:, place.view(torch.int32) & 31].unbind())

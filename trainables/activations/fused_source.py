@@ -119,9 +119,6 @@ class Trace:
     def narrow(self, x: Traced) -> Traced:
         return self.record("narrow", "float", (x,), "double")
 
-    def high_bits(self, x: Traced) -> Traced:
-        return self.record("high_bits", "float", (x,), "float")
-
     def look_up(self, rows: tuple[Row, ...], place: Traced) -> list[Traced]:
         row = self.record("look_up", "row", (place, *(entry for row in rows for entry in row)), "float")
         return [self.record("entry", "float", (row, float(n)), "float") for n in range(len(rows[0]))]
@@ -239,8 +236,6 @@ def _triton_step(number: int, step: Step) -> str:
             text = f"tl.div_rn({', '.join(full)})"
         case "pow2":
             text = f"({args[0]}.to(tl.int32, bitcast=True) << 23).to(tl.float32, bitcast=True)"
-        case "high_bits":
-            text = f"({args[0]}.to(tl.int32, bitcast=True) & -4096).to(tl.float32, bitcast=True)"
         case "wide" | "narrow":
             text = f"{args[0]}.to({'tl.float64' if step.op == 'wide' else 'tl.float32'})"
         case _:

@@ -85,7 +85,6 @@ INLINE V at_most(V x, V high) { return (V)_mm512_min_ps((__m512)high, (__m512)x)
 INLINE V at_least(V x, V low) { return x < low ? low : x; }
 INLINE V at_most(V x, V high) { return x > high ? high : x; }
 #endif
-INLINE V high_bits(V x) { return (V)((U)x & 0xfffff000u); }
 
 // The row of a table that the low five bits of each lane's place name.
 constexpr int kRowsOfTable = 32, kColumns = 8;
