@@ -20,7 +20,7 @@ setup: $(STAMP)
 $(STAMP): pyproject.toml docker/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c docker/constraints.txt -e '.[dev]'
-	$(BIN)/python -m trainables.activations.fused_build
+	$(BIN)/python -m trainables.activations.fused.build
 	touch $@
 
 demo: $(STAMP)

@@ -151,7 +151,7 @@ def name_at(metric: str, number: float) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Forbidden:
+class ForbiddenSettings:
     """A combination of settings that the code of a trainable cannot run, and why."""
 
     settings: Mapping[str, tuple[Scalar, ...]]
@@ -197,7 +197,7 @@ class Manifest:
     step: str = "epoch"
     steps_setting: str | None = None
     packs: bool = False
-    forbids: tuple[Forbidden, ...] = ()
+    forbids: tuple[ForbiddenSettings, ...] = ()
     multiples: tuple[Multiple, ...] = ()
 
     def __post_init__(self) -> None:

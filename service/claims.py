@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from functools import partial
 from threading import Lock
 
-from ablations import presets
-from ablations.claims.abstract import CLAIMS
-from ablations.claims.judge import judge_claim, overall
-from ablations.claims.protocol import edits, from_paper
-from ablations.claims.statement import Claim
-from ablations.design import Design, compile_design
+from ablations.design.design import Design
 from ablations.errors import InvalidStudy, Json
-from ablations.parsing import parse_study
-from ablations.results import Results, TrialRecord, reads_curves
+from ablations.paper import presets
+from ablations.paper.claims.abstract import CLAIMS
+from ablations.paper.claims.judge import judge_claim, overall
+from ablations.paper.claims.protocol import edits, from_paper
+from ablations.paper.claims.statement import Claim
+from ablations.plan.compile import compile_design
+from ablations.results.results import Results, TrialRecord, reads_curves
+from ablations.study.parsing import parse_study
 from service.ledger import Tx, studies, trials
 from service.ledger.studies import StudyRow
 from trainables.catalogue import Catalogue
@@ -25,7 +26,7 @@ NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ClaimEvidence:
     """A finished study of a preset: its results, and the fields in which it was edited."""
 
     row: StudyRow
@@ -52,10 +53,10 @@ class Read:
     """Evidence as it was read, by study and its last event: what has ended is read once."""
 
     def __init__(self) -> None:
-        self._found: OrderedDict[tuple[str, int], Evidence | None] = OrderedDict()
+        self._found: OrderedDict[tuple[str, int], ClaimEvidence | None] = OrderedDict()
         self._lock = Lock()
 
-    def get(self, row: StudyRow, read: Callable[[], Evidence | None]) -> Evidence | None:
+    def get(self, row: StudyRow, read: Callable[[], ClaimEvidence | None]) -> ClaimEvidence | None:
         """What is known of the study, read anew if something has happened since."""
         key = (row.id, row.seq)
         with self._lock:
@@ -80,7 +81,7 @@ def claims_table(tx: Tx, catalogue: Catalogue, project: str, known: Read) -> lis
     return [_entry(claim, evidence[claim.preset]) for claim in CLAIMS]
 
 
-def _entry(claim: Claim, evidence: Evidence | None) -> dict[str, Json]:
+def _entry(claim: Claim, evidence: ClaimEvidence | None) -> dict[str, Json]:
     rows = (
         judge_claim(
             claim, evidence.design, evidence.results, scale=evidence.scale, edited=bool(evidence.edits)
@@ -101,7 +102,7 @@ def _entry(claim: Claim, evidence: Evidence | None) -> dict[str, Json]:
     }
 
 
-def _best(tx: Tx, catalogue: Catalogue, project: str, name: str, known: Read) -> Evidence | None:
+def _best(tx: Tx, catalogue: Catalogue, project: str, name: str, known: Read) -> ClaimEvidence | None:
     ranked: list[tuple[tuple[bool, int, str], StudyRow, str, list[str]]] = []
     for row in studies.page(tx, project=project, limit=MAX_STUDIES, state="done", labels=[("preset", name)]):
         study = parse_study(dict(row.spec))
@@ -117,7 +118,9 @@ def _best(tx: Tx, catalogue: Catalogue, project: str, name: str, known: Read) ->
     return None
 
 
-def _evidence(tx: Tx, catalogue: Catalogue, row: StudyRow, scale: str, changed: list[str]) -> Evidence | None:
+def _evidence(
+    tx: Tx, catalogue: Catalogue, row: StudyRow, scale: str, changed: list[str]
+) -> ClaimEvidence | None:
     """The study with its results; None where this version does not understand it any more."""
     study = parse_study(dict(row.spec))
     try:
@@ -125,7 +128,7 @@ def _evidence(tx: Tx, catalogue: Catalogue, row: StudyRow, scale: str, changed: 
     except (InvalidStudy, KeyError):
         return None
     records = trials.each_record(tx, row.id, courses=reads_curves(design.readings))
-    return Evidence(
+    return ClaimEvidence(
         row=row,
         scale=scale,
         edits=tuple(changed),

@@ -10,14 +10,7 @@ ServiceError
 
 from collections.abc import Sequence
 
-from ablations.errors import (
-    AblationError,
-    IncompleteResults,
-    InvalidStudy,
-    NotSupported,
-    Problem,
-    Unparsable,
-)
+from ablations.errors import AblationError, IncompleteResults, InvalidStudy, NotSupported, Problem, Unparsable
 
 
 class ServiceError(Exception):

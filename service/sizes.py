@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ablations.design import Design
+from ablations.design.design import Design
 from trainables.models.widths import arm_size
 
 

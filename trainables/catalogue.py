@@ -11,10 +11,12 @@ from typing import Literal, TypeVar
 
 from ablations.errors import Json
 from ablations.manifest import Manifest, Setting
-from trainables import builtin, builtin_measures, builtin_models
-from trainables.components import Component
 from trainables.digests import code_digest
 from trainables.errors import UnknownTrainable
+from trainables.manifests import classifiers as builtin
+from trainables.manifests import images as builtin_models
+from trainables.manifests import measures as builtin_measures
+from trainables.manifests.component import Component
 
 GROUPS: Mapping[str, str] = {
     "activation": "ablations.activations",
@@ -32,7 +34,7 @@ _Declared = TypeVar("_Declared", Manifest, Component)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Broken:
+class BrokenPlugin:
     """An entry point that could not be used, and why."""
 
     group: str
@@ -54,7 +56,7 @@ class Catalogue:
     datasets: Mapping[str, Component]
     measures: Mapping[str, Component]
     corpora: Mapping[str, Component] = field(default_factory=dict)
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenPlugin, ...] = ()
 
     def manifest(self, name: str) -> Manifest:
         """The manifest of a trainable.
@@ -95,7 +97,7 @@ class Catalogue:
 
 def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
     """The catalogue of this environment; `datasets_dir` adds the users' own NAME.npz files."""
-    broken: list[Broken] = []
+    broken: list[BrokenPlugin] = []
     parts = {
         "activation": _by_name(builtin.ACTIVATIONS),
         "model": _by_name(builtin_models.MODELS),
@@ -112,7 +114,9 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
             if component.kind == kind:
                 _add(parts[kind], component, group, broken)
             else:
-                broken.append(Broken(group=group, name=component.name, reason=f"declares a {component.kind}"))
+                broken.append(
+                    BrokenPlugin(group=group, name=component.name, reason=f"declares a {component.kind}")
+                )
     of_images = [measure for measure in parts["measure"].values() if measure.code]
     trainables = _by_name(_with_measures(builtin.classifiers(parts), of_images, broken))
     language = builtin_models.language_model(tuple(parts["activation"]), tuple(parts["corpus"]))
@@ -165,21 +169,23 @@ def _by_name(items: Iterable[_Declared]) -> dict[str, _Declared]:
     return {item.name: item for item in items}
 
 
-def _add(into: dict[str, _Declared], item: _Declared, group: str, broken: list[Broken]) -> None:
+def _add(into: dict[str, _Declared], item: _Declared, group: str, broken: list[BrokenPlugin]) -> None:
     if item.name in into:
-        broken.append(Broken(group=group, name=item.name, reason="the name is taken"))
+        broken.append(BrokenPlugin(group=group, name=item.name, reason="the name is taken"))
     else:
         into[item.name] = item
 
 
-def _declared(group: str, kind: type[_Declared], broken: list[Broken]) -> list[_Declared]:
+def _declared(group: str, kind: type[_Declared], broken: list[BrokenPlugin]) -> list[_Declared]:
     """What the entry points of a group yield; what does not load is put down as broken."""
     found: list[_Declared] = []
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             found += _yielded(entry, kind)
         except Exception as error:  # a plugin may fail in any way, and must not take the service along
-            broken.append(Broken(group=group, name=entry.name, reason=f"{type(error).__name__}: {error}"))
+            broken.append(
+                BrokenPlugin(group=group, name=entry.name, reason=f"{type(error).__name__}: {error}")
+            )
     return found
 
 
@@ -195,7 +201,7 @@ def _yielded(entry: EntryPoint, kind: type[_Declared]) -> list[_Declared]:
 
 
 def _with_measures(
-    manifests: Iterable[Manifest], measures: Iterable[Component], broken: list[Broken]
+    manifests: Iterable[Manifest], measures: Iterable[Component], broken: list[BrokenPlugin]
 ) -> list[Manifest]:
     """Packaged trainables with a switch for every measure, and the measure's own settings and metrics."""
     grown = list(manifests)
@@ -208,5 +214,5 @@ def _with_measures(
                 for m in grown
             ]
         except ValueError as error:
-            broken.append(Broken(group=GROUPS["measure"], name=measure.name, reason=str(error)))
+            broken.append(BrokenPlugin(group=GROUPS["measure"], name=measure.name, reason=str(error)))
     return grown

@@ -17,7 +17,7 @@ IDLE_POLL_S = 0.1
 IDLE_LIMIT_S = 5.0
 
 
-class Calls(Protocol):
+class DispenserCalls(Protocol):
     """What a slot asks of the dispenser, by name; every payload is JSON."""
 
     def __call__(self, method: str, *arguments: Any) -> Any: ...
@@ -30,7 +30,7 @@ class DispenserSource:
     seconds, since a new slot costs more than the wait.
     """
 
-    def __init__(self, calls: Calls, slot_id: str, *, quantum_s: float) -> None:
+    def __init__(self, calls: DispenserCalls, slot_id: str, *, quantum_s: float) -> None:
         self._calls = calls
         self._slot_id = slot_id
         self._deadline = time.monotonic() + quantum_s
@@ -82,7 +82,7 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
 
         Torch is imported here, on the worker.
         """
-        from trainables.training.trainer import run_trainer
+        from trainables.packs.trainer import run_trainer
 
         sizes = dict(self._call("sizes"))
         tally = run_trainer(

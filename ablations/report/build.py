@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from ablations.design import Design
-from ablations.effects import Effects
+from ablations.design.design import Design
+from ablations.effects.judge import Effects
 from ablations.errors import Json
-from ablations.report import (
+from ablations.report.document.document import Block, Callout, Report, Section
+from ablations.report.evidence import Evidence
+from ablations.report.sections import (
     answer,
     arms,
     comparisons,
@@ -18,10 +20,8 @@ from ablations.report import (
     searches,
     variance,
 )
-from ablations.report.document import Block, Callout, Report, Section
-from ablations.report.evidence import Evidence
-from ablations.report.provenance import provenance as provenance_section
-from ablations.results import Results, TrialRecord
+from ablations.report.sections.provenance import provenance as provenance_section
+from ablations.results.results import Results, TrialRecord
 
 Builder = Callable[[Evidence], list[Block]]
 

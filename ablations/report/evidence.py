@@ -8,16 +8,17 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from ablations.contrast import Contrast, compile_contrasts
-from ablations.description import ArmSummary
-from ablations.design import Arm, Design
-from ablations.effects import ContrastEffects, Effects
-from ablations.factor import Factor
+from ablations.contrasts.contrast import Contrast, compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.design.factor import Factor
+from ablations.design.reading import Reading
+from ablations.effects.description import ArmSummary
+from ablations.effects.judge import ContrastEffects, Effects
+from ablations.effects.summaries import summarise
 from ablations.manifest import Metric, Scalar
-from ablations.reading import Reading
-from ablations.report.numbers import compact, listing
-from ablations.results import Results, TrialRecord
-from ablations.summaries import summarise
+from ablations.report.document.numbers import compact, listing
+from ablations.results.results import Results, TrialRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

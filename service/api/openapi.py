@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from ablations.spec import Study
+from ablations.study.spec import StudySpec
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas import ProblemAnswer
 
@@ -34,7 +34,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
         title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=app.openapi_tags
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    for name, model in (("StudyRequest", Study), ("Problem", ProblemAnswer)):
+    for name, model in (("StudyRequest", StudySpec), ("Problem", ProblemAnswer)):
         schema = model.model_json_schema(ref_template=_REF)
         schemas.update(schema.pop("$defs", {}))
         schemas[name] = schema

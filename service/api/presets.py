@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 
-from ablations import presets
 from ablations.errors import Json, Problem
+from ablations.paper import presets
 from service.api.context import InContext, InProject
 from service.errors import InvalidRequest, NotFound
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
 
-from ablations.documents import loads_json
 from ablations.errors import Json, Problem
+from ablations.study.documents import loads_json
 from service.api.answers import studies_shown, study_shown
 from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Study, StudyPage, StudyState
-from service.api.submission import Question, body_digest, read_question, store
+from service.api.submission import Submission, body_digest, read_question, store
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
 from service.ledger import Tx, history, steering, studies, submissions
 from service.ledger.studies import StudyRow
@@ -85,7 +85,7 @@ def plan(context: InContext, project: InProject, body: StudyBody) -> dict[str, A
     with context.ledger.read() as tx:
         known = history.known_before(tx, project, question.study.trainable)
     # Here and not above: it loads scipy, which the API does without until it is asked for a plan.
-    from ablations.plan import make_plan
+    from ablations.plan.plan import make_plan
 
     spreads = known.spreads(question.study)
     made = make_plan(question.study, question.manifest, rates=known.timed, spread=spreads)
@@ -243,7 +243,7 @@ def _submit_once(context: Context, project: str, body: bytes, key: str, request:
         return _replayed(faster, digest, key)
 
 
-def _store(tx: Tx, context: Context, project: str, question: Question, request: Request) -> dict[str, Any]:
+def _store(tx: Tx, context: Context, project: str, question: Submission, request: Request) -> dict[str, Any]:
     row = store(tx, question, project)
     return study_shown(tx, row, context.settings, base_url(request, context.settings)).model_dump()
 

@@ -3,12 +3,13 @@
 import hashlib
 from dataclasses import dataclass
 
-from ablations.design import Design, compile_design, planned_trials
+from ablations.design.design import Design, planned_trials
 from ablations.errors import InvalidStudy, Json, Problem, Problems
 from ablations.identity import canonical
 from ablations.manifest import Manifest
-from ablations.parsing import parse_study
-from ablations.spec import Study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
+from ablations.study.spec import StudySpec
 from service.ledger import Tx, studies
 from service.ledger.studies import NewTrial, StudyRow
 from trainables.catalogue import Catalogue
@@ -16,15 +17,15 @@ from trainables.data.inspection import complaint
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Submission:
     """A study that can be asked: parsed, compiled, and with every trial it needs."""
 
-    study: Study
+    study: StudySpec
     manifest: Manifest
     design: Design
 
 
-def read_question(data: Json, catalogue: Catalogue) -> Question:
+def read_question(data: Json, catalogue: Catalogue) -> Submission:
     """Check a study as far as it can be checked without running it.
 
     Raises: InvalidStudy with every problem's path.
@@ -37,7 +38,7 @@ def read_question(data: Json, catalogue: Catalogue) -> Question:
         raise InvalidStudy(Problem(path="trainable", detail=detail, allowed=allowed))
     design = compile_design(study, manifest)
     _check_files(design, catalogue)
-    return Question(study=study, manifest=manifest, design=design)
+    return Submission(study=study, manifest=manifest, design=design)
 
 
 def _check_files(design: Design, catalogue: Catalogue) -> None:
@@ -54,7 +55,7 @@ def _check_files(design: Design, catalogue: Catalogue) -> None:
     problems.raise_if_any()
 
 
-def store(tx: Tx, question: Question, project: str) -> StudyRow:
+def store(tx: Tx, question: Submission, project: str) -> StudyRow:
     """Accept a study with its trials."""
     study_id = studies.new_id()
     return studies.create(

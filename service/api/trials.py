@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
+from ablations.design.reading import Reading, read_readings
 from ablations.errors import Problems
-from ablations.parsing import parse_study
-from ablations.reading import Reading, read_readings
+from ablations.study.parsing import parse_study
 from service.api.context import InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, bad_cursor, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Phase, Trial, TrialPage, TrialState

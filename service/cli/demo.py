@@ -38,8 +38,8 @@ def demo(data_dir: DemoDir = None) -> None:
 
 
 def _run(ready: dict[str, Any], where: Path) -> tuple[dict[str, Any], Path]:
-    from ablations import presets
-    from ablations.documents import loads_yaml
+    from ablations.paper import presets
+    from ablations.study.documents import loads_yaml
     from service.cli.tables import print_effects, print_study
     from service.cli.watching import follow
 

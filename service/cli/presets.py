@@ -11,7 +11,7 @@ from service.cli.errors import BadInput
 
 def presets(json: AsJson = False) -> None:
     """List the studies that come with this package, at every scale."""
-    from ablations import presets as packaged
+    from ablations.paper import presets as packaged
 
     found = [packaged.preset(name, scale) for name in packaged.names() for scale in packaged.scales(name)]
     if json:
@@ -31,7 +31,7 @@ def preset(
     json: AsJson = False,
 ) -> None:
     """Print a preset as a study to edit or to submit: ablate preset NAME | ablate submit -"""
-    from ablations import presets as packaged
+    from ablations.paper import presets as packaged
 
     if name not in packaged.names():
         raise BadInput(f"no preset {name!r} (there are: {', '.join(packaged.names())})")

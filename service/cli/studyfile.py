@@ -20,7 +20,7 @@ def read_study(path: Path, overrides: Sequence[str] | None = None) -> dict[str, 
 
     Raises: BadInput for a missing file; InvalidStudy or NotJson for what does not parse.
     """
-    from ablations.documents import loads_json, loads_yaml
+    from ablations.study.documents import loads_json, loads_yaml
 
     try:
         text = typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text(encoding="utf-8")

@@ -108,8 +108,8 @@ def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool) -> 
 
 
 def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:
-    from ablations.parsing import parse_study
-    from ablations.plan import make_plan
+    from ablations.plan.plan import make_plan
+    from ablations.study.parsing import parse_study
     from service.sizes import with_sizes
     from trainables.catalogue import load_catalogue
 

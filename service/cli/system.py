@@ -32,12 +32,12 @@ def up(data_dir: DataDir = None, host: Host = "127.0.0.1", port: Port = 8000) ->
 
     Prints one line of JSON with the URLs once all is ready. Ctrl-C or `ablate down` stops it.
     """
-    from service.local.supervisor import Broken
+    from service.local.supervisor import SystemBroken
     from service.local.up import up as run
 
     try:
         run(home(data_dir), host, port)
-    except Broken as error:
+    except SystemBroken as error:
         raise StudyFailed(str(error)) from None
 
 

@@ -35,8 +35,8 @@ def try_trial(
     json: AsJson = False,
 ) -> None:
     """Run one trial of a study in this process: the first arm that fits, its first seed."""
-    from ablations.design import compile_design
-    from ablations.parsing import parse_study
+    from ablations.plan.compile import compile_design
+    from ablations.study.parsing import parse_study
     from trainables.catalogue import load_catalogue
 
     datasets_dir = home(data_dir) / "datasets"
@@ -120,8 +120,8 @@ def _run(
 ) -> Any:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     from trainables.data.fingerprints import data_fingerprint
+    from trainables.packs.trainer import run_trainer
     from trainables.training.lease import Lease
-    from trainables.training.trainer import run_trainer
 
     data = data_fingerprint(settings["dataset"], datasets_dir) if "dataset" in settings else None
     lease = Lease(

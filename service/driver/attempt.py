@@ -11,9 +11,9 @@ from typing import Any
 
 import ray
 
-from ablations.design import compile_design
-from ablations.parsing import parse_study
-from ablations.spec import Study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
+from ablations.study.spec import StudySpec
 from service.driver.dispenser import NAME, Board
 from service.driver.feed import Feed, Step
 from service.driver.places import ask
@@ -115,7 +115,7 @@ class Driver:
         return f"{how} [{self._num_ended}] {name}{seconds}{metrics}{reason}"
 
 
-def _device(study: Study) -> str:
+def _device(study: StudySpec) -> str:
     return "cuda" if study.resources.gpus else "cpu"
 
 

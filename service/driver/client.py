@@ -22,7 +22,7 @@ class Stale(InternalError):
     """This attempt is over: another one has the study, or nobody may."""
 
 
-class Refused(InternalError):
+class CallRefused(InternalError):
     """The service will never accept this request."""
 
 
@@ -66,7 +66,9 @@ class HttpInternal:
         """Raises: Refused when the service speaks another version of this protocol."""
         work = self._send("GET", "")
         if work["protocol"] != PROTOCOL:
-            raise Refused(f"the service speaks protocol {work['protocol']}, this driver speaks {PROTOCOL}")
+            raise CallRefused(
+                f"the service speaks protocol {work['protocol']}, this driver speaks {PROTOCOL}"
+            )
         return work
 
     def settings(self, trials: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -101,7 +103,7 @@ class HttpInternal:
             raise Away(detail)
         if answer.status_code == 409:
             raise Stale(detail)
-        raise Refused(detail)
+        raise CallRefused(detail)
 
 
 def connect(url: str, token: str, study_id: str, attempt: int) -> HttpInternal:

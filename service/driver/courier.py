@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from service.driver.client import Away, Internal, Refused, Stale
+from service.driver.client import Away, CallRefused, Internal, Stale
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class Courier:
             except Stale as error:
                 self.over = str(error)
                 return False
-            except Refused as error:
+            except CallRefused as error:
                 self.over = f"the service refuses this driver: {error}"
                 return False
             return True
@@ -116,7 +116,7 @@ class Courier:
     def _commit(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
         try:
             self._internal.commit(outcomes)
-        except Refused as error:
+        except CallRefused as error:
             if len(outcomes) > 1:
                 for outcome in outcomes:
                     self._commit([outcome])

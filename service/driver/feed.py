@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from ablations.design import Design
+from ablations.design.design import Design
+from ablations.design.search import rank_of, search_of, tuning_metric
 from ablations.errors import Json
 from ablations.identity import canonical, digest
 from ablations.manifest import applies, coerce
-from ablations.search import rank_of, search_of, tuning_metric
-from ablations.spec import Tuning
+from ablations.study.spec import TuningSpec
 from service.driver.tuning import Candidate, Search, distributions, mean_score
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
@@ -162,7 +162,7 @@ class Feed:
                 kept[setting.name] = values[setting.name]
         return kept
 
-    def _search(self, tuning: Tuning, key: Key, num_candidates: int) -> Search:
+    def _search(self, tuning: TuningSpec, key: Key, num_candidates: int) -> Search:
         applying = {
             setting
             for i in self._tuning[key][0]

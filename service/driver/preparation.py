@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-from ablations.design import Design
+from ablations.design.design import Design
+from ablations.design.search import tuning_metric
 from ablations.errors import Json
 from ablations.identity import fingerprint
-from ablations.search import tuning_metric
 from service.driver.places import Place
 from trainables.catalogue import Catalogue
 from trainables.data.fingerprints import data_fingerprint

@@ -8,7 +8,7 @@ Amounts = Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class SlotPlacement:
     """One placement group: a running or waiting slot of some job."""
 
     job: str
@@ -28,7 +28,7 @@ class Share:
     contended: bool
 
 
-def share(*, capacity: int, slot: Amounts, total: Amounts, others: Iterable[Group]) -> Share:
+def share(*, capacity: int, slot: Amounts, total: Amounts, others: Iterable[SlotPlacement]) -> Share:
     """An even part of the cluster, or more: all that other studies do not ask for.
 
     `capacity` is how many of our slots the empty cluster takes, `total` all its resources.

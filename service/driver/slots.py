@@ -17,7 +17,7 @@ from ray.tune.search import Searcher
 from ray.util import placement_group_table
 
 from service.driver.dispenser import Board
-from service.driver.sharing import Group, Share, share
+from service.driver.sharing import Share, SlotPlacement, share
 from trainables.tune import Slot
 
 logger = logging.getLogger(__name__)
@@ -146,10 +146,10 @@ def share_of(resources: Resources) -> Share:
     return share(capacity=capacity, slot=resources.amounts, total=total, others=others)
 
 
-def _groups() -> list[Group]:
+def _groups() -> list[SlotPlacement]:
     """Every job's placement groups that hold or await resources."""
     return [
-        Group(
+        SlotPlacement(
             # The last four bytes of a group's id are its job's id.
             job=group_id[-JOB_ID_CHARS:],
             amounts=_sum(info["bundles"].values()),

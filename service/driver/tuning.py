@@ -13,16 +13,11 @@ from typing import Any, Literal
 import numpy as np
 import optuna
 from jaxtyping import Float
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ablations.errors import Json
 from ablations.manifest import Manifest
-from ablations.spec import Range, Tuning
+from ablations.study.spec import Range, TuningSpec
 
 STARTUP = 10
 BATCH = 4
@@ -114,7 +109,7 @@ class Search:
         return [Candidate(number=number, settings=dict(self._settings[number])) for _, number in scored]
 
 
-def distributions(tuning: Tuning, manifest: Manifest) -> dict[str, BaseDistribution]:
+def distributions(tuning: TuningSpec, manifest: Manifest) -> dict[str, BaseDistribution]:
     """The space in Optuna's terms; whether a range is of integers is the setting's own matter."""
     space: dict[str, BaseDistribution] = {}
     for name in sorted(tuning.space):

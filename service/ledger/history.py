@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ablations.cost import TimedTrial
-from ablations.spec import Study
-from ablations.spread import EarlierStudy, Spread, measured_spreads
+from ablations.plan.cost import TimedTrial
+from ablations.plan.spread import EarlierStudy, Spread, measured_spreads
+from ablations.study.spec import StudySpec
 from service.ledger.database import Tx
 from service.ledger.tables import builds, studies, trials
 
@@ -23,7 +23,7 @@ class Known:
     timed: tuple[TimedTrial, ...]
     earlier: tuple[EarlierStudy, ...]
 
-    def spreads(self, study: Study) -> Mapping[str, Spread]:
+    def spreads(self, study: StudySpec) -> Mapping[str, Spread]:
         """The spread of paired differences that a study can expect, by metric."""
         return measured_spreads(study, self.earlier)
 

@@ -17,7 +17,7 @@ MAX_RESTARTS = 5
 LOG_TAIL_LINES = 15
 
 
-class Broken(ServiceError):
+class SystemBroken(ServiceError):
     """A process of the embedded system died and cannot be kept alive."""
 
 
@@ -44,12 +44,12 @@ class Supervisor:
         while checks and not self.stopping:
             for name, process in self.running.items():
                 if process.poll() is not None:
-                    raise Broken(f"{name} ended with code {process.returncode}:\n{self._tail(name)}")
+                    raise SystemBroken(f"{name} ended with code {process.returncode}:\n{self._tail(name)}")
             for name in [name for name, check in checks.items() if check()]:
                 del checks[name]
                 say(f"{name} is ready after {time.monotonic() - began:.1f} s")
             if time.monotonic() - began > READY_WITHIN_S:
-                raise Broken(
+                raise SystemBroken(
                     f"not ready after {READY_WITHIN_S:.0f} s: {', '.join(checks)}; see {self.system.logs}"
                 )
             time.sleep(LOOK_S)
@@ -78,7 +78,7 @@ class Supervisor:
         say(f"{child.name} ended with code {died.returncode}:\n{self._tail(child.name)}")
         self.restarts[child.name] = self.restarts.get(child.name, 0) + 1
         if self.restarts[child.name] > MAX_RESTARTS:
-            raise Broken(f"{child.name} died {MAX_RESTARTS + 1} times; stopping. Its log: {child.log}")
+            raise SystemBroken(f"{child.name} died {MAX_RESTARTS + 1} times; stopping. Its log: {child.log}")
         # What a dead Ray head or server leaves behind would hold its ports.
         processes.end({died.pid}, f"{self.system.mark}.{child.name}", grace_s=2.0, spare={os.getpid()})
         say(f"starting {child.name} again ({self.restarts[child.name]} of {MAX_RESTARTS})")

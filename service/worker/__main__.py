@@ -14,9 +14,9 @@ from service.cluster import Cluster, connect
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
 from service.worker.loop import Loop, run_all
-from service.worker.publisher import Publisher
+from service.worker.mlflow.publisher import Publisher
 from service.worker.reconciler import Reconciler
-from service.worker.reports import ReportBuilder
+from service.worker.reports.build import ReportBuilder
 from trainables.catalogue import LiveCatalogue
 
 logger = logging.getLogger("ablate.worker")

@@ -28,7 +28,7 @@ from torch import Tensor
 
 from ablations.errors import Json
 from tests.benchmarks import activation_crossovers, activation_gpu, activation_steps
-from trainables.activations.fused import COMPILED, base_act, dyn_act
+from trainables.activations.fused.activation import COMPILED, base_act, dyn_act
 from trainables.training.numerics import environment
 
 REPEATS = 20

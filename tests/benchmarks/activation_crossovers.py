@@ -13,9 +13,9 @@ from typing import Any
 import torch
 
 from ablations.errors import Json
-from trainables.activations import fused_ops
-from trainables.activations.crossovers import DTYPES, TABLE, dtype_name, kernels_from
-from trainables.activations.fused import CODES, COMPILED
+from trainables.activations.fused import ops as fused_ops
+from trainables.activations.fused.activation import CODES, COMPILED
+from trainables.activations.fused.crossovers import DTYPES, TABLE, dtype_name, kernels_from
 from trainables.training.numerics import environment
 
 SIZES = (1, 16, 100, 1_000, 10_000, 30_000, 100_000)
@@ -70,7 +70,7 @@ def _steps(device: str, dtype: torch.dtype, size: int, base: str) -> dict[str, t
     ops: Any = torch.ops.ablate
     kernels: Any = ops
     if device == "cuda":
-        from trainables.activations import fused_triton as kernels
+        from trainables.activations.fused import triton as kernels
     return {
         "forward": (
             lambda: kernels.dyn_act(x, alpha, beta, *groups),

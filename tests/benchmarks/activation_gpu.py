@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from ablations.errors import Json
-from trainables.activations.fused import dyn_act
+from trainables.activations.fused.activation import dyn_act
 
 REPEATS, PASSES = 20, 5
 SIZES = (2**14, 2**17, 2**20, 2**22, 2**24, 2**26)

@@ -26,8 +26,8 @@ from trainables.data.tensors import to_device
 from trainables.data.vision import load, prepare
 from trainables.models.images import build_network
 from trainables.models.mlp import MLP
-from trainables.training.language import make_network
-from trainables.training.parameters import Descent, initialise
+from trainables.recipes.language import make_network
+from trainables.training.descent import Descent, initialise
 
 REPEATS = 20
 ROWS, WIDTH, LAYERS = 4096, 256, 20  # activations outweigh parameters here

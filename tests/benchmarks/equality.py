@@ -27,18 +27,18 @@ from tests.benchmarks.record import write
 from tests.benchmarks.workers import DATASETS
 from tests.unit.trainables.sources import ListSource, settings_of
 from trainables.data.vision import load, prepare
-from trainables.training.images import image_group
-from trainables.training.images import train as train_images
+from trainables.packs.filling import PackTrainer
+from trainables.packs.mapped import train_together
+from trainables.packs.routine_member import RoutineMember
+from trainables.packs.routines import PackedRoutine, Train
+from trainables.recipes.images import image_group
+from trainables.recipes.images import train as train_images
+from trainables.streams import stream
 from trainables.training.lease import Lease, Outcome
 from trainables.training.numerics import set_numerics
-from trainables.training.packing import PackTrainer
-from trainables.training.routine import PackedRoutine, Train
-from trainables.training.routine_member import RoutineMember
 from trainables.training.run import Run
-from trainables.training.shelf import Shelf
-from trainables.training.stacked import train_together
 from trainables.training.steps import Routine, Steps
-from trainables.training.streams import stream
+from trainables.training.worker import Shelf
 
 Way = Literal["alone", "stacked", "permuted"]
 WAYS: tuple[Way, ...] = ("alone", "stacked", "permuted")

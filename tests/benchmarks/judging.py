@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from ablations.contrast import compile_contrasts
-from ablations.design import Design, planned_trials
-from ablations.effects import judge
-from ablations.plan import make_plan
-from ablations.results import Results, TrialRecord
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.design import Design, planned_trials
+from ablations.effects.judge import judge
+from ablations.plan.plan import make_plan
+from ablations.results.results import Results, TrialRecord
 from tests.benchmarks.record import foreign_share, summary, write
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, study_of

@@ -29,7 +29,7 @@ from torch.nn.functional import cross_entropy
 
 from tests.benchmarks.plain import network
 from trainables.models.init import draw_linear
-from trainables.training.streams import stream
+from trainables.streams import stream
 
 Data = Mapping[str, Tensor]
 

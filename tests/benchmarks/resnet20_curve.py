@@ -16,11 +16,11 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ablations import presets
-from ablations.design import compile_design
-from ablations.documents import loads_yaml
 from ablations.errors import Json
-from ablations.parsing import parse_study
+from ablations.paper import presets
+from ablations.plan.compile import compile_design
+from ablations.study.documents import loads_yaml
+from ablations.study.parsing import parse_study
 from tests.unit.trainables.sources import ListSource
 from tests.unit.trainables.test_plain_loop import plain_resnet20
 from trainables.catalogue import load_catalogue
@@ -29,11 +29,11 @@ from trainables.data.tensors import to_device
 from trainables.data.vision import load
 from trainables.models.images import BUILDS
 from trainables.models.init import draw_weights
-from trainables.training.images import evaluate
+from trainables.packs.trainer import run_trainer
+from trainables.recipes.images import evaluate
+from trainables.streams import stream
+from trainables.training.descent import initialise
 from trainables.training.lease import Lease
-from trainables.training.parameters import initialise
-from trainables.training.streams import stream
-from trainables.training.trainer import run_trainer
 
 Epoch = tuple[float, float, float]  # mean training loss, validation loss and accuracy
 CHANGES: dict[str, Json] = {"schedule": "constant"}  # the cosine of 182 epochs has hardly begun to fall

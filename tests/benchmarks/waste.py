@@ -17,15 +17,15 @@ from typing import Any
 from tests.benchmarks.record import write
 from tests.unit.trainables.sources import ListSource, settings_of, stripes
 from trainables.data.vision import load
-from trainables.training.classifier import MLP_CLASSIFIER
-from trainables.training.images import image_group
-from trainables.training.images import train as train_images
+from trainables.packs.contract import Packable
+from trainables.packs.filling import PackTrainer
+from trainables.packs.routines import PackedRoutine
+from trainables.recipes.images import image_group
+from trainables.recipes.images import train as train_images
+from trainables.recipes.mlp import MLP_CLASSIFIER
 from trainables.training.lease import Lease, Report
 from trainables.training.numerics import set_numerics
-from trainables.training.packable import Packable
-from trainables.training.packing import PackTrainer
-from trainables.training.routine import PackedRoutine
-from trainables.training.shelf import Shelf
+from trainables.training.worker import Shelf
 
 RUNGS = (1, 3, 9)
 EPOCHS, TRIALS, WILD = 27, 64, 2

@@ -115,11 +115,11 @@ def _until(step: Callable[[], int], seconds: float) -> float:
 def make_packs(members: Members, data: Any, threads: int = 1) -> list[Any]:
     """Packs of new members, in place."""
     from tests.unit.trainables.sources import lease
-    from trainables.training.classifier import MLP_CLASSIFIER
-    from trainables.training.layout import Layout
-    from trainables.training.pack import Pack
+    from trainables.perceptrons.epochs import PerceptronEpochs
+    from trainables.perceptrons.layout import RowLayout
+    from trainables.recipes.mlp import MLP_CLASSIFIER
 
-    layout = Layout(inputs=data.inputs, width=members.width, num_classes=data.num_classes)
+    layout = RowLayout(inputs=data.inputs, width=members.width, num_classes=data.num_classes)
     made = [
         MLP_CLASSIFIER.member(
             lease(str(i), seed=i, width=members.width, batch_size=members.batch_size, **settings),
@@ -131,7 +131,7 @@ def make_packs(members: Members, data: Any, threads: int = 1) -> list[Any]:
     ]
     packs = []
     for start in range(0, len(made), members.pack):
-        pack = Pack(layout, data, batch_size=members.batch_size, device="cpu", threads=threads)
+        pack = PerceptronEpochs(layout, data, batch_size=members.batch_size, device="cpu", threads=threads)
         pack.place(made[start : start + members.pack])
         packs.append(pack)
     return packs

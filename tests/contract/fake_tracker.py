@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.errors import TrackerUnavailable
-from service.worker.tracker import Metric, Refused
+from service.worker.mlflow.tracker import MetricPoint, TrackerRefused
 
 
 @dataclass
@@ -13,7 +13,7 @@ class FakeRun:
     name: str
     start_ms: int
     tags: dict[str, str]
-    metrics: set[Metric] = field(default_factory=set)
+    metrics: set[MetricPoint] = field(default_factory=set)
     params: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, bytes] = field(default_factory=dict)
     status: str = "RUNNING"
@@ -62,7 +62,7 @@ class FakeTracker:
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
         self._arrive()
         if self.refuse is not None and self.refuse in tags.values():
-            raise Refused("the run is refused")
+            raise TrackerRefused("the run is refused")
         if self.broken is not None and self.broken in tags.values():
             raise TrackerUnavailable("the server fell over")
         id = f"run{len(self.runs)}"
@@ -74,12 +74,12 @@ class FakeTracker:
         self._arrive()
         self.runs[run_id].tags.update(tags)
 
-    def log(self, run_id: str, metrics: Sequence[Metric], params: Mapping[str, str]) -> None:
+    def log(self, run_id: str, metrics: Sequence[MetricPoint], params: Mapping[str, str]) -> None:
         self._arrive()
         run = self.runs[run_id]
         for key, value in params.items():
             if run.params.setdefault(key, value) != value:
-                raise Refused(f"param {key} cannot change")
+                raise TrackerRefused(f"param {key} cannot change")
         run.metrics.update(metrics)
         self._leave("log")
 

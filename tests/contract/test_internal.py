@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from ablations.manifest import Manifest
 from service.app import create_app
 from service.auth import attempt_token
-from service.driver.client import Away, HttpInternal, Internal, Refused, Stale
+from service.driver.client import Away, CallRefused, HttpInternal, Internal, Stale
 from service.ledger import attempts, migrate, open_ledger, steering
 from service.settings import Settings
 from tests.ledger_samples import add_study, outcome
@@ -155,7 +155,8 @@ def answering(status: int) -> HttpInternal:
 
 
 @pytest.mark.parametrize(
-    ("status", "error"), [(500, Away), (503, Away), (429, Away), (409, Stale), (401, Refused), (422, Refused)]
+    ("status", "error"),
+    [(500, Away), (503, Away), (429, Away), (409, Stale), (401, CallRefused), (422, CallRefused)],
 )
 def test_what_a_status_means(status: int, error: type[Exception]) -> None:
     with pytest.raises(error, match="as the test says"):
@@ -172,5 +173,5 @@ def test_another_protocol_is_refused() -> None:
     answer = {"protocol": 2, "study": {}, "trials": [], "lease_s": 30}
     transport = httpx.MockTransport(lambda _request: httpx.Response(200, json=answer))
     client = httpx.Client(transport=transport, base_url="http://service")
-    with pytest.raises(Refused, match="protocol 2"):
+    with pytest.raises(CallRefused, match="protocol 2"):
         HttpInternal(client, study_id="s", attempt=1, token="t").work()

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from service.errors import TrackerUnavailable
-from service.worker.tracker import Metric, MlflowTracker, Refused, Tracker
+from service.worker.mlflow.tracker import MetricPoint, MlflowTracker, Tracker, TrackerRefused
 from tests.contract.fake_tracker import FakeTracker
 
 STARTS_WITHIN_S = 120
@@ -106,12 +106,12 @@ def test_runs_are_found_by_their_tag(tracker: Tracker, name: str) -> None:
 def test_sending_a_run_again_changes_nothing(tracker: Tracker, name: str) -> None:
     experiment = tracker.create_experiment(name, {})
     run = tracker.create_run(experiment, "r", 1000, {"t": "1"})
-    metrics = [Metric(key="val_accuracy", value=0.5, step=k, timestamp_ms=1000 + k) for k in range(5)]
+    metrics = [MetricPoint(key="val_accuracy", value=0.5, step=k, timestamp_ms=1000 + k) for k in range(5)]
     for _ in range(2):
         tracker.log(run, metrics, {"lr": "0.1", "arm": "base=relu depth=5"})
         tracker.put(experiment, run, "figures/a b.json", b"{}")
         tracker.finish(run, "FINISHED", 5000)
-    with pytest.raises(Refused):
+    with pytest.raises(TrackerRefused):
         tracker.log(run, [], {"lr": "0.2"})
 
 
@@ -121,7 +121,7 @@ def test_mlflow_keeps_what_it_was_sent(mlflow_url: str, name: str) -> None:
     experiment = tracker.create_experiment(name, {})
     run = tracker.create_run(experiment, "r", 1000, {"t": "1"})
     metrics = [
-        Metric(key="test_accuracy/5", value=float(k), step=k, timestamp_ms=1000 + k) for k in range(1500)
+        MetricPoint(key="test_accuracy/5", value=float(k), step=k, timestamp_ms=1000 + k) for k in range(1500)
     ]
     for _ in range(2):
         tracker.log(run, metrics, {f"p{k}": str(k) for k in range(130)})

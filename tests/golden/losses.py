@@ -19,8 +19,8 @@ import torch
 
 from ablations.manifest import applies
 from trainables.catalogue import load_catalogue
+from trainables.packs.trainer import run_trainer
 from trainables.training.lease import Lease, Outcome, Report
-from trainables.training.trainer import run_trainer
 
 FILE = Path(__file__).with_name("losses.json")
 IMAGES = {"dataset": "golden", "epochs": 2, "batch_size": 16, "lr": 1e-3, "beta_init": 0.1}

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, sync_playwright
 
-from service.worker import views
+from service.worker.mlflow import views
 from tests.integration.studies import SMALL
 from tests.integration.system import System
 

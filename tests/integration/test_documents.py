@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ablations import presets
-from ablations.documents import loads_yaml
+from ablations.paper import presets
+from ablations.study.documents import loads_yaml
 from tests.integration.system import System
 
 pytestmark = pytest.mark.integration

@@ -5,8 +5,8 @@ from typing import Any
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from ablations.contrast import compile_contrasts
-from ablations.design import Design
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.design import Design
 from ablations.errors import InvalidStudy
 from tests.unit.ablations.studies import SMALL, design_of
 

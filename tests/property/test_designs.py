@@ -13,12 +13,13 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from ablations.contrast import Contrast, compile_contrasts
-from ablations.design import Design, compile_design, num_trials, planned_trials
+from ablations.contrasts.contrast import Contrast, compile_contrasts
+from ablations.design.design import Design, num_trials, planned_trials
 from ablations.errors import AblationError
 from ablations.identity import arm_id, canonical
-from ablations.parsing import parse_study
-from ablations.plan import make_plan
+from ablations.plan.compile import compile_design
+from ablations.plan.plan import make_plan
+from ablations.study.parsing import parse_study
 from tests.property.designs import (
     BUNDLES,
     any_study,

@@ -8,12 +8,12 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ablations.arm import Arm
-from ablations.contrast import Contrast, Contrasts, compile_contrasts
-from ablations.design import Design
-from ablations.effects import EffectRow, Effects, judge
+from ablations.contrasts.contrast import Contrast, Contrasts, compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.effects.judge import EffectRow, Effects, judge
 from ablations.identity import canonical
-from ablations.results import Results, TrialRecord
+from ablations.results.results import Results, TrialRecord
 from tests.property.designs import BUNDLES, LEVELS, any_study, compiled, factorial
 from tests.unit.ablations.trials import record_of
 

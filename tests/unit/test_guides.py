@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ablations import parsing, spec
-from ablations.design import compile_design
-from ablations.documents import loads_yaml
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study import parsing, spec
+from ablations.study.documents import loads_yaml
+from ablations.study.parsing import parse_study
 from trainables.catalogue import GROUPS, TRAINABLES_GROUP, load_catalogue
 from trainables.training.run import Run
 

@@ -12,7 +12,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor
 
-from trainables.activations import fused
+from trainables.activations.fused import activation as fused
 
 Forward = Callable[[Tensor], Tensor]
 # backward(grad, x, y): the gradient with respect to x, given the one with respect to y = forward(x).

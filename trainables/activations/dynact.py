@@ -11,7 +11,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trainables.activations.bases import BASES, Base
-from trainables.activations.fused import backward_into, dyn_act, forward_into
+from trainables.activations.fused.activation import backward_into, dyn_act, forward_into
 
 Kind = Literal["none", "shared", "per_layer", "per_channel"]
 

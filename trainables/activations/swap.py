@@ -44,7 +44,7 @@ _FUNCTIONS: dict[Callable[..., Any], str] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class ActivationCall:
     """One call of one replaced module: `layer1.0.relu`, its second call (1) in a forward pass, say."""
 
     module: str
@@ -57,7 +57,7 @@ class Place:
 class Swap:
     """What was replaced, in the order of the forward pass; what stayed; what could not be reached."""
 
-    places: tuple[Place, ...]
+    places: tuple[ActivationCall, ...]
     gates: tuple[str, ...]
     functional: tuple[str, ...]
 
@@ -71,7 +71,7 @@ class Swap:
 MakeActivation = Callable[[str, int | None, str], nn.Module]
 
 
-class Calls(nn.Module):
+class CallSequence(nn.Module):
     """Stands where a module was called n times a forward pass and gives each call its own activation.
 
     Assumes: every forward pass of the network makes the same n calls in the same order; the count starts
@@ -95,7 +95,7 @@ class StartPass:
 
     def __call__(self, network: nn.Module, _: tuple[Any, ...]) -> None:
         for module in network.modules():
-            if isinstance(module, Calls):
+            if isinstance(module, CallSequence):
                 module.next = 0
 
 
@@ -139,16 +139,16 @@ def swap_activations(
     if not calls:
         raise SwapError("the network calls no activation module that could be swapped")
     named = dict(network.named_modules())
-    places: list[Place] = []
+    places: list[ActivationCall] = []
     made: dict[str, list[nn.Module]] = {}
     for path, num_channels in calls:
         base = REPLACED[type(named[path])]
         call = len(made.setdefault(path, []))
         made[path].append(make(base, num_channels, f"{path}.{call}"))
-        places.append(Place(module=path, call=call, replaced=base, num_channels=num_channels))
+        places.append(ActivationCall(module=path, call=call, replaced=base, num_channels=num_channels))
     for path, activations in made.items():
         parent, _, name = path.rpartition(".")
-        setattr(named[parent], name, Calls(activations) if len(activations) > 1 else activations[0])
+        setattr(named[parent], name, CallSequence(activations) if len(activations) > 1 else activations[0])
     network.register_forward_pre_hook(StartPass())
     gates = tuple(path for path, module in named.items() if isinstance(module, GATES))
     return Swap(places=tuple(places), gates=gates, functional=tuple(functional))

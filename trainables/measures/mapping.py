@@ -19,7 +19,7 @@ from ablations.errors import Json
 from trainables.activations.dynact import DynActivation
 from trainables.data.tensors import Tensors
 from trainables.measures.linearity import thirds
-from trainables.training.streams import stream
+from trainables.streams import stream
 
 NUM_FITTED, NUM_SCORED = 8192, 2000
 # Outputs of an activation are looked at along this many random directions: their mean explained share is

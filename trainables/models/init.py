@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from trainables.training.streams import stream
+from trainables.streams import stream
 
 WeightInit = Literal["torch", "he", "xavier", "orthogonal"]
 

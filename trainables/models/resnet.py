@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from trainables.models.sites import Activate
 
 
-class Block(nn.Module):
+class BasicBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut; [batch, in, h, w] to [batch, out, h/stride, w/stride]."""
 
     def __init__(
@@ -69,7 +69,7 @@ class ResNet(nn.Module):
             out = width * 2**stage
             for block in range(num_blocks):
                 stride = 2 if stage and not block else 1
-                layers.append(Block(channels, out, stride, project=project, activate=activate))
+                layers.append(BasicBlock(channels, out, stride, project=project, activate=activate))
                 channels = out
         self.blocks = nn.Sequential(*layers)
         self.head = nn.Linear(channels, num_classes)

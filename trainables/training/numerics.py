@@ -6,7 +6,7 @@ import platform
 import torch
 
 from ablations.errors import Json
-from trainables.activations.fused_ops import COMPILED
+from trainables.activations.fused.ops import COMPILED
 
 # float32 without TF32, deterministic kernels where torch has them.
 MODE = "fp32-deterministic"

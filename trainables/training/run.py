@@ -14,12 +14,12 @@ from trainables.catalogue import load_catalogue
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
 from trainables.errors import DataMismatch
+from trainables.streams import stream, stream_seed
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Report, Source, State
 from trainables.training.numerics import device_name
-from trainables.training.shelf import Shelf
 from trainables.training.steps import Routine
-from trainables.training.streams import stream, stream_seed
+from trainables.training.worker import Shelf
 
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
 

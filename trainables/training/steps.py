@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from trainables.training.parameters import Descent
+from trainables.training.descent import Descent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Tally:
+class StepTally:
     """Counts a worker's steps, one for each trial in a pack: all of them, and those that no result needed.
 
     Wasted are those of a diverged trial up to the end of its epoch, and those that measured a size.

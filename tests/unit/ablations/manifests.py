@@ -1,6 +1,6 @@
 """A small trainable's manifest, with everything a manifest can hold, for tests of designs."""
 
-from ablations.manifest import Forbidden, Manifest, Metric, Setting
+from ablations.manifest import ForbiddenSettings, Manifest, Metric, Setting
 
 DYNAMIC = ("shared", "per_layer", "per_channel")
 
@@ -43,6 +43,8 @@ MLP = Manifest(
     steps_setting="epochs",
     packs=True,
     forbids=(
-        Forbidden(settings={"scalars": ("per_channel",), "width": (1,)}, reason="no channels to scale"),
+        ForbiddenSettings(
+            settings={"scalars": ("per_channel",), "width": (1,)}, reason="no channels to scale"
+        ),
     ),
 )

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from ablations.design import Design, compile_design
-from ablations.parsing import parse_study
-from ablations.spec import Study
+from ablations.design.design import Design
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
+from ablations.study.spec import StudySpec
 from tests.unit.ablations.manifests import MLP
 
 EXAMPLE: dict[str, Any] = {
@@ -62,7 +63,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def study_of(data: dict[str, Any], **changes: Any) -> Study:
+def study_of(data: dict[str, Any], **changes: Any) -> StudySpec:
     """A study with some of its fields replaced; a field set to ... is left out."""
     return parse_study({key: value for key, value in {**data, **changes}.items() if value is not ...})
 

@@ -10,16 +10,17 @@ from typing import Literal
 import numpy as np
 import pytest
 
-from ablations.contrast import Contrast, ContrastRow, compile_contrasts
-from ablations.inference import Inference, infer
-from ablations.plan import make_plan
-from ablations.reading import Reading
-from ablations.results import Results
-from ablations.scoring import score
+from ablations.contrasts.contrast import Contrast, compile_contrasts
+from ablations.contrasts.rows import ContrastRow
+from ablations.design.reading import Reading
+from ablations.effects.inference import Inference, infer
+from ablations.effects.verdict import Ruling, rule
+from ablations.plan.plan import make_plan
+from ablations.results.results import Results
+from ablations.results.scoring import score
 from ablations.stats.calibration import load_calibration
 from ablations.stats.paired import paired_t
 from ablations.stats.power import detectable_effect, power_of
-from ablations.verdict import Ruling, rule
 from tests.benchmarks.calibration import measure
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of

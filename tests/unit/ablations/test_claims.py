@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations import presets
-from ablations.arm import Arm
-from ablations.claims.abstract import CLAIMS
-from ablations.claims.judge import Estimate, judge_claim, overall, rule
-from ablations.claims.protocol import edits, from_paper
-from ablations.claims.statement import LARGEST, Asked, AtLeast, Claim, Target
-from ablations.design import Design
-from ablations.parsing import parse_study
-from ablations.results import Results
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.paper import presets
+from ablations.paper.claims.abstract import CLAIMS
+from ablations.paper.claims.judge import Estimate, judge_claim, overall, rule
+from ablations.paper.claims.protocol import edits, from_paper
+from ablations.paper.claims.statement import LARGEST, Asked, AtLeast, Claim, Target
+from ablations.results.results import Results
+from ablations.study.parsing import parse_study
 from tests.unit.ablations.studies import SMALL, design_of
 from tests.unit.ablations.trials import record_of, results_of
 

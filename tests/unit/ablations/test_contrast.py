@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from ablations.contrast import Contrast, ContrastRow, compile_contrasts
-from ablations.design import Design
+from ablations.contrasts.contrast import Contrast, compile_contrasts
+from ablations.contrasts.rows import ContrastRow
+from ablations.design.design import Design
 from ablations.errors import InvalidStudy, NotEstimable
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of
 

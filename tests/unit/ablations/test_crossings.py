@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.contrast import compile_contrasts
-from ablations.design import Arm, Design
-from ablations.effects import judge
-from ablations.results import Results, TrialRecord
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.effects.judge import judge
+from ablations.results.results import Results, TrialRecord
 from ablations.stats.crossing import crossing
 from tests.unit.ablations.studies import SMALL, design_of
 from tests.unit.ablations.trials import record_of

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from ablations.design import compile_design, num_trials, planned_trials
+from ablations.design.design import num_trials, planned_trials
 from ablations.errors import (
     DuplicateArm,
     InvalidStudy,
@@ -18,6 +18,7 @@ from ablations.errors import (
     UnknownFactor,
 )
 from ablations.identity import canonical
+from ablations.plan.compile import compile_design
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of, study_of
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ablations.documents import loads_json, loads_yaml
 from ablations.errors import InvalidStudy, NotJson, NotYaml
+from ablations.study.documents import loads_json, loads_yaml
 
 
 def refused(load: object, text: str | bytes) -> list[str]:

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.contrast import compile_contrasts
-from ablations.design import Arm, Design
-from ablations.effects import EffectRow, Effects, judge
-from ablations.results import Results
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.effects.judge import EffectRow, Effects, judge
+from ablations.results.results import Results
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of
 from tests.unit.ablations.trials import planted, record_of, results_of
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from ablations.design.factor import Factor, read_factors
 from ablations.errors import InvalidStudy, Problems
-from ablations.factor import Factor, read_factors
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 

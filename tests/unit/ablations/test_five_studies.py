@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ablations.arm import Arm
-from ablations.contrast import compile_contrasts
-from ablations.design import Design, planned_trials
-from ablations.plan import make_plan
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design, planned_trials
+from ablations.plan.plan import make_plan
 from ablations.stats.power import seeds_needed
 from tests.unit.ablations import enumeration
 from tests.unit.ablations.manifests import MLP

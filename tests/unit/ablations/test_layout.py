@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ablations.contrast import compile_contrasts
+from ablations.contrasts.contrast import compile_contrasts
 from ablations.errors import DuplicateArm, InvalidStudy
-from ablations.plan import make_plan
+from ablations.plan.plan import make_plan
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 

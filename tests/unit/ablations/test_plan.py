@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ablations.cost import TimedTrial
-from ablations.parsing import parse_study
-from ablations.plan import Spread, make_plan
+from ablations.plan.cost import TimedTrial
+from ablations.plan.plan import Spread, make_plan
 from ablations.stats.power import detectable_effect, seeds_needed
+from ablations.study.parsing import parse_study
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of, study_of
 

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ablations.arm import Arm
-from ablations.contrast import compile_contrasts
-from ablations.effects import judge
-from ablations.results import Results
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.arm import Arm
+from ablations.effects.judge import judge
+from ablations.results.results import Results
 from tests.unit.ablations.studies import SMALL, design_of
 from tests.unit.ablations.trials import record_of, results_of
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ablations import presets
-from ablations.documents import loads_yaml
-from ablations.parsing import parse_study
+from ablations.paper import presets
+from ablations.study.documents import loads_yaml
+from ablations.study.parsing import parse_study
 
 ALL = [(name, scale) for name in presets.names() for scale in presets.scales(name)]
 

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from ablations.design.reading import Reading, read_readings
 from ablations.errors import InvalidStudy, Problems
 from ablations.manifest import Manifest
-from ablations.reading import Reading, read_readings
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from ablations.contrast import compile_contrasts
-from ablations.design import compile_design
-from ablations.effects import judge
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.effects.judge import judge
 from ablations.errors import InvalidStudy, NotEstimable, TooFewSeeds
-from ablations.plan import make_plan
+from ablations.plan.compile import compile_design
+from ablations.plan.plan import make_plan
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of, study_of
 from tests.unit.ablations.trials import results_of

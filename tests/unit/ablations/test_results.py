@@ -6,8 +6,8 @@ import sys
 import numpy as np
 import pytest
 
-from ablations.design import Design
-from ablations.results import Hole, Results
+from ablations.design.design import Design
+from ablations.results.results import Hole, Results
 from tests.unit.ablations.studies import SMALL, design_of
 from tests.unit.ablations.trials import planted, record_of, results_of
 
@@ -116,5 +116,5 @@ def test_unknown_names_are_refused() -> None:
 
 
 def test_results_load_without_scipy() -> None:
-    code = "import sys, ablations.results; sys.exit('scipy' in sys.modules)"
+    code = "import sys, ablations.results.results; sys.exit('scipy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

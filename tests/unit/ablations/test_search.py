@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 
-from ablations.contrast import compile_contrasts
-from ablations.design import num_trials, planned_trials
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.design import num_trials, planned_trials
+from ablations.design.search import RANK, grid_size, searches, tuning_metric
 from ablations.errors import InvalidStudy, NotSupported
 from ablations.identity import canonical
 from ablations.manifest import Manifest, Metric, Setting
-from ablations.parsing import parse_study
-from ablations.plan import make_plan
-from ablations.search import RANK, grid_size, searches, tuning_metric
+from ablations.plan.plan import make_plan
+from ablations.study.parsing import parse_study
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 
@@ -97,7 +97,7 @@ def test_the_metric_is_declared_or_reads_validation_data() -> None:
 
 
 def test_a_trainable_without_validation_needs_the_metric_named() -> None:
-    from ablations.design import compile_design
+    from ablations.plan.compile import compile_design
 
     blind = Manifest(
         name="blind",

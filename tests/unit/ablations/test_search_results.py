@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ablations.design import Design
-from ablations.results import TrialRecord
-from ablations.search_results import Best, best_settings
+from ablations.design.design import Design
+from ablations.results.ranking import Best, best_settings
+from ablations.results.results import TrialRecord
 from tests.unit.ablations.studies import design_of
 from tests.unit.ablations.trials import record_of
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from ablations.documents import loads_yaml
 from ablations.errors import InvalidStudy
-from ablations.parsing import parse_study
-from ablations.spec import Study
+from ablations.study.documents import loads_yaml
+from ablations.study.parsing import parse_study
+from ablations.study.spec import StudySpec
 from tests.unit.ablations.studies import EXAMPLE, SMALL
 
 YAML_EXAMPLE = """
@@ -169,5 +169,5 @@ def test_what_is_no_object(data: Any) -> None:
 
 
 def test_the_schema_can_be_shown() -> None:
-    schema = Study.model_json_schema()
+    schema = StudySpec.model_json_schema()
     assert "factors" in schema["properties"] and json.dumps(schema)

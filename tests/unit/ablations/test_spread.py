@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from ablations.contrast import compile_contrasts
-from ablations.effects import judge
-from ablations.plan import make_plan
-from ablations.spread import EarlierStudy, measured_spreads
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.effects.judge import judge
+from ablations.plan.plan import make_plan
+from ablations.plan.spread import EarlierStudy, measured_spreads
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL, design_of, study_of
 from tests.unit.ablations.trials import results_of

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.contrast import compile_contrasts
-from ablations.effects import judge
-from ablations.results import Results
-from ablations.summaries import summarise
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.effects.judge import judge
+from ablations.effects.summaries import summarise
+from ablations.results.results import Results
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of
 from tests.unit.ablations.trials import planted, results_of
 

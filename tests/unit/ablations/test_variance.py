@@ -9,11 +9,12 @@ import pytest
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
-from ablations.contrast import compile_contrasts
-from ablations.description import VarianceShares
-from ablations.design import Arm, Design
-from ablations.effects import judge
-from ablations.results import Results
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.effects.description import VarianceShares
+from ablations.effects.judge import judge
+from ablations.results.results import Results
 from ablations.stats.variance import partition, residual_variance
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of
 from tests.unit.ablations.trials import planted, results_of

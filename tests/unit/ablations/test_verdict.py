@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ablations.contrast import Contrasts, compile_contrasts, mark_post_hoc
-from ablations.design import Arm, Design
-from ablations.effects import EffectRow, Effects, judge
+from ablations.contrasts.contrast import Contrasts, compile_contrasts, mark_post_hoc
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.effects.judge import EffectRow, Effects, judge
 from ablations.errors import InvalidStudy
-from ablations.results import Results, TrialRecord
+from ablations.results.results import Results, TrialRecord
 from ablations.stats.power import seeds_to_settle
 from tests.unit.ablations.studies import EXAMPLE, SMALL, design_of
 from tests.unit.ablations.trials import planted, record_of, results_of

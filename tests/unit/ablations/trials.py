@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from ablations.design import Arm, Design, planned_trials
-from ablations.results import Results, TrialRecord
+from ablations.design.arm import Arm
+from ablations.design.design import Design, planned_trials
+from ablations.results.results import Results, TrialRecord
 
 
 def record_of(arm: Arm, seed: int, metrics: dict[str, float | None], **fields: Any) -> TrialRecord:

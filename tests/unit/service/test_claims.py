@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import update
 from starlette.testclient import TestClient
 
-from ablations import presets
-from ablations.claims.abstract import CLAIMS
+from ablations.paper import presets
+from ablations.paper.claims.abstract import CLAIMS
 from service.ledger import Ledger, attempts, events, studies, tables, trials
 
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ablations.manifest import applies
 from trainables.catalogue import load_catalogue
+from trainables.packs.trainer import run_trainer
 from trainables.training.lease import Lease, Outcome, Report
-from trainables.training.tally import Tally
-from trainables.training.trainer import run_trainer
+from trainables.training.tally import StepTally
 
 # Metrics of time and memory, which differ from run to run.
 COSTLY = {m.name for m in load_catalogue().manifest("mlp-classifier").metrics if m.costly}
@@ -25,7 +25,7 @@ class ListSource:
         self.outcomes: dict[str, Outcome] = {}
         self.rooms: list[int] = []
         self._stop = stop
-        self.tally = Tally()
+        self.tally = StepTally()
 
     def draw(self, room: int) -> Sequence[Lease]:
         self.rooms.append(room)

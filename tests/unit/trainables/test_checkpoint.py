@@ -9,10 +9,10 @@ import pytest
 from tests.golden.losses import cases, resolved, write_data
 from tests.unit.trainables.sources import ListSource, numbers
 from trainables.errors import BadCheckpoint
+from trainables.packs.trainer import run_trainer
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.run import Run, train_one
-from trainables.training.trainer import run_trainer
 
 NAMES = ("resnet20 shared", "vgg11 per_layer", "torchvision/squeezenet1_1 per_layer", "gpt dynactglu")
 

@@ -6,8 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainables.activations import fused, fused_plain, fused_source
-from trainables.activations.fused import CODES, base_act, base_act_members, dyn_act, dyn_act_members
+from trainables.activations.fused import activation as fused
+from trainables.activations.fused import plain as fused_plain
+from trainables.activations.fused import source as fused_source
+from trainables.activations.fused.activation import (
+    CODES,
+    base_act,
+    base_act_members,
+    dyn_act,
+    dyn_act_members,
+)
 
 BASES = list(CODES)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)

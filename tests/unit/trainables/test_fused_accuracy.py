@@ -8,9 +8,9 @@ import torch
 from scipy import special
 from torch import Tensor
 
-from trainables.activations.fused import CODES, base_act
-from trainables.activations.fused_formulas import ELU_ALPHA, ELU_SCALE
-from trainables.activations.fused_plain import base_parts
+from trainables.activations.fused.activation import CODES, base_act
+from trainables.activations.fused.formulas import ELU_ALPHA, ELU_SCALE
+from trainables.activations.fused.plain import base_parts
 
 WIDTH = {torch.float32: (24, -126), torch.bfloat16: (8, -126), torch.float16: (11, -14)}
 

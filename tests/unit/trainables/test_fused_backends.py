@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from tests.benchmarks.activation_crossovers import crossover
-from trainables.activations import fused_ops
-from trainables.activations.crossovers import DTYPES, kernels_from
-from trainables.activations.fused import COMPILED, dyn_act, dyn_act_members
+from trainables.activations.fused import ops as fused_ops
+from trainables.activations.fused.activation import COMPILED, dyn_act, dyn_act_members
+from trainables.activations.fused.crossovers import DTYPES, kernels_from
 
 HERE = Path(__file__).parent
 needs_kernels = pytest.mark.skipif(not COMPILED, reason="needs the compiled kernels")

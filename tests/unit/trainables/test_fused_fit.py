@@ -5,8 +5,9 @@ import pytest
 import torch
 from scipy import special
 
-from trainables.activations import fused_fit, fused_table
-from trainables.activations.fused import base_act
+from trainables.activations.fused import fit as fused_fit
+from trainables.activations.fused import table as fused_table
+from trainables.activations.fused.activation import base_act
 
 BEYOND = -fused_table.BOUND - 0.5
 

@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from trainables.activations import fused, fused_gpu, fused_plain
+from trainables.activations.fused import activation as fused
+from trainables.activations.fused import gpu as fused_gpu
+from trainables.activations.fused import plain as fused_plain
 
 HERE = Path(__file__).parent
 needs_triton = pytest.mark.skipif(

@@ -6,8 +6,8 @@ import pytest
 import torch
 import torchvision
 
-from ablations.design import compile_design
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from tests.unit.trainables.sources import COSTLY, ListSource
 from trainables.activations.sites import Sites
 from trainables.catalogue import load_catalogue
@@ -15,10 +15,10 @@ from trainables.data.augment import augment
 from trainables.models.images import BUILDS
 from trainables.models.init import draw_weights
 from trainables.models.torchvision_names import TORCHVISION
+from trainables.packs.trainer import run_trainer
+from trainables.training.descent import initialise, make_optimizer, scalar_parameters
 from trainables.training.lease import Lease, Outcome
-from trainables.training.parameters import initialise, make_optimizer, scalar_parameters
 from trainables.training.schedules import factor
-from trainables.training.trainer import run_trainer
 
 FIXED = {"dataset": "digits-5k", "epochs": 1, "batch_size": 256, "width": 4, "base": "mish"}
 

@@ -13,9 +13,9 @@ from trainables.measures.passages import Passages, measure_gradients, measure_li
 from trainables.models.gpt import GPT, FeedForward
 from trainables.models.init import draw_weights
 from trainables.models.widths import hidden_width
-from trainables.training.language import make_network, make_sites
+from trainables.packs.trainer import run_trainer
+from trainables.recipes.language import make_network, make_sites
 from trainables.training.lease import Lease, Outcome
-from trainables.training.trainer import run_trainer
 
 SETTINGS = {
     **{s.name: s.default for s in load_catalogue().manifest("language-model").settings},

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ablations.design import compile_design
 from ablations.errors import InvalidStudy
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from trainables.catalogue import load_catalogue
 
 STUDY = {

@@ -8,12 +8,12 @@ import torch.nn.functional as F
 
 from trainables.activations.bases import BASES
 from trainables.models.init import draw_linear
-from trainables.training.layout import Layout
-from trainables.training.network import Network, logits
-from trainables.training.stack import Stack, padded_rows, sort_key
-from trainables.training.state import MemberState, Shape, initial_state, to_module
+from trainables.perceptrons.layout import RowLayout
+from trainables.perceptrons.passes import Network, logits
+from trainables.perceptrons.stack import Stack, padded_rows, sort_key
+from trainables.perceptrons.state import MemberState, Shape, initial_state, to_module
 
-LAYOUT = Layout(inputs=12, width=6, num_classes=4)
+LAYOUT = RowLayout(inputs=12, width=6, num_classes=4)
 SHAPES = sorted(
     (
         Shape(depth=1, base=BASES["relu"]),

@@ -8,17 +8,17 @@ import torch
 import torch.nn.functional as F
 
 from tests.unit.trainables.sources import lease
-from trainables.activations.fused import COMPILED
+from trainables.activations.fused.activation import COMPILED
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
-from trainables.training.batched import BatchedSteps
-from trainables.training.classifier import MLP_CLASSIFIER
-from trainables.training.layout import Layout
-from trainables.training.member import Member
-from trainables.training.native import NativeSteps, serves
-from trainables.training.parameters import Descent
-from trainables.training.stack import Stack
-from trainables.training.state import to_module
+from trainables.perceptrons.batched import BatchedSteps
+from trainables.perceptrons.compiled import NativeSteps, serves
+from trainables.perceptrons.layout import RowLayout
+from trainables.perceptrons.member import Member
+from trainables.perceptrons.stack import Stack
+from trainables.perceptrons.state import to_module
+from trainables.recipes.mlp import MLP_CLASSIFIER
+from trainables.training.descent import Descent
 
 KINDS: list[dict[str, Any]] = [
     {"base": "relu"},
@@ -58,8 +58,8 @@ def data(datasets_dir: Path) -> Tensors:
     return to_device(load("digits-5k", datasets_dir), "cpu")
 
 
-def member(data: Tensors, width: int, batch: int, kind: dict[str, Any]) -> tuple[Member, Layout]:
-    layout = Layout(inputs=data.inputs, width=width, num_classes=data.num_classes)
+def member(data: Tensors, width: int, batch: int, kind: dict[str, Any]) -> tuple[Member, RowLayout]:
+    layout = RowLayout(inputs=data.inputs, width=width, num_classes=data.num_classes)
     one = lease("a", width=width, batch_size=batch, epochs=1, **kind)
     return MLP_CLASSIFIER.member(one, layout, "cpu", num_images=len(data.train)), layout
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from trainables.activations.bases import BASES
 from trainables.models.mlp import MLP
-from trainables.training.parameters import Descent, initialise, make_optimizer, scalar_parameters
+from trainables.training.descent import Descent, initialise, make_optimizer, scalar_parameters
 
 SETTINGS: dict[str, Any] = {"optimizer": "adamw", "lr": 0.01, "weight_decay": 0.1, "schedule": "constant"}
 KINDS: list[dict[str, Any]] = [

@@ -13,8 +13,8 @@ from tests.unit.trainables.test_images import run
 from trainables.data.tensors import to_device
 from trainables.data.vision import load
 from trainables.models.images import BUILDS
-from trainables.training.parameters import initialise
-from trainables.training.streams import stream
+from trainables.streams import stream
+from trainables.training.descent import initialise
 
 EPOCHS, BATCH, LR, MOMENTUM, DECAY = 2, 32, 0.1, 0.9, 1e-4
 

@@ -2,11 +2,12 @@
 
 import pytest
 
-from ablations import presets
-from ablations.design import compile_design, num_trials, planned_trials
-from ablations.documents import loads_yaml
-from ablations.parsing import parse_study
-from ablations.plan import make_plan
+from ablations.design.design import num_trials, planned_trials
+from ablations.paper import presets
+from ablations.plan.compile import compile_design
+from ablations.plan.plan import make_plan
+from ablations.study.documents import loads_yaml
+from ablations.study.parsing import parse_study
 from trainables.catalogue import load_catalogue
 
 CATALOGUE = load_catalogue()

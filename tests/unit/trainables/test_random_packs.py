@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from tests.unit.trainables.sources import ListSource, numbers, settings_of, stripes, train
 from trainables.activations.bases import BASES
-from trainables.activations.fused import COMPILED
+from trainables.activations.fused.activation import COMPILED
 from trainables.training.lease import Lease, Report
 
 PERCEPTRONS, IMAGES = "mlp-classifier", "image-classifier"

@@ -11,17 +11,17 @@ import torch
 from tests.unit.trainables.sources import ListSource, numbers, settings_of, stripes, train
 from trainables.catalogue import load_catalogue
 from trainables.data.vision import load
-from trainables.training.images import IMAGE_CLASSIFIER, image_group
-from trainables.training.images import train as train_images
-from trainables.training.language import language_group
-from trainables.training.language import train as train_language
+from trainables.packs.filling import PackTrainer
+from trainables.packs.routines import PackedRoutine
+from trainables.packs.sizing import SHARE
+from trainables.recipes.images import IMAGE_CLASSIFIER, image_group
+from trainables.recipes.images import train as train_images
+from trainables.recipes.language import language_group
+from trainables.recipes.language import train as train_language
 from trainables.training.lease import Lease, Outcome, Report
-from trainables.training.packing import PackTrainer
-from trainables.training.routine import PackedRoutine
 from trainables.training.run import Run
-from trainables.training.shelf import Shelf
-from trainables.training.sizing import SHARE
 from trainables.training.steps import Routine
+from trainables.training.worker import Shelf
 
 IMAGES, LANGUAGE = "image-classifier", "language-model"
 MODELS: Mapping[str, Mapping[str, Any]] = {

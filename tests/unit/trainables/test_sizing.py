@@ -6,14 +6,10 @@ import pytest
 import torch
 
 from tests.unit.trainables.sources import lease, numbers, train
-from trainables.activations.fused import COMPILED
+from trainables.activations.fused.activation import COMPILED
 from trainables.data.tensors import to_device
 from trainables.data.vision import load
-from trainables.training.classifier import MLP_CLASSIFIER
-from trainables.training.layout import Layout
-from trainables.training.lease import Report
-from trainables.training.pack import Pack
-from trainables.training.sizing import (
+from trainables.packs.sizing import (
     SHARE,
     STEPS_MEASURED,
     fastest_size,
@@ -22,6 +18,10 @@ from trainables.training.sizing import (
     num_measured,
     tensor_bytes,
 )
+from trainables.perceptrons.epochs import PerceptronEpochs
+from trainables.perceptrons.layout import RowLayout
+from trainables.recipes.mlp import MLP_CLASSIFIER
+from trainables.training.lease import Report
 
 # Layers that have no compiled steps.
 WIDE = 144
@@ -61,9 +61,9 @@ def test_memory_is_counted_once_and_grows_with_depth(datasets_dir: Path) -> None
     assert tensor_bytes([base, base[:10], {"view": base.view(10, 10)}]) == 400
     data = to_device(load("digits-5k", datasets_dir), "cpu")
     taken = []
-    layout = Layout(inputs=data.inputs, width=16, num_classes=data.num_classes)
+    layout = RowLayout(inputs=data.inputs, width=16, num_classes=data.num_classes)
     for depth in (1, 8):
-        pack = Pack(layout, data, batch_size=250, device="cpu", threads=1)
+        pack = PerceptronEpochs(layout, data, batch_size=250, device="cpu", threads=1)
         pack.place([MLP_CLASSIFIER.member(lease("a", depth=depth), layout, "cpu", num_images=1000)])
         taken.append(tensor_bytes(*pack.buffers))
     weights = 4 * layout.length(1)

@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from trainables.activations.sites import Sites
 from trainables.models.images import BUILDS
-from trainables.training.language import make_network
-from trainables.training.parameters import Descent, initialise
-from trainables.training.stacked import stacking_key, train_together
+from trainables.packs.mapped import stacking_key, train_together
+from trainables.recipes.language import make_network
+from trainables.training.descent import Descent, initialise
 from trainables.training.steps import Steps
 
 NUM_STEPS, ROWS = 4, 8

@@ -10,7 +10,7 @@ import torchvision
 from torch import Tensor, nn
 
 from trainables.activations.dynact import DynActivation
-from trainables.activations.swap import Calls, Swap, swap_activations
+from trainables.activations.swap import CallSequence, Swap, swap_activations
 from trainables.errors import SwapError
 
 
@@ -118,7 +118,7 @@ def test_a_pass_that_broke_off_does_not_shift_the_next() -> None:
     x = torch.randn(5, 4)
     wanted = model(x)
     calls = model.act
-    assert isinstance(calls, Calls)
+    assert isinstance(calls, CallSequence)
     calls(torch.randn(5, 4))  # as if a pass had ended after its first call
     torch.testing.assert_close(model(x), wanted, rtol=0, atol=0)
 

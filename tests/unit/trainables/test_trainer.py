@@ -10,12 +10,12 @@ import pytest
 
 from ablations.manifest import Manifest
 from tests.unit.trainables.sources import ListSource, lease, resolved, stripes, train
-from trainables.builtin import CLASSIFIER_METRICS
 from trainables.catalogue import LiveCatalogue, load_catalogue
 from trainables.data.vision import load, prepare
+from trainables.manifests.classifiers import CLASSIFIER_METRICS
 from trainables.models.widths import arm_size
+from trainables.packs.trainer import run_trainer
 from trainables.training.lease import Lease, Outcome, Report
-from trainables.training.trainer import run_trainer
 
 
 @pytest.fixture(scope="module")

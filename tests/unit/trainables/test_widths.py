@@ -4,14 +4,14 @@ from typing import Any
 
 import pytest
 
-from ablations.design import compile_design
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from trainables.activations.bases import BASES
 from trainables.activations.sites import count_parameters
 from trainables.catalogue import load_catalogue
 from trainables.models.mlp import MLP
 from trainables.models.widths import arm_size
-from trainables.training.language import make_network, make_sites
+from trainables.recipes.language import make_network, make_sites
 
 CATALOGUE = load_catalogue()
 

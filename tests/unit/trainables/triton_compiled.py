@@ -12,8 +12,10 @@ import triton
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
-from trainables.activations import fused_triton, fused_triton_formulas, fused_triton_kernels
-from trainables.activations.fused_plain import NAMES
+from trainables.activations.fused import triton as fused_triton
+from trainables.activations.fused import triton_kernels as fused_triton_kernels
+from trainables.activations.fused.generated import triton_formulas as fused_triton_formulas
+from trainables.activations.fused.plain import NAMES
 
 HOPPER = GPUTarget("cuda", 90, 32)
 COUNTS = set("size blocks channels inner outer num_runs steps groups channel_tiles units".split())

@@ -12,9 +12,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainables.activations import fused_exact, fused_gpu, fused_ops, fused_plain, fused_triton
-from trainables.activations.fused import CODES, base_act, dyn_act, dyn_act_members
-from trainables.activations.fused_formulas import FORWARD, TwoWays
+from trainables.activations.fused import exact as fused_exact
+from trainables.activations.fused import gpu as fused_gpu
+from trainables.activations.fused import ops as fused_ops
+from trainables.activations.fused import plain as fused_plain
+from trainables.activations.fused import triton as fused_triton
+from trainables.activations.fused.activation import CODES, base_act, dyn_act, dyn_act_members
+from trainables.activations.fused.formulas import FORWARD, TwoWays
 
 # The plain form as it is on a GPU.
 fused_plain.FORWARD = {n: f.everywhere if isinstance(f, TwoWays) else f for n, f in FORWARD.items()}

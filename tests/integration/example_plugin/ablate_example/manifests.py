@@ -1,7 +1,7 @@
 """What this package adds; free of torch, since the API reads it too."""
 
 from ablations.manifest import Manifest, Metric, Setting
-from trainables.components import Component
+from trainables.manifests.component import Component
 
 WAVY = Component(kind="activation", name="wavy", summary="x + sin(x) / 2", code="ablate_example.code:wavy")
 STRIPES = Component(

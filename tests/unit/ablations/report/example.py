@@ -21,16 +21,17 @@ from typing import Any
 
 import numpy as np
 
-from ablations.arm import Arm
-from ablations.contrast import compile_contrasts
-from ablations.design import Design, compile_design
-from ablations.effects import Effects, judge
+from ablations.contrasts.contrast import compile_contrasts
+from ablations.design.arm import Arm
+from ablations.design.design import Design
+from ablations.effects.judge import Effects, judge
 from ablations.manifest import Manifest, Metric, Setting
-from ablations.parsing import parse_study
-from ablations.report import html, markdown
+from ablations.plan.compile import compile_design
 from ablations.report.build import build_report
-from ablations.report.document import Report
-from ablations.results import Results, TrialRecord
+from ablations.report.document.document import Report
+from ablations.report.renderers import html, markdown
+from ablations.results.results import Results, TrialRecord
+from ablations.study.parsing import parse_study
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "report.md"
 LEARNED = ("shared", "per_layer")

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablations.report import html, markdown
 from ablations.report.build import build_report
-from ablations.report.document import Callout, Fold, Kind, Paragraph, Table
-from ablations.report.plots import Figure
-from ablations.results import Results
+from ablations.report.document.document import Callout, Fold, Kind, Paragraph, Table
+from ablations.report.document.plots import Figure
+from ablations.report.renderers import html, markdown
+from ablations.results.results import Results
 from tests.unit.ablations.report.example import (
     PROVENANCE,
     SMALL,
@@ -286,8 +286,8 @@ def test_five_hundred_rows_stay_readable():
 
 
 def test_provenance_holds_what_is_needed_to_run_again():
-    from ablations.documents import loads_yaml
-    from ablations.parsing import parse_study
+    from ablations.study.documents import loads_yaml
+    from ablations.study.parsing import parse_study
 
     facts, code = example_report().provenance.blocks
     assert ("study", "0192f0aa51b87c0e") in facts.rows

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
-from ablations.report.document import Column, Kind, Table
-from ablations.report.plots import Heat, HeatPanel
+from ablations.report.document.document import Column, Kind, Table
+from ablations.report.document.plots import Heat, HeatPanel
 from tests.unit.ablations.report.example import example_report
 
 

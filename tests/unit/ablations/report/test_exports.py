@@ -5,14 +5,8 @@ import doctest
 import io
 import re
 
-from ablations.report import latex, sheets
-from tests.unit.ablations.report.example import (
-    SMALL,
-    example_design,
-    example_records,
-    example_report,
-    judged,
-)
+from ablations.report.renderers import latex, sheets
+from tests.unit.ablations.report.example import SMALL, example_design, example_records, example_report, judged
 
 
 def rows_of(text):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ablations.report.facets import MAX_LINES, MAX_PANELS, facets, x_factor
+from ablations.report.sections.facets import MAX_LINES, MAX_PANELS, facets, x_factor
 from tests.unit.ablations.report.example import example_design
 
 

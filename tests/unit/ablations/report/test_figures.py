@@ -5,8 +5,17 @@ from xml.etree import ElementTree
 
 import pytest
 
-from ablations.report import figures
-from ablations.report.plots import Figure, Forest, ForestRow, Heat, HeatPanel, LinePanel, Lines, Series
+from ablations.report.document.plots import (
+    Figure,
+    Forest,
+    ForestRow,
+    Heat,
+    HeatPanel,
+    LinePanel,
+    Lines,
+    Series,
+)
+from ablations.report.drawing import figures
 
 ROW = ForestRow(
     label="a \N{MINUS SIGN} b", heading="base = relu", estimate=0.1, low=0.05, high=0.15, verdict="better"

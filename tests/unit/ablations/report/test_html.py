@@ -6,16 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from ablations.report import html
-from ablations.report.document import Callout, Mark, Paragraph, Section
-from ablations.report.plots import Figure, LinePanel, Lines, Series
-from tests.unit.ablations.report.example import (
-    SMALL,
-    example_design,
-    example_records,
-    example_report,
-    judged,
-)
+from ablations.report.document.document import Callout, Mark, Paragraph, Section
+from ablations.report.document.plots import Figure, LinePanel, Lines, Series
+from ablations.report.renderers import html
+from tests.unit.ablations.report.example import SMALL, example_design, example_records, example_report, judged
 from tests.unit.ablations.report.page import read
 
 HOSTILE = "\"><script>alert(1)</script><img src=x onerror=alert(2)> & '$\\frac$ `x` |"

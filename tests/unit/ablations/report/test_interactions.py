@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from ablations.report.document import Fold
+from ablations.report.document.document import Fold
+from ablations.report.document.plots import Figure, Heat, Lines
 from ablations.report.evidence import Evidence
-from ablations.report.interactions import interactions
-from ablations.report.plots import Figure, Heat, Lines
+from ablations.report.sections.interactions import interactions
 from tests.unit.ablations.report.example import example_design, example_records, judged
 
 

@@ -3,8 +3,8 @@
 The golden file changes only by `python -m tests.unit.ablations.report.example --golden`.
 """
 
-from ablations.report import markdown
-from ablations.report.document import Code, Column, Kind, Mark, Paragraph, Report, Section, Table
+from ablations.report.document.document import Code, Column, Kind, Mark, Paragraph, Report, Section, Table
+from ablations.report.renderers import markdown
 from tests.unit.ablations.report.example import GOLDEN, example_report
 
 

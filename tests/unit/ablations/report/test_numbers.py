@@ -5,7 +5,9 @@ import math
 
 import pytest
 
-from ablations.report import evidence, markdown, numbers, plots
+from ablations.report import evidence
+from ablations.report.document import numbers, plots
+from ablations.report.renderers import markdown
 
 
 @pytest.mark.parametrize("module", [numbers, plots, evidence, markdown])

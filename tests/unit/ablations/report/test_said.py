@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ablations.report import markdown
 from ablations.report.build import build_report
+from ablations.report.renderers import markdown
 from tests.unit.ablations.report.example import (
     PROVENANCE,
     SMALL,

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ablations.report import scalars
-from ablations.report.document import Fold, Table
+from ablations.report.document.document import Fold, Table
+from ablations.report.document.plots import Figure
 from ablations.report.evidence import Evidence
-from ablations.report.plots import Figure
-from ablations.report.scalars import learned_scalars, linearity
+from ablations.report.sections import scalars
+from ablations.report.sections.scalars import learned_scalars, linearity
 from tests.unit.ablations.report.example import SMALL, example_design, example_records, judged
 
 

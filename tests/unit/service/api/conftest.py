@@ -17,7 +17,7 @@ from service.auth import attempt_token
 from service.ledger import Ledger, migrate
 from service.settings import Settings
 from trainables.catalogue import Catalogue
-from trainables.components import Component
+from trainables.manifests.component import Component
 
 KEYS = {"alpha": "alpha-key", "beta": "beta-key"}
 STUDY: dict[str, Any] = {

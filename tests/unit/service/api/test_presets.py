@@ -2,7 +2,7 @@
 
 from starlette.testclient import TestClient
 
-from ablations import presets
+from ablations.paper import presets
 
 
 def test_lists_every_preset_with_its_scales(client: TestClient) -> None:

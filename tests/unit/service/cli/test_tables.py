@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from ablations.parsing import parse_study
-from ablations.plan import make_plan
-from ablations.spread import Spread
+from ablations.plan.plan import make_plan
+from ablations.plan.spread import Spread
+from ablations.study.parsing import parse_study
 from service.cli.plan_table import print_plan
 from service.cli.tables import print_effects, print_studies, print_study
 from tests.unit.ablations.manifests import MLP

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from service.driver.client import Away, Refused, Stale
+from service.driver.client import Away, CallRefused, Stale
 
 
 def outcome(trial_id: str, state: str = "done", **fields: Any) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class FakeInternal:
     def commit(self, outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
         self._enter("commit", *(o["trial_id"] for o in outcomes))
         if any(o["trial_id"] in self.indigestible and o["state"] != "failed" for o in outcomes):
-            raise Refused("422: a wrong value")
+            raise CallRefused("422: a wrong value")
         taken = []
         for each in outcomes:
             if self._is(each["trial_id"], "leased"):

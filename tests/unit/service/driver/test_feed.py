@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ablations.design import compile_design, planned_trials
-from ablations.parsing import parse_study
+from ablations.design.design import planned_trials
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from service.driver.feed import Feed, Ready, Step
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL

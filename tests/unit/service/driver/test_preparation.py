@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from ablations.design import compile_design
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from service.driver.places import Place
 from service.driver.preparation import Preparation
 from trainables.catalogue import load_catalogue

@@ -2,13 +2,13 @@
 
 import pytest
 
-from service.driver.sharing import Group, share
+from service.driver.sharing import SlotPlacement, share
 
 CPU = {"CPU": 1.0}
 
 
-def groups(job: str, num: int, *, waiting: bool = False, **amounts: float) -> list[Group]:
-    return [Group(job=job, amounts=amounts or CPU, waiting=waiting)] * num
+def groups(job: str, num: int, *, waiting: bool = False, **amounts: float) -> list[SlotPlacement]:
+    return [SlotPlacement(job=job, amounts=amounts or CPU, waiting=waiting)] * num
 
 
 @pytest.mark.parametrize(
@@ -23,7 +23,7 @@ def groups(job: str, num: int, *, waiting: bool = False, **amounts: float) -> li
         (1, groups("b", 1) + groups("c", 1, waiting=True), 1, 0, True),
     ],
 )
-def test_shares(capacity: int, others: list[Group], limit: int, even: int, contended: bool) -> None:
+def test_shares(capacity: int, others: list[SlotPlacement], limit: int, even: int, contended: bool) -> None:
     mine = share(capacity=capacity, slot=CPU, total={"CPU": float(capacity)}, others=others)
     assert (mine.limit, mine.even, mine.contended) == (limit, even, contended)
 

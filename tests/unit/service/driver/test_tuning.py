@@ -11,7 +11,7 @@ import pytest
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from scipy.stats import qmc
 
-from ablations.spec import Tuning
+from ablations.study.spec import TuningSpec
 from service.driver.tuning import Candidate, Search, distributions, mean_score
 from tests.unit.ablations.manifests import MLP
 
@@ -202,7 +202,7 @@ def test_spaces_take_the_type_of_their_setting() -> None:
         "width": {"low": 8, "high": 64},
         "base": ["relu"],
     }
-    tuning = Tuning.model_validate({"candidates": 4, "space": space})
+    tuning = TuningSpec.model_validate({"candidates": 4, "space": space})
     assert distributions(tuning, MLP) == {
         "base": CategoricalDistribution(("relu",)),
         "lr": FloatDistribution(1e-4, 1e-1, log=True),

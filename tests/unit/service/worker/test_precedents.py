@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from ablations.design import compile_design, planned_trials
+from ablations.design.design import planned_trials
 from ablations.identity import digest
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from service.ledger import attempts, migrate, open_ledger, reuse, steering, studies, trials
 from service.ledger.studies import NewTrial
-from service.worker.reports import ReportBuilder
+from service.worker.reports.build import ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL

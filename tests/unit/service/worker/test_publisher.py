@@ -10,9 +10,9 @@ from ablations.manifest import Manifest, Metric, Setting
 from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, steering, studies, tables, trials
 from service.ledger.builds import FigureFile
 from service.settings import Settings
-from service.worker import views
-from service.worker.publisher import Publisher
-from service.worker.runs import TRIAL
+from service.worker.mlflow import views
+from service.worker.mlflow.publisher import Publisher
+from service.worker.mlflow.runs import TRIAL
 from tests.contract.fake_tracker import FakeTracker
 
 MANIFEST = Manifest(

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
-from ablations.design import compile_design, planned_trials
+from ablations.design.design import planned_trials
 from ablations.manifest import Manifest
-from ablations.parsing import parse_study
+from ablations.plan.compile import compile_design
+from ablations.study.parsing import parse_study
 from service.ledger import attempts, builds, migrate, open_ledger, outbox, steering, studies, trials
 from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
-from service.worker.reports import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
+from service.worker.reports.build import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
@@ -122,7 +123,7 @@ def test_a_figure_that_cannot_be_drawn_holds_nobody_up(scene: Scene, monkeypatch
         raise RuntimeError("no pen")
         yield
 
-    monkeypatch.setattr("service.worker.reports.figure_files", broken)
+    monkeypatch.setattr("service.worker.reports.build.figure_files", broken)
     scene.end(*range(12))
     assert scene.builder.build_due() == 1
     scene.builder.build_due()

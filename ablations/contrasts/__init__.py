@@ -1,0 +1,1 @@
+"""What is asked of a design: pairs of arms and the rows of every contrast."""

@@ -1,0 +1,1 @@
+"""From factors to arms: levels, conditions, layouts, settings, readings, questions and searches."""

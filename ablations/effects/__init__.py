@@ -1,0 +1,1 @@
+"""From scores to verdicts: inference, rulings and descriptions."""

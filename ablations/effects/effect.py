@@ -1,0 +1,203 @@
+"""What an effect is: a difference with its interval, tests and verdict, and what stands beside it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from ablations.effects.description import ArmSummary, RateCrossing, VarianceShares
+from ablations.errors import Json
+from ablations.manifest import Scalar
+
+Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """A number and how far it may be off."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+
+    def to_json(self) -> dict[str, Json]:
+        """The interval as clients read it."""
+        return {"estimate": self.estimate, "low": self.low, "high": self.high}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Imputed:
+    """What a row would say if its holes had been filled with the worst, or best, value there could be."""
+
+    estimate: float | None
+    p_adjusted: float | None
+    verdict: Verdict
+
+    def to_json(self) -> dict[str, Json]:
+        """The row as clients read it."""
+        return {"estimate": self.estimate, "p_adjusted": self.p_adjusted, "verdict": self.verdict}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sensitivity:
+    """How much hangs on the holes of a family.
+
+    `of_worst` takes the holes of the `of` side as the declared worst value and those of the other side as
+    the best value seen; `against_worst` the other way round. `flips` if either gives another verdict.
+    """
+
+    of_worst: Imputed
+    against_worst: Imputed
+    flips: bool
+
+    def to_json(self) -> dict[str, Json]:
+        """Both as clients read them."""
+        return {
+            "of_worst": self.of_worst.to_json(),
+            "against_worst": self.against_worst.to_json(),
+            "flips": self.flips,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectRow:
+    """One row of a contrast: a difference, `of` minus `against`, with what is known about it.
+
+    On a log scale `estimate`, `low` and `high` are differences of natural logarithms, and `ratio` says the
+    same as a factor. `n` is the number of seeds on which every arm of the row has a value, `holes` the
+    number of values missing for good. `others` holds the p-values of all tests, `bootstrap` the BCa
+    interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
+    `pairing` their correlation. `seeds_needed` would settle an inconclusive row, given its spread and the
+    margin. `notes` stand beside the verdict.
+    """
+
+    contrast: str
+    metric: str
+    of: Scalar
+    against: Scalar
+    within: Mapping[str, Scalar]
+    estimate: float | None
+    low: float | None
+    high: float | None
+    p: float | None
+    p_adjusted: float | None
+    others: Mapping[str, float | None]
+    n: int
+    holes: int
+    unit: str
+    verdict: Verdict | None
+    ratio: Interval | None = None
+    bootstrap: Interval | None = None
+    sd: float | None = None
+    effect_size: float | None = None
+    median: float | None = None
+    interquartile_mean: float | None = None
+    of_mean: float | None = None
+    against_mean: float | None = None
+    pairing: float | None = None
+    seeds_needed: int | None = None
+    sensitivity: Sensitivity | None = None
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """The row as clients read it."""
+        return {
+            "contrast": self.contrast,
+            "metric": self.metric,
+            "of": self.of,
+            "against": self.against,
+            "within": dict(self.within),
+            "estimate": self.estimate,
+            "low": self.low,
+            "high": self.high,
+            "p": self.p,
+            "p_adjusted": self.p_adjusted,
+            "others": dict(self.others),
+            "n": self.n,
+            "holes": self.holes,
+            "unit": self.unit,
+            "verdict": self.verdict,
+            "ratio": self.ratio.to_json() if self.ratio else None,
+            "bootstrap": self.bootstrap.to_json() if self.bootstrap else None,
+            "sd": self.sd,
+            "effect_size": self.effect_size,
+            "median": self.median,
+            "interquartile_mean": self.interquartile_mean,
+            "of_mean": self.of_mean,
+            "against_mean": self.against_mean,
+            "pairing": self.pairing,
+            "seeds_needed": self.seeds_needed,
+            "sensitivity": self.sensitivity.to_json() if self.sensitivity else None,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContrastEffects:
+    """The rows of one contrast on one metric: a family.
+
+    `test` is the one behind `p`, `alpha` the level that its verdicts used: the study's, or a look's share.
+    """
+
+    name: str
+    primary: bool
+    metric: str
+    test: str
+    correction: str
+    alpha: float
+    rows: tuple[EffectRow, ...]
+    margin: float | None = None
+    scale: Literal["linear", "log"] = "linear"
+    shape: str = "difference"
+    post_hoc: bool = False
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """The family as clients read it."""
+        return {
+            "name": self.name,
+            "primary": self.primary,
+            "metric": self.metric,
+            "test": self.test,
+            "correction": self.correction,
+            "alpha": self.alpha,
+            "family_size": len(self.rows),
+            "rows": [row.to_json() for row in self.rows],
+            "margin": self.margin,
+            "scale": self.scale,
+            "shape": self.shape,
+            "post_hoc": self.post_hoc,
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effects:
+    """Everything a study found: its contrasts, then exploratory rows without correction or verdict.
+
+    `look` is the number of seeds that an interim verdict rests on, where the study declared such a look.
+    `arms`, `variance` and `crossings` describe the results and judge nothing.
+    """
+
+    interim: bool
+    contrasts: tuple[ContrastEffects, ...] = ()
+    exploratory: tuple[EffectRow, ...] = ()
+    interactions: tuple[EffectRow, ...] = ()
+    look: int | None = None
+    notes: tuple[str, ...] = ()
+    arms: tuple[ArmSummary, ...] = ()
+    variance: tuple[VarianceShares, ...] = ()
+    crossings: tuple[RateCrossing, ...] = ()
+
+    def to_json(self) -> dict[str, Json]:
+        """The effects as clients read them."""
+        return {
+            "interim": self.interim,
+            "contrasts": [contrast.to_json() for contrast in self.contrasts],
+            "exploratory": [row.to_json() for row in self.exploratory],
+            "interactions": [row.to_json() for row in self.interactions],
+            "look": self.look,
+            "notes": list(self.notes),
+            "arms": [arm.to_json() for arm in self.arms],
+            "variance": [shares.to_json() for shares in self.variance],
+            "crossings": [crossing.to_json() for crossing in self.crossings],
+        }

@@ -1,0 +1,96 @@
+"""Inference: every estimator and test, run on the scores of a contrast at once."""
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from jaxtyping import Float
+
+from ablations.contrasts.contrast import Contrast
+from ablations.contrasts.rows import ContrastRow
+from ablations.results.scoring import Block, Scores
+from ablations.stats.bootstrap import bca
+from ablations.stats.equivalence import rate_equivalence, tost
+from ablations.stats.location import interquartile_mean, median
+from ablations.stats.paired import MIN_SEEDS, effect_size, paired_t, pairing_correlation
+from ablations.stats.permutation import sign_flip
+from ablations.stats.proportions import mcnemar, newcombe
+from ablations.stats.wilcoxon import wilcoxon
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inference:
+    """What the scores of each row say; NaN where there is too little to say it.
+
+    `of_rates` tells that every row compares the rates of two arms; then the interval is Newcombe's.
+    """
+
+    of_rates: bool
+    estimate: Float[np.ndarray, " rows"]
+    low: Float[np.ndarray, " rows"]
+    high: Float[np.ndarray, " rows"]
+    sd: Float[np.ndarray, " rows"]
+    effect_size: Float[np.ndarray, " rows"]
+    median: Float[np.ndarray, " rows"]
+    interquartile_mean: Float[np.ndarray, " rows"]
+    bootstrap_low: Float[np.ndarray, " rows"]
+    bootstrap_high: Float[np.ndarray, " rows"]
+    paired_t: Float[np.ndarray, " rows"]
+    sign_flip: Float[np.ndarray, " rows"]
+    sign_flip_error: Float[np.ndarray, " rows"]
+    wilcoxon: Float[np.ndarray, " rows"]
+    mcnemar: Float[np.ndarray, " rows"]
+    tost: Float[np.ndarray, " rows"]
+    of: Float[np.ndarray, " rows"]
+    against: Float[np.ndarray, " rows"]
+    correlation: Float[np.ndarray, " rows"]
+
+
+def infer(
+    contrast: Contrast, scores: Scores, *, level: float, margin: float | None = None, bootstrap: bool = True
+) -> Inference:
+    """Estimates, intervals and p-values of all rows; `margin` is on the scale of the scores."""
+    of_rates = contrast.kind == "rate" and bool(contrast.rows) and all(map(_is_pair, contrast.rows))
+    arrays = [field.name for field in fields(Inference) if field.name != "of_rates"]
+    found = Inference(of_rates=of_rates, **{name: np.full(len(scores.values), np.nan) for name in arrays})
+    for block in scores.blocks():
+        _locate(found, block)
+        if block.scores.shape[1] < MIN_SEEDS:
+            continue
+        _test(found, block, level)
+        if bootstrap:
+            found.bootstrap_low[block.rows], found.bootstrap_high[block.rows] = bca(block.scores, level=level)
+        if of_rates:
+            _compare_rates(found, block, level, margin)
+        elif margin is not None:
+            found.tost[block.rows] = tost(block.scores, margin=margin, test=contrast.test)
+    return found
+
+
+def _is_pair(row: ContrastRow) -> bool:
+    return sorted(row.weights.values()) == [-1.0, 1.0]
+
+
+def _locate(found: Inference, block: Block) -> None:
+    rows = block.rows
+    found.estimate[rows] = block.scores.mean(axis=1)
+    found.median[rows] = median(block.scores)
+    found.interquartile_mean[rows] = interquartile_mean(block.scores)
+    found.of[rows], found.against[rows] = block.of.mean(axis=1), block.against.mean(axis=1)
+
+
+def _test(found: Inference, block: Block, level: float) -> None:
+    rows, fit, flips = block.rows, paired_t(block.scores, level=level), sign_flip(block.scores)
+    found.estimate[rows], found.sd[rows] = fit.estimate, fit.sd
+    found.low[rows], found.high[rows] = fit.low, fit.high
+    found.effect_size[rows] = effect_size(block.scores)
+    found.paired_t[rows], found.wilcoxon[rows] = fit.p, wilcoxon(block.scores)
+    found.sign_flip[rows], found.sign_flip_error[rows] = flips.p, flips.error
+    found.correlation[rows] = pairing_correlation(block.of, block.against)
+
+
+def _compare_rates(found: Inference, block: Block, level: float, margin: float | None) -> None:
+    rows = block.rows
+    found.mcnemar[rows] = mcnemar(block.of, block.against)
+    found.low[rows], found.high[rows] = newcombe(block.of, block.against, level=level)
+    if margin is not None:
+        found.tost[rows] = rate_equivalence(block.of, block.against, margin=margin)

@@ -1,0 +1,306 @@
+"""Effects: the judgement of results, row by row, by the rules that were declared before them."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ablations.contrasts.contrast import Contrast, Contrasts
+from ablations.contrasts.rows import ContrastRow
+from ablations.effects.crossings import crossings_of
+from ablations.effects.effect import (
+    ContrastEffects,
+    EffectRow,
+    Effects,
+    Imputed,
+    Interval,
+    Sensitivity,
+    Verdict,
+)
+from ablations.effects.inference import Inference, infer
+from ablations.effects.summaries import summarise
+from ablations.effects.variance import shares_of_variance
+from ablations.effects.verdict import Ruling, remarks, rule, settling_seeds
+from ablations.results.results import Results
+from ablations.results.scoring import Scores, Side, score
+
+__all__ = ["ContrastEffects", "EffectRow", "Effects", "Interval", "Sensitivity", "Verdict", "judge"]
+
+SIDES: tuple[Side, Side] = ("of", "against")
+POST_HOC = "post hoc: this contrast was added after results existed"
+TUNED_ONCE = "conditional on these tuned settings: they were searched for once"
+EXTENDED = "extended after results were known, without a look declared at the start: no verdict"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Occasion:
+    """When results are judged, and what may be said then.
+
+    `open` allows p-values, `withheld` says why there is no verdict all the same, `num_looks` split alpha.
+    """
+
+    open: bool
+    withheld: str | None
+    num_looks: int
+    notes: tuple[str, ...]
+
+
+def judge(contrasts: Contrasts, results: Results, *, final: bool, extended: bool = False) -> Effects:
+    """The effects that these results show.
+
+    Before the end there are estimates only, except at a look that the study declared: once every trial of
+    its first so many seeds has ended, these seeds alone are judged, at the look's share of alpha. A study
+    `extended` by seeds after its results were known gets verdicts at declared looks only.
+    """
+    look = None if final else _reached(contrasts.looks, results)
+    if look is not None:
+        results = results.first(look)
+    occasion = _occasion(contrasts, results, open=final or look is not None, extended=extended)
+    return Effects(
+        interim=not final,
+        contrasts=tuple(_judge_family(contrast, results, occasion) for contrast in contrasts.contrasts),
+        exploratory=tuple(_judge_apart(contrasts.exploratory, results, occasion)),
+        interactions=tuple(_judge_apart(contrasts.interactions, results, occasion)),
+        look=look,
+        notes=occasion.notes,
+        arms=summarise(contrasts.arms, results),
+        variance=shares_of_variance(contrasts.arms, results),
+        crossings=crossings_of(contrasts.arms, contrasts.factors, results, alpha=contrasts.alpha),
+    )
+
+
+def _reached(looks: Sequence[int], results: Results) -> int | None:
+    """The last declared look whose seeds have all ended."""
+    reached = [look for look in looks if look <= len(results.seeds) and results.ended[:, :look].all()]
+    return max(reached, default=None)
+
+
+def _occasion(contrasts: Contrasts, results: Results, *, open: bool, extended: bool) -> Occasion:
+    num_seeds, looks = len(results.seeds), contrasts.looks
+    withheld = None
+    if open and looks and num_seeds not in looks:
+        declared = ", ".join(map(str, looks))
+        withheld = f"{num_seeds} seeds are no declared look ({declared}): no verdict"
+    elif open and extended and not looks:
+        withheld = EXTENDED
+    notes = [withheld] if withheld else []
+    if open and num_seeds in looks:
+        which = looks.index(num_seeds) + 1
+        notes.append(f"look {which} of {len(looks)}: alpha is split between the looks")
+    if contrasts.tuned_once:
+        notes.append(TUNED_ONCE)
+    return Occasion(open=open, withheld=withheld, num_looks=max(1, len(looks)), notes=tuple(notes))
+
+
+def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> ContrastEffects:
+    scores, margin = score(contrast, results), _margin(contrast, results)
+    alpha = contrast.alpha / occasion.num_looks
+    found = infer(contrast, scores, level=1 - alpha, margin=margin)
+    ruling = rule(contrast, found, alpha=alpha)
+    rows = _rows(contrast, results, scores, found, ruling)
+    if occasion.open and contrast.primary and occasion.withheld is None:
+        rows = _with_verdicts(contrast, results, scores, found, ruling, rows)
+    shared = (*((POST_HOC,) if contrast.post_hoc else ()), *occasion.notes)
+    if not occasion.open:
+        rows = [_without_tests(row) for row in rows]
+    elif contrast.primary:
+        rows = [replace(row, notes=(*row.notes, *shared)) for row in rows]
+    return ContrastEffects(
+        name=contrast.name,
+        primary=contrast.primary,
+        metric=contrast.metric,
+        test=ruling.test,
+        correction=contrast.correction,
+        alpha=alpha,
+        rows=tuple(rows),
+        margin=contrast.margin,
+        scale="log" if scores.log else "linear",
+        shape=contrast.shape,
+        post_hoc=contrast.post_hoc,
+        notes=shared,
+    )
+
+
+def _judge_apart(contrasts: Iterable[Contrast], results: Results, occasion: Occasion) -> Iterable[EffectRow]:
+    """Exploratory rows: neither corrected nor judged."""
+    for contrast in contrasts:
+        scores = score(contrast, results)
+        found = infer(contrast, scores, level=1 - contrast.alpha, bootstrap=False)
+        ruling = rule(contrast, found, alpha=contrast.alpha)
+        for row in _rows(contrast, results, scores, found, ruling):
+            yield replace(row, p_adjusted=None) if occasion.open else _without_tests(row)
+
+
+def _margin(contrast: Contrast, results: Results) -> float | None:
+    """The margin on the scale of the scores."""
+    if contrast.margin is None or contrast.shape == "trend":
+        return None
+    log = results.reading(contrast.metric).scale == "log"
+    return math.log1p(contrast.margin) if log else contrast.margin
+
+
+def _rows(
+    contrast: Contrast, results: Results, scores: Scores, found: Inference, ruling: Ruling
+) -> list[EffectRow]:
+    unit = "log ratio" if scores.log else results.reading(contrast.metric).unit
+    n = scores.n
+    return [
+        _row(
+            contrast,
+            row,
+            i,
+            found,
+            ruling,
+            n=int(n[i]),
+            holes=int(scores.holes[i]),
+            unit=unit,
+            log=scores.log,
+        )
+        for i, row in enumerate(contrast.rows)
+    ]
+
+
+def _row(
+    contrast: Contrast,
+    row: ContrastRow,
+    i: int,
+    found: Inference,
+    ruling: Ruling,
+    *,
+    n: int,
+    holes: int,
+    unit: str,
+    log: bool,
+) -> EffectRow:
+    sided = contrast.shape == "difference"
+    side = math.exp if log else float
+    interval = Interval(
+        estimate=_number(found.estimate[i]), low=_number(found.low[i]), high=_number(found.high[i])
+    )
+    return EffectRow(
+        contrast=contrast.name,
+        metric=contrast.metric,
+        of=row.of,
+        against=row.against,
+        within=row.within,
+        estimate=interval.estimate,
+        low=interval.low,
+        high=interval.high,
+        p=_number(ruling.p[i]),
+        p_adjusted=_number(ruling.p_adjusted[i]),
+        others=_others(found, ruling, i),
+        n=n,
+        holes=holes,
+        unit=unit,
+        verdict=None,
+        ratio=_ratio(interval) if log else None,
+        bootstrap=_bootstrap(found, i),
+        sd=_number(found.sd[i]),
+        effect_size=_number(found.effect_size[i]),
+        median=_number(found.median[i]),
+        interquartile_mean=_number(found.interquartile_mean[i]),
+        of_mean=_number(side(found.of[i])) if sided else None,
+        against_mean=_number(side(found.against[i])) if sided else None,
+        pairing=_number(found.correlation[i]) if sided else None,
+    )
+
+
+def _others(found: Inference, ruling: Ruling, i: int) -> dict[str, float | None]:
+    """The p-values of all tests."""
+    others = {
+        "paired_t": _number(found.paired_t[i]),
+        "sign_flip": _number(found.sign_flip[i]),
+        "sign_flip_error": _number(found.sign_flip_error[i]),
+        "wilcoxon": _number(found.wilcoxon[i]),
+    }
+    if found.of_rates:
+        others["mcnemar"] = _number(found.mcnemar[i])
+    if math.isfinite(ruling.tost[i]):
+        others["tost"] = _number(ruling.tost[i])
+        others["tost_adjusted"] = _number(ruling.tost_adjusted[i])
+    return others
+
+
+def _ratio(logs: Interval) -> Interval:
+    low, high = (None if end is None else math.exp(end) for end in (logs.low, logs.high))
+    return Interval(estimate=None if logs.estimate is None else math.exp(logs.estimate), low=low, high=high)
+
+
+def _bootstrap(found: Inference, i: int) -> Interval | None:
+    low, high = _number(found.bootstrap_low[i]), _number(found.bootstrap_high[i])
+    if low is None or high is None:
+        return None
+    return Interval(estimate=_number(found.estimate[i]), low=low, high=high)
+
+
+def _without_tests(row: EffectRow) -> EffectRow:
+    """The row as it may be shown before the end."""
+    return replace(row, p=None, p_adjusted=None, others={}, bootstrap=None, effect_size=None)
+
+
+def _with_verdicts(
+    contrast: Contrast,
+    results: Results,
+    scores: Scores,
+    found: Inference,
+    ruling: Ruling,
+    rows: Sequence[EffectRow],
+) -> list[EffectRow]:
+    needed = settling_seeds(contrast, ruling, found, _margin(contrast, results))
+    notes = remarks(contrast, ruling, found, scores.n, len(results.seeds))
+    doubts = _sensitivities(contrast, results, scores, ruling)
+    return [
+        replace(
+            row,
+            verdict=ruling.verdicts[i],
+            seeds_needed=needed[i],
+            sensitivity=doubts.get(i),
+            notes=(*notes[i], *_on_holes(doubts.get(i))),
+        )
+        for i, row in enumerate(rows)
+    ]
+
+
+def _on_holes(doubt: Sensitivity | None) -> tuple[str, ...]:
+    """The line beside a verdict that other values in the holes would change."""
+    if doubt is None or not doubt.flips:
+        return ()
+    worst = (doubt.of_worst.verdict, doubt.against_worst.verdict)
+    return (f"{worst[0]} if missing values count as worst for its first side, {worst[1]} for its second",)
+
+
+def _sensitivities(
+    contrast: Contrast, results: Results, scores: Scores, ruling: Ruling
+) -> dict[int, Sensitivity]:
+    """The verdicts with all holes of the family filled one way and the other, where it may matter.
+
+    That is in rows with holes, and in rows whose verdict changes with the p-values beside theirs.
+    """
+    if not scores.holes.any():
+        return {}
+    of_worst, against_worst = (_imputed(contrast, results, ruling.alpha, side) for side in SIDES)
+    doubts = {}
+    for i, verdict in enumerate(ruling.verdicts):
+        flips = {of_worst[i].verdict, against_worst[i].verdict} != {verdict}
+        if flips or scores.holes[i]:
+            doubts[i] = Sensitivity(of_worst=of_worst[i], against_worst=against_worst[i], flips=flips)
+    return doubts
+
+
+def _imputed(contrast: Contrast, results: Results, alpha: float, worst_of: Side) -> list[Imputed]:
+    scores = score(contrast, results, worst_of=worst_of)
+    margin = _margin(contrast, results)
+    found = infer(contrast, scores, level=1 - alpha, margin=margin, bootstrap=False)
+    ruling = rule(contrast, found, alpha=alpha)
+    return [
+        Imputed(
+            estimate=_number(found.estimate[i]),
+            p_adjusted=_number(ruling.p_adjusted[i]),
+            verdict=verdict,
+        )
+        for i, verdict in enumerate(ruling.verdicts)
+    ]
+
+
+def _number(value: float) -> float | None:
+    """The value for JSON: null where there is none."""
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,136 @@
+"""Verdicts: the rule that turns tests into better, worse, equivalent or inconclusive."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ablations.contrasts.contrast import Contrast
+from ablations.effects.effect import Verdict
+from ablations.effects.inference import Inference
+from ablations.stats.correction import adjust
+from ablations.stats.permutation import smallest_p
+from ablations.stats.power import seeds_to_settle
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ruling:
+    """The verdicts of one family, and the numbers they rest on.
+
+    `p` is the chosen test's; `tost` is NaN where the study names no margin. Differences are one family,
+    claims of equivalence another of the same size: each kind keeps its chance of a false alarm below alpha.
+    """
+
+    test: str
+    alpha: float
+    p: Float[np.ndarray, " rows"]
+    p_adjusted: Float[np.ndarray, " rows"]
+    tost: Float[np.ndarray, " rows"]
+    tost_adjusted: Float[np.ndarray, " rows"]
+    verdicts: tuple[Verdict, ...]
+
+
+def rule(contrast: Contrast, found: Inference, *, alpha: float) -> Ruling:
+    """Better or worse if the adjusted p is at most alpha; else equivalent if that of the TOST is.
+
+    A difference that is real but smaller than the margin stays better or worse.
+    """
+    test, p = choose(contrast, found)
+    p_adjusted = adjust(p, contrast.correction)
+    tost_adjusted = adjust(found.tost, contrast.correction)
+    for_the_better = found.estimate if contrast.goal == "maximize" else -found.estimate
+    verdicts = [
+        _verdict(*row, alpha=alpha) for row in zip(p_adjusted, tost_adjusted, for_the_better, strict=True)
+    ]
+    return Ruling(
+        test=test,
+        alpha=alpha,
+        p=p,
+        p_adjusted=p_adjusted,
+        tost=found.tost,
+        tost_adjusted=tost_adjusted,
+        verdicts=tuple(verdicts),
+    )
+
+
+def _verdict(p: float, tost: float, for_the_better: float, *, alpha: float) -> Verdict:
+    if p <= alpha and for_the_better != 0:
+        return "better" if for_the_better > 0 else "worse"
+    return "equivalent" if tost <= alpha else "inconclusive"
+
+
+def choose(contrast: Contrast, found: Inference) -> tuple[str, Float[np.ndarray, " rows"]]:
+    """The name and the p-values of the test that carries the verdicts.
+
+    Rates of one arm against one are judged by McNemar's test. Where all differences are one number other
+    than 0 there is no t test, and the sign-flip test stands in.
+    """
+    if found.of_rates:
+        return "mcnemar", found.mcnemar
+    if contrast.test == "sign_flip":
+        return contrast.test, found.sign_flip
+    if contrast.test == "wilcoxon":
+        return contrast.test, found.wilcoxon
+    return contrast.test, np.where(np.isnan(found.paired_t), found.sign_flip, found.paired_t)
+
+
+def share_of_alpha(contrast: Contrast, alpha: float) -> float:
+    """The level at which one row of a family must be significant, at worst."""
+    return alpha / (1 if contrast.correction == "none" else max(1, len(contrast.rows)))
+
+
+def settling_seeds(
+    contrast: Contrast, ruling: Ruling, found: Inference, margin: float | None
+) -> list[int | None]:
+    """For each inconclusive row the seeds that would settle it, from its spread and the margin alone.
+
+    Never from its observed effect: that would promise too much just when the effect is overestimated.
+    """
+    share = share_of_alpha(contrast, ruling.alpha)
+    return [
+        seeds_to_settle(margin / float(sd), alpha=share)
+        if margin is not None and verdict == "inconclusive" and sd > 0
+        else None
+        for verdict, sd in zip(ruling.verdicts, found.sd, strict=True)
+    ]
+
+
+def remarks(
+    contrast: Contrast, ruling: Ruling, found: Inference, n: np.ndarray, num_seeds: int
+) -> list[list[str]]:
+    """What a reader must know beside each verdict."""
+    return [
+        [
+            *_on_spread(contrast, found, row),
+            *_on_margin(ruling, row),
+            *_on_seeds(contrast, ruling, int(n[row]), num_seeds),
+        ]
+        for row in range(len(n))
+    ]
+
+
+def _on_spread(contrast: Contrast, found: Inference, row: int) -> list[str]:
+    if contrast.test != "paired_t" or found.of_rates or found.sd[row] != 0 or found.estimate[row] == 0:
+        return []
+    return ["all differences are equal, so there is no t test: p is the sign-flip test's"]
+
+
+def _on_margin(ruling: Ruling, row: int) -> list[str]:
+    if ruling.verdicts[row] in ("better", "worse") and ruling.tost_adjusted[row] <= ruling.alpha:
+        return ["the difference is real but smaller than the margin"]
+    return []
+
+
+def _on_seeds(contrast: Contrast, ruling: Ruling, n: int, num_seeds: int) -> list[str]:
+    found = []
+    if n < num_seeds:
+        found.append(f"{num_seeds - n} of {num_seeds} seeds are left out, as an arm has no value there")
+    if n < 2:
+        found.append("fewer than two seeds: no interval and no test")
+    elif ruling.test != "paired_t":
+        best = smallest_p(n) / share_of_alpha(contrast, ruling.alpha)
+        if best > 1:
+            enough = n + math.ceil(math.log2(best))
+            found.append(f"no result of {n} seeds could be significant in this family; {enough} seeds could")
+    return found

@@ -1,0 +1,249 @@
+"""Plans: what a study will do, what it will cost, and what it can show, computed without doing it."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ablations.contrasts.contrast import Contrast, Contrasts, compile_contrasts
+from ablations.contrasts.rows import ContrastRow
+from ablations.design.arm import text_of
+from ablations.design.design import Design, num_trials, num_tuning_trials
+from ablations.design.reading import Reading
+from ablations.errors import Json
+from ablations.manifest import Manifest
+from ablations.plan.cautions import warnings_of
+from ablations.plan.compile import compile_design
+from ablations.plan.cost import Cost, TimedTrial, estimate_cost
+from ablations.plan.spread import Spread
+from ablations.stats.power import POWER, detectable_effect, seeds_needed
+from ablations.study.spec import StudySpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedContrast:
+    """One family before its results: its rows, and what this many seeds can show.
+
+    `smallest_p` is the smallest adjusted p that the test can give, None for the t test, which has no
+    smallest. `detectable_effect` is found with a chance of 80 % at alpha divided by the family's size, in
+    standard deviations of the paired difference unless `spread` is known; None where no size could be
+    significant.
+    """
+
+    contrast: Contrast
+    smallest_p: float | None
+    detectable_effect: float | None
+    num_seeds: int
+    spread: Spread | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """The family as it stands in a plan."""
+        contrast = self.contrast
+        return {
+            "name": contrast.name,
+            "primary": contrast.primary,
+            "factor": contrast.factor,
+            "metric": contrast.metric,
+            "kind": contrast.kind,
+            "shape": contrast.shape,
+            "within": list(contrast.within),
+            "over": list(contrast.over),
+            "test": contrast.test,
+            "correction": contrast.correction,
+            "alpha": contrast.alpha,
+            "family_size": len(contrast.rows),
+            "smallest_p": self.smallest_p,
+            "detectable_effect": self.detectable_effect,
+            "spread": None if self.spread is None else self.spread.sd,
+            "rows": [_row_json(row, self.num_seeds) for row in contrast.rows],
+        }
+
+
+def _row_json(row: ContrastRow, num_seeds: int) -> dict[str, Json]:
+    return {
+        "of": row.of,
+        "against": row.against,
+        "within": dict(row.within),
+        "strata": row.num_strata,
+        "matched_pairs": row.num_pairs * num_seeds,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Power:
+    """What the primary contrast can show.
+
+    `detectable_effect` is in the metric's unit where a spread is known, else in standard deviations of the
+    paired difference; `seeds_for_margin` is the number of seeds that would show each margin named.
+    """
+
+    detectable_effect: float | None
+    basis: str
+    alpha: float | None = None
+    num_seeds: int = 0
+    seeds_for_margin: Mapping[str, int | None] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Json]:
+        """The power as it stands in a plan."""
+        return {
+            "detectable_effect": self.detectable_effect,
+            "basis": self.basis,
+            "power": POWER,
+            "alpha": self.alpha,
+            "num_seeds": self.num_seeds,
+            "seeds_for_margin": dict(self.seeds_for_margin),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a study will do."""
+
+    design: Design
+    contrasts: tuple[PlannedContrast, ...]
+    num_exploratory: int
+    cost: Cost
+    power: Power
+    warnings: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Json]:
+        """The plan as clients read it."""
+        design = self.design
+        return {
+            "name": design.study.name,
+            "design": design.study.design,
+            "factors": {factor.name: list(factor.names) for factor in design.factors},
+            "arms": [{"id": arm.id, "label": arm.label, "levels": dict(arm.levels)} for arm in design.arms],
+            "num_arms": len(design.arms),
+            "num_seeds": len(design.seeds),
+            "num_trials": num_trials(design),
+            "num_tuning_trials": num_tuning_trials(design),
+            "excluded": [{"levels": dict(x.levels), "reason": x.reason} for x in design.excluded],
+            "collapsed": design.collapsed,
+            "conditional": dict(conditions_of(design)),
+            "contrasts": [contrast.to_json() for contrast in self.contrasts],
+            "num_exploratory_rows": self.num_exploratory,
+            "cost": self.cost.to_json(),
+            "power": self.power.to_json(),
+            "warnings": list(self.warnings),
+        }
+
+
+def conditions_of(design: Design) -> Iterable[tuple[str, str]]:
+    """The factors that some arms are without, which is why combinations collapsed, and where they apply."""
+    for factor in design.factors:
+        if all(factor.name in arm.levels for arm in design.arms):
+            continue
+        gates = [
+            f"{name} is {' or '.join(text_of(value) for value in values)}"
+            for name, values in factor.when.items()
+        ]
+        yield factor.name, "applies where " + (" and ".join(gates) or "one of its settings does")
+
+
+def make_plan(
+    study: StudySpec,
+    manifest: Manifest,
+    *,
+    rates: Sequence[TimedTrial] | None = None,
+    spread: Mapping[str, Spread] | None = None,
+) -> Plan:
+    """The plan of a study: `rates` are timed trials and `spread` what earlier studies saw, by metric.
+
+    Raises: InvalidStudy.
+    """
+    design = compile_design(study, manifest)
+    compiled = compile_contrasts(design)
+    spreads = dict(spread or {}) | _stated(study)
+    planned = tuple(_planned(contrast, design, spreads) for contrast in compiled.contrasts)
+    return Plan(
+        design=design,
+        contrasts=planned,
+        num_exploratory=sum(len(contrast.rows) for contrast in compiled.exploratory),
+        cost=estimate_cost(design, rates or ()),
+        power=_power(design, compiled, spreads),
+        warnings=warnings_of(design, compiled) + _hopeless(planned),
+    )
+
+
+def _stated(study: StudySpec) -> dict[str, Spread]:
+    return {
+        metric: Spread(sd=sd, basis="stated in analysis.spread")
+        for metric, sd in study.analysis.spread.items()
+    }
+
+
+def _planned(contrast: Contrast, design: Design, spreads: Mapping[str, Spread]) -> PlannedContrast:
+    num_seeds, smallest = len(design.seeds), smallest_p(contrast, len(design.seeds))
+    known = spreads.get(contrast.metric)
+    reachable = smallest is None or smallest <= contrast.alpha
+    effect = detectable_effect(num_seeds=num_seeds, alpha=_share(contrast)) if reachable else None
+    return PlannedContrast(
+        contrast=contrast,
+        smallest_p=smallest,
+        detectable_effect=None if effect is None else effect * (known.sd if known else 1.0),
+        num_seeds=num_seeds,
+        spread=known,
+    )
+
+
+def _share(contrast: Contrast) -> float:
+    """The level at which one row of a family must be significant, at worst."""
+    return contrast.alpha / (1 if contrast.correction == "none" else len(contrast.rows))
+
+
+def smallest_p(contrast: Contrast, num_seeds: int) -> float | None:
+    """The smallest adjusted p of a row, where every row is as clear as can be; None for the t test.
+
+    Both the sign-flip and the signed-rank test give 2 out of 2^n at best. Holm multiplies that by the number
+    of rows; where all rows are alike, Benjamini and Hochberg's procedure leaves it.
+    """
+    if contrast.test == "paired_t":
+        return None
+    best = math.ldexp(2.0, -num_seeds)
+    return min(1.0, best * (len(contrast.rows) if contrast.correction == "holm" else 1))
+
+
+def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -> Power:
+    primary = next((contrast for contrast in compiled.contrasts if contrast.primary), None)
+    if primary is None:
+        return Power(detectable_effect=None, basis="the study asks no question", num_seeds=len(design.seeds))
+    planned = _planned(primary, design, spreads)
+    share, known = _share(primary), spreads.get(primary.metric)
+    margins = design.study.analysis.margin
+    if known is None:
+        basis = f"in standard deviations of the paired difference, as no spread of {primary.metric} is known"
+    else:
+        basis = f"{primary.metric}, whose paired differences spread by {known.sd:g}: {known.basis}"
+    return Power(
+        detectable_effect=planned.detectable_effect,
+        basis=basis,
+        alpha=share,
+        num_seeds=len(design.seeds),
+        seeds_for_margin={
+            reading.name: seeds_needed(_on_scale(margins[reading.name], reading) / seen.sd, alpha=share)
+            for reading in design.readings
+            if reading.name in margins and (seen := spreads.get(reading.name)) is not None
+        },
+    )
+
+
+def _on_scale(margin: float, reading: Reading) -> float:
+    """A margin on the scale of the scores: on a log scale it is a share."""
+    return math.log1p(margin) if reading.scale == "log" else margin
+
+
+def _hopeless(planned: Sequence[PlannedContrast]) -> tuple[str, ...]:
+    return tuple(
+        f"{p.contrast.name} on {p.contrast.metric}: no effect could ever be significant, as the smallest "
+        f"adjusted p of {p.contrast.test} with {p.num_seeds} seeds and {len(p.contrast.rows)} rows is "
+        f"{text_of(round(p.smallest_p, 6))}; {_enough(p)} seeds would do"
+        for p in planned
+        if p.smallest_p is not None and p.smallest_p > p.contrast.alpha
+    )
+
+
+def _enough(planned: PlannedContrast) -> int:
+    num_seeds = planned.num_seeds
+    while (p := smallest_p(planned.contrast, num_seeds)) is not None and p > planned.contrast.alpha:
+        num_seeds += 1
+    return num_seeds

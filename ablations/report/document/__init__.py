@@ -1,0 +1,1 @@
+"""What a report is made of: sections, tables, plots and numbers, as data."""

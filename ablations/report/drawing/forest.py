@@ -1,0 +1,107 @@
+"""Effects with intervals, drawn onto axes."""
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+
+from ablations.report.document.plots import Forest, ForestRow
+from ablations.report.drawing.axes import even_ticks, plain_axes
+from ablations.report.drawing.palette import VERDICT_COLOUR, Theme
+
+Label = tuple[float, str, bool]  # slot, text, whether it is a heading
+MARKERS = {"better": "^", "worse": "v", "equivalent": "s", "inconclusive": "o"}
+LETTER = 5.9  # points a letter takes at the size of labels, on average
+INDENT = 2 * "\N{NO-BREAK SPACE}"
+
+
+def forest_slots(plot: Forest) -> int:
+    """Lines of text a forest needs: its rows and one for every heading."""
+    return len(plot.rows) + len({row.heading for row in plot.rows if row.heading})
+
+
+def label_room(plot: Forest) -> float:
+    """Points that labels beside their rows take."""
+    longest = max(
+        (max(len(row.label) + 2 * bool(row.heading), len(row.heading)) for row in plot.rows), default=0
+    )
+    return longest * LETTER + 14
+
+
+def forest(ax: Axes, plot: Forest, theme: Theme, *, narrow: bool = False) -> None:
+    """Effects as points with intervals, grouped under headings, read along one zero line.
+
+    `narrow` sets the labels above their intervals instead of beside them.
+    """
+    slot, labels, heading = 0, [], ""
+    for row in plot.rows:
+        if row.heading != heading:
+            heading = row.heading
+            labels.append((slot, heading, True))
+            slot += 1
+        labels.append((slot, f"{INDENT}{row.label}" if row.heading and not narrow else row.label, False))
+        _whisker(ax, slot, row, theme)
+        slot += 1
+    plain_axes(ax, theme, grid="x")
+    if plot.margin is not None:
+        ax.axvspan(-plot.margin, plot.margin, color=theme["blue"], alpha=0.1, linewidth=0, zorder=0)
+    ax.axvline(0, color=theme["muted"], linewidth=1, zorder=1)
+    ax.set_ylim(slot - 0.4, -0.6)
+    if narrow:
+        _labels_above(ax, labels, theme)
+    else:
+        _labels_beside(ax, plot, labels, theme)
+    ax.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
+    even_ticks(ax.xaxis, signed=True)
+    ax.set_xlabel(plot.x_label, color=theme["muted"], labelpad=6)
+    if plot.better is not None:
+        left, right = ("worse", "better") if plot.better == "right" else ("better", "worse")
+        _corner(ax, 0.0, f"\N{LEFTWARDS ARROW} {left}", theme)
+        _corner(ax, 1.0, f"{right} \N{RIGHTWARDS ARROW}", theme)
+
+
+def _labels_beside(ax: Axes, plot: Forest, labels: Sequence[Label], theme: Theme) -> None:
+    ax.yaxis.set_major_locator(FixedLocator([slot for slot, _, _ in labels]))
+    ax.set_yticklabels([text for _, text, _ in labels])
+    for (_, _, is_heading), tick in zip(labels, ax.get_yticklabels(), strict=True):
+        tick.set(ha="left", color=theme["ink"], fontweight="bold" if is_heading else "normal")
+    ax.tick_params(axis="y", pad=label_room(plot))
+
+
+def _labels_above(ax: Axes, labels: Sequence[Label], theme: Theme) -> None:
+    ax.yaxis.set_major_locator(NullLocator())
+    for slot, text, is_heading in labels:
+        ax.text(
+            0,
+            slot if is_heading else slot - 0.42,
+            text,
+            transform=ax.get_yaxis_transform(),
+            color=theme["ink"],
+            fontweight="bold" if is_heading else "normal",
+            va="center",
+            bbox={"facecolor": theme["surface"], "edgecolor": "none", "pad": 1},
+        )
+
+
+def _corner(ax: Axes, at: float, text: str, theme: Theme) -> None:
+    """A word at one end of the axis, on the line of its label."""
+    ax.annotate(
+        text,
+        (at, 0),
+        (0, -22),
+        xycoords="axes fraction",
+        textcoords="offset points",
+        ha="left" if at == 0.0 else "right",
+        va="top",
+        color=theme["muted"],
+    )
+
+
+def _whisker(ax: Axes, slot: float, row: ForestRow, theme: Theme) -> None:
+    colour = theme[VERDICT_COLOUR.get(row.verdict or "", "muted")]
+    if row.low is not None and row.high is not None:
+        ax.plot([row.low, row.high], [slot, slot], color=colour, lw=2, solid_capstyle="round", zorder=3)
+    if row.estimate is not None:
+        marker = MARKERS.get(row.verdict or "", "o")
+        fill = theme["surface"] if row.verdict in (None, "inconclusive") else colour
+        ax.plot([row.estimate], [slot], marker=marker, ms=7.5, color=colour, mfc=fill, zorder=4)

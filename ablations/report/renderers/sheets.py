@@ -1,0 +1,81 @@
+"""Trials and effects as CSV, for spreadsheets and other programs."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+
+from ablations.design.design import Design
+from ablations.effects.effect import EffectRow, Effects
+from ablations.errors import Json
+from ablations.results.results import TrialRecord
+
+EFFECT_NUMBERS = ("estimate", "low", "high", "p", "p_adjusted", "n", "holes", "unit", "verdict")
+
+
+def trials(design: Design, records: Sequence[TrialRecord]) -> str:
+    """One line a trial: levels as `factor.NAME`, then state and every metric; empty where there is none."""
+    arms = {arm.id: arm for arm in design.arms}
+    factors = [factor.name for factor in design.factors]
+    metrics = list(dict.fromkeys(name for record in records for name in sorted(record.metrics)))
+    head = ["arm_id", "arm", *(f"factor.{name}" for name in factors), "phase", "candidate", "repeat", "seed"]
+    rows = []
+    for record in records:
+        arm = arms.get(record.arm_id)
+        levels = arm.levels if arm is not None else {}
+        rows.append(
+            [
+                record.arm_id,
+                arm.label if arm is not None else None,
+                *(levels.get(name) for name in factors),
+                record.phase,
+                record.candidate,
+                record.repeat,
+                record.seed,
+                record.state,
+                record.attempts,
+                *(record.metrics.get(name) for name in metrics),
+                record.reason,
+            ]
+        )
+    return _written([*head, "state", "attempts", *metrics, "reason"], rows)
+
+
+def effects(found: Effects) -> str:
+    """One line a row of effects, declared contrasts first; strata as `within.NAME`."""
+    rows: list[tuple[str, EffectRow]] = [
+        ("primary" if contrast.primary else "declared", row)
+        for contrast in found.contrasts
+        for row in contrast.rows
+    ]
+    rows += [("exploratory", row) for row in found.exploratory]
+    rows += [("interaction", row) for row in found.interactions]
+    strata = list(dict.fromkeys(name for _, row in rows for name in row.within))
+    head = ["kind", "contrast", "metric", *(f"within.{name}" for name in strata), "of", "against"]
+    lines = []
+    for kind, row in rows:
+        plain = row.to_json()
+        lines.append(
+            [
+                kind,
+                row.contrast,
+                row.metric,
+                *(row.within.get(name) for name in strata),
+                row.of,
+                row.against,
+                *(plain[name] for name in EFFECT_NUMBERS),
+            ]
+        )
+    return _written([*head, *EFFECT_NUMBERS], lines)
+
+
+def _written(head: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
+    target = io.StringIO()
+    writer = csv.writer(target, lineterminator="\n")
+    writer.writerow(head)
+    writer.writerows([_text(cell) for cell in row] for row in rows)
+    return target.getvalue()
+
+
+def _text(cell: Json) -> Json:
+    """Numbers in full, truth values as in JSON."""
+    return str(cell).lower() if isinstance(cell, bool) else cell

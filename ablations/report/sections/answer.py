@@ -1,0 +1,236 @@
+"""The answer in plain sentences, and what stands between it and a conclusion."""
+
+from collections import Counter
+
+import numpy as np
+from jaxtyping import Float
+
+from ablations.design.search import RANK, num_repeats, rank_of
+from ablations.effects.judge import ContrastEffects, EffectRow, Verdict
+from ablations.errors import Json
+from ablations.report.document import numbers
+from ablations.report.document.document import Block, Callout, Mark, Paragraph, Phrase, Style, VerdictCounts
+from ablations.report.document.numbers import compact, count, listing
+from ablations.report.evidence import Evidence, Measure, levels_text
+from ablations.results.ranking import best_settings
+
+VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive")
+MAX_NAMED = 3
+
+
+def answer(evidence: Evidence) -> list[Block]:
+    """The verdict in about three sentences, with what a reader must keep in mind."""
+    judged = evidence.primary
+    if judged is None or not judged.rows:
+        return [*_without_contrast(evidence), *cautions(evidence)]
+    measure = evidence.measure(judged.metric)
+    blocks: list[Block] = []
+    if not evidence.effects.interim and all(row.estimate is None for row in judged.rows):
+        nothing = Mark("There is no result", Style.STRONG), " on ", Mark(measure.name)
+        why = ": no arm and its baseline have both been measured on a seed."
+        blocks += [Paragraph(phrases=(*nothing, why), lead=True)]
+    elif all(row.verdict is None for row in judged.rows):
+        blocks += [Paragraph(phrases=_unjudged(evidence, judged), lead=True)]
+        blocks += [Paragraph(phrases=_extremes(judged, measure))]
+    elif len(judged.rows) == 1:
+        blocks += [Paragraph(phrases=_single(judged, measure), lead=True)]
+    else:
+        blocks += [Paragraph(phrases=_summary(judged, measure), lead=True)]
+        counts: Counter[Verdict | None] = Counter(row.verdict for row in judged.rows)
+        blocks += [VerdictCounts(counts=tuple((v, counts[v]) for v in VERDICTS if counts[v]))]
+        blocks += [Paragraph(phrases=_extremes(judged, measure))]
+    return [*blocks, *cautions(evidence)]
+
+
+def _unjudged(evidence: Evidence, judged: ContrastEffects) -> tuple[Phrase, ...]:
+    num = count(len(judged.rows), "comparison")
+    if evidence.effects.interim:
+        return (
+            f"The study is still running: {num} can be estimated from the seeds finished so far. ",
+            "Estimates may move; p-values and verdicts are given at the end only.",
+        )
+    return (f"Verdicts are withheld on {num}; the reason is given below.",)
+
+
+def _single(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
+    (row,) = judged.rows
+    return (*_claim(row, measure, strong=True), " ", _figures(row, judged.alpha), ".")
+
+
+def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
+    decided = [row for row in judged.rows if row.verdict in ("better", "worse", "equivalent")]
+    num_rows = len(judged.rows)
+    if not decided:
+        return (
+            Mark("No difference can be told from chance", Style.STRONG),
+            f" in any of the {num_rows} comparisons on ",
+            Mark(measure.name),
+            ".",
+        )
+    counts: Counter[Verdict | None] = Counter(row.verdict for row in decided)
+    words = [f"{counts[v]} {'is' if counts[v] == 1 else 'are'} {v}" for v in VERDICTS if counts[v]]
+    left = num_rows - len(decided)
+    tail = f"; {left} remain inconclusive." if left > 1 else "; 1 remains inconclusive." if left else "."
+    return (
+        f"Of {num_rows} comparisons on ",
+        Mark(measure.name),
+        ", ",
+        Mark(f"{listing(words)}{_than(counts)}", Style.STRONG),
+        tail,
+    )
+
+
+def _than(counts: Counter[Verdict | None]) -> str:
+    return "" if counts["equivalent"] else " than the baseline"
+
+
+def _extremes(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
+    """The largest decided effect in words, and where nothing could be decided."""
+    decided = [r for r in judged.rows if r.verdict in ("better", "worse") and r.estimate is not None]
+    if not decided:
+        widest = max(judged.rows, key=lambda r: abs(r.estimate or 0.0))
+        return ("The largest estimate: ", *_claim(widest, measure), " ", _figures(widest, judged.alpha), ".")
+    largest = max(decided, key=lambda r: abs(r.estimate or 0.0))
+    phrases: list[Phrase] = [
+        "The largest decided effect: ",
+        *_claim(largest, measure),
+        " ",
+        _figures(largest, judged.alpha),
+        ".",
+    ]
+    undecided = [r for r in judged.rows if r.verdict == "inconclusive"]
+    if undecided and len(undecided) <= MAX_NAMED:
+        phrases.append(" Inconclusive: ")
+        for i, row in enumerate(undecided):
+            phrases += ["; " if i else "", *_pair(row)]
+        phrases.append(".")
+    return tuple(phrases)
+
+
+def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Phrase]:
+    words = {
+        "better": "is better than",
+        "worse": "is worse than",
+        "equivalent": "is equivalent to",
+        "inconclusive": "cannot be told from",
+    }
+    verb = words.get(row.verdict or "", "differs from")
+    return [
+        Mark(compact(row.of)),
+        " ",
+        Mark(verb, Style.STRONG) if strong else verb,
+        " ",
+        Mark(compact(row.against)),
+        " on ",
+        Mark(measure.name),
+        *_where(row),
+    ]
+
+
+def _pair(row: EffectRow) -> list[Phrase]:
+    return [Mark(compact(row.of)), " against ", Mark(compact(row.against)), *_where(row)]
+
+
+def _where(row: EffectRow) -> list[Phrase]:
+    return [" where ", Mark(levels_text(row.within))] if row.within else []
+
+
+def _figures(row: EffectRow, alpha: float) -> str:
+    """The numbers behind a claim, in brackets."""
+    half = (row.high - row.low) / 2 if row.low is not None and row.high is not None else None
+    decimals = numbers.decimals_for([half])
+    parts = [f"difference {numbers.difference(row.estimate, decimals)}"]
+    if half is not None:
+        parts.append(f"{numbers.interval_name(alpha)} {numbers.interval(row.low, row.high, decimals)}")
+    if row.p_adjusted is not None:
+        parts.append(f"adjusted {numbers.p_phrase(row.p_adjusted)}")
+    parts.append(count(row.n, "seed"))
+    return f"({', '.join(parts)})"
+
+
+def _without_contrast(evidence: Evidence) -> list[Block]:
+    means = [
+        (float(values.mean()), arm) for arm in evidence.design.arms if len(values := _known(evidence, arm.id))
+    ]
+    if not means:
+        return [Paragraph(phrases=("No trial has finished yet.",), lead=True)]
+    pick = max if evidence.main.goal == "maximize" else min
+    mean, arm = pick(means, key=lambda pair: pair[0])
+    if searched := RANK in arm.levels:  # chosen by validation data, so not by this
+        mean, arm = min(means, key=lambda pair: rank_of(pair[1]))
+    values = _known(evidence, arm.id)
+    spread = float(values.std(ddof=1)) if len(values) > 1 else None
+    decimals = numbers.decimals_for([spread])
+    sd = f" (standard deviation {numbers.number(spread, decimals)})" if spread is not None else ""
+    text = f"{numbers.number(mean, decimals)}{sd} over {count(len(values), 'seed')}"
+    best, link = _best(evidence), " is "
+    name: list[Phrase] = ["Its mean " if searched and best else "The mean "]
+    if arm.levels and not searched:
+        name, link = [Mark(levels_text(arm.levels)), " reaches the best mean "], ": "
+    phrases = [*name, Mark(evidence.main.name), link, Mark(text, Style.STRONG)]
+    tail = ". No contrast was declared, so nothing is judged." if evidence.varying and not searched else "."
+    return [*best, Paragraph(phrases=(*phrases, tail), lead=True)]
+
+
+def _best(evidence: Evidence) -> list[Block]:
+    """The settings a search without factors came to."""
+    if any(factor.name != RANK for factor in evidence.varying) or num_repeats(evidence.design.study) > 1:
+        return []
+    found = best_settings(evidence.design, evidence.records)
+    settings = [f"{name} = {_searched(value)}" for best in found[:1] for name, value in best.settings.items()]
+    if not settings:
+        return []
+    return [Paragraph(phrases=("The search chose ", Mark(", ".join(settings)), "."), lead=True)]
+
+
+def _searched(value: Json) -> str:
+    return numbers.significant(value) if isinstance(value, float) else compact(value)
+
+
+def _known(evidence: Evidence, arm_id: str) -> Float[np.ndarray, " seeds"]:
+    row = evidence.results.values(evidence.main.name)[evidence.results.arm_index[arm_id]]
+    return np.asarray(row[~np.isnan(row)])
+
+
+def cautions(evidence: Evidence) -> list[Block]:
+    """What stands between the numbers and a conclusion."""
+    states = Counter(record.state for record in evidence.measuring)
+    blocks: list[Block] = []
+    if states["diverged"]:
+        worst = evidence.main.worst
+        counted = f" as the declared worst value ({compact(worst)})" if worst is not None else ""
+        blocks.append(
+            Callout(
+                tone="warning",
+                title=f"{count(states['diverged'], 'trial')} diverged",
+                text=f"Each counts{counted} and is part of every mean it belongs to.",
+            )
+        )
+    if holes := states["failed"] + states["cancelled"]:
+        blocks.append(
+            Callout(
+                tone="warning",
+                title=f"{count(holes, 'trial')} without a result",
+                text="Failed and cancelled trials are holes: a comparison that needs one drops its seed.",
+            )
+        )
+    return [*blocks, *_fragile(evidence), *_notes(evidence)]
+
+
+def _fragile(evidence: Evidence) -> list[Block]:
+    rows = evidence.primary.rows if evidence.primary is not None else ()
+    num = sum(row.sensitivity is not None and row.sensitivity.flips for row in rows)
+    if not num:
+        return []
+    title = f"{count(num, 'verdict')} would change with other values in the holes"
+    text = (
+        "Filled with the worst, or the best, value there could be, the missing trials would decide otherwise."
+    )
+    return [Callout(tone="warning", title=title, text=text)]
+
+
+def _notes(evidence: Evidence) -> list[Block]:
+    """What must be said beside every verdict, once."""
+    own = evidence.primary.notes if evidence.primary is not None else ()
+    notes = dict.fromkeys((*evidence.effects.notes, *own))
+    return [Callout(tone="note", title=note[:1].upper() + note[1:]) for note in notes]

@@ -1,0 +1,257 @@
+"""The judged contrasts: a forest of effects, the table behind it, and the exploratory rows."""
+
+from collections.abc import Collection, Sequence
+
+from ablations.effects.judge import ContrastEffects, EffectRow
+from ablations.report.document.document import Block, Callout, Column, Fold, Kind, Paragraph, Table
+from ablations.report.document.numbers import compact, count, decimals_for, interval_name, listing
+from ablations.report.document.plots import Figure, Forest, ForestRow, slug
+from ablations.report.evidence import Evidence, Measure, levels_text, selection_text
+
+MAX_OPEN_ROWS = 24
+SETTLE = "seeds that would settle the row, from its spread and the margin"
+TEST_NAMES = {
+    "paired_t": "Paired t test",
+    "sign_flip": "Exact sign-flip test",
+    "wilcoxon": "Wilcoxon test",
+    "mcnemar": "Exact McNemar test",
+}
+MAX_ROWS = 2000
+UNJUDGED = (
+    "Verdicts belong to the primary contrast on the first metric of the study alone. What follows has"
+    " adjusted p-values and no verdict; a metric or rate that should be judged is listed first."
+)
+
+
+def primary(evidence: Evidence) -> list[Block]:
+    """The contrast that carries the verdicts."""
+    judged = evidence.primary
+    if judged is None:
+        text = "No baseline and no contrast was declared: nothing is compared."
+        return [Callout(tone="note", title="No contrast", text=text)]
+    return contrast(evidence, judged)
+
+
+def others(evidence: Evidence) -> list[Block]:
+    """The other declared contrasts, and the primary ones on further metrics."""
+    rest = [c for c in evidence.effects.contrasts if c is not evidence.primary]
+    if not rest:
+        return []
+    folds = [
+        Fold(
+            title=f"{c.name} on {c.metric} ({count(len(c.rows), 'row')}{', post hoc' if c.post_hoc else ''})",
+            blocks=tuple(contrast(evidence, c)),
+        )
+        for c in rest
+    ]
+    return [Paragraph(phrases=(UNJUDGED,)), *folds]
+
+
+def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
+    """One contrast: what it compares, the forest, the table; the tail of a long one folded."""
+    if not judged.rows:
+        return [Callout(tone="note", title="No row can be estimated yet")]
+    measure = evidence.measure(judged.metric)
+    name = slug(f"effects-{evidence.effects.contrasts.index(judged) + 1}-{judged.name}-{judged.metric}")
+    rows = _by_stratum(judged.rows)
+    top, tail = rows[:MAX_OPEN_ROWS], rows[MAX_OPEN_ROWS:]
+    said = (*evidence.effects.notes, *judged.notes)
+    blocks: list[Block] = [
+        Paragraph(phrases=(_explanation(evidence, judged),)),
+        *_notes(judged.notes),
+        _forest(name, measure, top, judged),
+        effects_table(top, measure, judged.alpha, said=said),
+    ]
+    if tail:
+        rest = (
+            _forest(f"{name}-rest", measure, tail, judged) if len(tail) <= 4 * MAX_OPEN_ROWS else None,
+            effects_table(tail, measure, judged.alpha, said=said),
+        )
+        title = f"The other {count(len(tail), 'row')}"
+        blocks.append(Fold(title=title, blocks=tuple(b for b in rest if b is not None)))
+    if any(row.of_mean is not None for row in rows):
+        more = effect_details(rows[:MAX_ROWS], measure)
+        blocks.append(Fold(title="More about each row", blocks=(more,)))
+    return blocks
+
+
+def _notes(notes: Sequence[str]) -> list[Block]:
+    return [Callout(tone="note", title=note[:1].upper() + note[1:]) for note in notes]
+
+
+def _by_stratum(rows: Sequence[EffectRow]) -> list[EffectRow]:
+    """The rows with those of one stratum together, strata in the order of their first row."""
+    strata = list(dict.fromkeys(levels_text(row.within) for row in rows))
+    return sorted(rows, key=lambda row: strata.index(levels_text(row.within)))
+
+
+def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
+    asked = evidence.question(judged)
+    kind = "Differences in the share of seeds" if asked.kind == "rate" else f"Differences in {judged.metric}"
+    averaged = f", averaged over {listing(asked.over)}" if asked.over else ""
+    where = selection_text(evidence.selection(judged.name))
+    where = f" where {where}" if where else ""
+    correction = {"holm": "Holm", "bh": "Benjamini-Hochberg", "none": "no"}[judged.correction]
+    margin = ""
+    if judged.margin is not None:
+        margin = f" Differences within \N{PLUS-MINUS SIGN}{compact(judged.margin)} count as none."
+    corrected = f"{correction} correction over {count(len(judged.rows), 'row')}"
+    return (
+        f"{kind} between arms that share a seed{where}{averaged}. "
+        f"{TEST_NAMES.get(judged.test, judged.test)}, {corrected},"
+        f" \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}.{margin}"
+    )
+
+
+def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: ContrastEffects) -> Figure:
+    log = judged.scale == "log"
+    return Figure(
+        name=name,
+        caption=(
+            f"{'Log ratios' if log else 'Differences'} of {measure.name} with"
+            f" {interval_name(judged.alpha)}s. Filled marks are decided."
+        ),
+        plot=Forest(
+            rows=tuple(
+                ForestRow(
+                    label=_label(row, judged.shape),
+                    heading=levels_text(row.within),
+                    estimate=row.estimate,
+                    low=row.low,
+                    high=row.high,
+                    verdict=row.verdict,
+                )
+                for row in rows
+            ),
+            x_label=f"{'log ratio' if log else 'difference'} in {measure.name}",
+            better="right" if measure.goal == "maximize" else "left",
+            margin=judged.margin,
+        ),
+    )
+
+
+def _label(row: EffectRow, shape: str) -> str:
+    return compact(row.of) if shape == "trend" else f"{compact(row.of)} \N{MINUS SIGN} {compact(row.against)}"
+
+
+def effects_table(
+    rows: Sequence[EffectRow], measure: Measure, alpha: float, *, said: Collection[str]
+) -> Table:
+    """Rows of effects; verdicts and p-values only where there are any, notes unless they are `said` above."""
+    decimals = decimals_for(
+        (row.high - row.low) / 2 if row.low is not None and row.high is not None else None for row in rows
+    )
+    strata = list(dict.fromkeys(name for row in rows for name in row.within))
+    with_p = any(row.p is not None for row in rows)
+    adjusted = any(row.p_adjusted is not None for row in rows)
+    with_verdict = any(row.verdict is not None for row in rows)
+    with_ratio = any(row.ratio is not None for row in rows)
+    with_seeds = any(row.seeds_needed is not None for row in rows)
+    notes = [[note for note in row.notes if note not in said] for row in rows]
+    with_notes = any(notes)
+    columns = [
+        *(Column(name=name, kind=Kind.NAME) for name in strata),
+        Column(name="of", kind=Kind.NAME),
+        Column(name="against", kind=Kind.NAME),
+        Column(
+            name="difference",
+            kind=Kind.DIFFERENCE,
+            decimals=decimals,
+            help=f"of minus against, in {measure.label}",
+        ),
+        Column(name=interval_name(alpha), kind=Kind.INTERVAL, decimals=decimals),
+        *([Column(name="ratio", kind=Kind.NUMBER, help="the same as a factor")] if with_ratio else []),
+        *([Column(name="p", kind=Kind.P)] if with_p else []),
+        *([Column(name="adjusted p", kind=Kind.P)] if with_p and adjusted else []),
+        Column(name="n", kind=Kind.COUNT, help="seeds behind the difference"),
+        Column(name="holes", kind=Kind.COUNT, help="seeds without a result on either side"),
+        *([Column(name="verdict", kind=Kind.VERDICT)] if with_verdict else []),
+        *([Column(name="seeds to settle", kind=Kind.COUNT, help=SETTLE)] if with_seeds else []),
+        *([Column(name="note")] if with_notes else []),
+    ]
+    cells = [
+        (
+            *(None if name not in row.within else compact(row.within[name]) for name in strata),
+            compact(row.of),
+            compact(row.against),
+            row.estimate,
+            (row.low, row.high),
+            *([row.ratio.estimate if row.ratio else None] if with_ratio else []),
+            *([row.p] if with_p else []),
+            *([row.p_adjusted] if with_p and adjusted else []),
+            row.n,
+            row.holes,
+            *([row.verdict] if with_verdict else []),
+            *([row.seeds_needed] if with_seeds else []),
+            *(["; ".join(own)] if with_notes else []),
+        )
+        for row, own in zip(rows, notes, strict=True)
+    ]
+    return Table(columns=tuple(columns), rows=tuple(cells))
+
+
+def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
+    """Both sides, the other estimators and the other tests of each row."""
+    decimals = decimals_for(row.sd for row in rows)
+    strata = list(dict.fromkeys(name for row in rows for name in row.within))
+    known = (name for row in rows for name, p in row.others.items() if p is not None)
+    tests = [name for name in dict.fromkeys(known) if not name.endswith("_error")]
+    columns = (
+        *(Column(name=name, kind=Kind.NAME) for name in (*strata, "of", "against")),
+        Column(name="mean of", kind=Kind.NUMBER, decimals=decimals, help=f"{measure.name} of the first side"),
+        Column(name="mean against", kind=Kind.NUMBER, decimals=decimals),
+        Column(name="sd", kind=Kind.NUMBER, decimals=decimals, help="of the paired differences over seeds"),
+        Column(name="d_z", kind=Kind.DIFFERENCE, decimals=2, help="mean difference over its sd"),
+        Column(name="median", kind=Kind.DIFFERENCE, decimals=decimals),
+        Column(name="bootstrap", kind=Kind.INTERVAL, decimals=decimals, help="BCa interval"),
+        Column(name="pairing", kind=Kind.NUMBER, decimals=2, help="correlation of the two sides over seeds"),
+        *(Column(name=f"p {name.replace('_', ' ')}", kind=Kind.P) for name in tests),
+    )
+    cells = tuple(
+        (
+            *(None if name not in row.within else compact(row.within[name]) for name in strata),
+            compact(row.of),
+            compact(row.against),
+            row.of_mean,
+            row.against_mean,
+            row.sd,
+            row.effect_size,
+            row.median,
+            (row.bootstrap.low, row.bootstrap.high) if row.bootstrap else None,
+            row.pairing,
+            *(row.others.get(name) for name in tests),
+        )
+        for row in rows
+    )
+    return Table(columns=columns, rows=cells)
+
+
+def exploratory(evidence: Evidence) -> list[Block]:
+    """Simple effects in every stratum: looked at, not judged."""
+    rows = evidence.effects.exploratory
+    if not rows:
+        return []
+    note = Paragraph(
+        phrases=(
+            "Simple effects in every stratum, not corrected for their number and without verdict: hints for"
+            " the next study, no findings of this one.",
+        )
+    )
+    alpha = evidence.design.study.analysis.alpha
+    by_metric: dict[str, list[EffectRow]] = {}
+    for row in rows:
+        by_metric.setdefault(row.metric, []).append(row)
+    return [
+        note,
+        *(
+            Fold(
+                title=f"{count(len(found), 'simple effect')} on {metric}",
+                blocks=(
+                    effects_table(
+                        found[:MAX_ROWS], evidence.measure(metric), alpha, said=evidence.effects.notes
+                    ),
+                ),
+            )
+            for metric, found in by_metric.items()
+        ),
+    ]

@@ -1,0 +1,169 @@
+"""How the numbers were made, in words somebody can paste into a paper."""
+
+from ablations.report.document.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
+from ablations.report.document.numbers import compact, count, listing
+from ablations.report.evidence import Evidence, Measure, levels_text
+from ablations.report.sections.promises import promises
+
+TESTS = {
+    "paired_t": "the paired t test",
+    "sign_flip": "the exact sign-flip test",
+    "wilcoxon": "the Wilcoxon signed-rank test",
+    "mcnemar": "McNemar's exact test",
+}
+CORRECTIONS = {
+    "holm": "Holm's step-down method",
+    "bh": "the Benjamini-Hochberg method",
+    "none": "nothing (p-values stand as they are)",
+}
+MAX_EXCLUDED = 200
+
+
+def methods(evidence: Evidence) -> list[Block]:
+    """Design, pairing, tests, outcomes."""
+    paragraphs = [_design(evidence), _pairing(evidence)]
+    if evidence.effects.contrasts:
+        paragraphs += [_inference(evidence), *_margins(evidence), *_rates(evidence)]
+    paragraphs.append(_outcomes(evidence))
+    if evidence.design.study.tuning is not None:
+        paragraphs.append(_tuning(evidence))
+    blocks: list[Block] = [Paragraph(phrases=(text,)) for text in paragraphs]
+    if evidence.effects.contrasts:
+        blocks += promises(len(evidence.design.seeds))
+    blocks.append(Bullets(items=tuple((_measure(evidence, m),) for m in evidence.measures)))
+    return [*blocks, *_excluded(evidence)]
+
+
+def _design(evidence: Evidence) -> str:
+    design = evidence.design
+    factors = listing([f"{f.name} ({', '.join(compact(n) for n in f.names)})" for f in design.factors])
+    text = (
+        f"{design.study.design.replace('_', ' ').capitalize()} design of the trainable {design.manifest.name}"
+    )
+    text += f" over {factors}" if design.factors else " without factors"
+    text += f": {count(len(design.arms), 'arm')}, {count(len(design.seeds), 'seed')} each."
+    if design.collapsed:
+        text += (
+            f" {count(design.collapsed, 'combination')} of levels came to the same training, where a factor"
+            " does not apply, and count once."
+        )
+    return text
+
+
+def _pairing(evidence: Evidence) -> str:
+    return (
+        "Seeds are blocks: a seed means the same initial weights where shapes allow, the same order of data"
+        " and the same random streams in every arm. Every spread and interval in this report is over seeds"
+        f" and nothing else. Seeds: {_seed_list(evidence.design.seeds)}."
+    )
+
+
+def _seed_list(seeds: tuple[int, ...]) -> str:
+    if len(seeds) > 2 and seeds == tuple(range(seeds[0], seeds[0] + len(seeds))):
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(str(s) for s in seeds)
+
+
+def _inference(evidence: Evidence) -> str:
+    judged = evidence.primary or evidence.effects.contrasts[0]
+    level = compact(100 * (1 - judged.alpha))
+    return (
+        "Two arms match when they differ in the judged factor and agree on every other factor that applies"
+        " to both. An effect is the difference within a seed, averaged over the matched arms to one score a"
+        f" seed, summarised over seeds with a t interval of {level} %. Verdicts rest on"
+        f" {TESTS.get(judged.test, judged.test)}; p-values within one contrast are adjusted by"
+        f" {CORRECTIONS[judged.correction]} and compared with {compact(judged.alpha)}. Only the primary"
+        " contrast carries verdicts: better or worse by the goal of the metric, inconclusive where the data"
+        " do not decide. Everything else is exploratory."
+    )
+
+
+def _margins(evidence: Evidence) -> list[str]:
+    """What equivalence means here, where a margin was declared."""
+    primary = evidence.primary
+    margins = {c.metric: c.margin for c in evidence.effects.contrasts if c.margin is not None}
+    if not margins:
+        return []
+    named = [
+        f"{compact(100 * margin)} % of {metric}"
+        if evidence.measure(metric).log
+        else f"{compact(margin)} in {metric}"
+        for metric, margin in margins.items()
+    ]
+    text = (
+        f"Declared margins: {listing(named)}. Equivalent means that two one-sided tests place the difference"
+        " inside the margin on either side, at the same level and corrected like the differences in a family"
+        " of their own; a difference that is real but smaller than the margin stays better or worse, and says"
+        " so."
+    )
+    if primary is not None and primary.margin is not None:
+        text += (
+            " Seeds that would settle an inconclusive row follow from its observed spread and the margin,"
+            " with a power of 80 %, never from its observed effect."
+        )
+    return [text]
+
+
+def _rates(evidence: Evidence) -> list[str]:
+    """How rates are compared, where there are any."""
+    if not any(measure.rate for measure in evidence.measures):
+        return []
+    text = (
+        "Rates of one arm against one are compared by McNemar's exact test with Newcombe's interval for"
+        " paired rates; averages of several arms by the tests above."
+    )
+    if any(c.margin is not None and evidence.measure(c.metric).rate for c in evidence.effects.contrasts):
+        text += " Equivalence of rates is tested by an exact unconditional test on Tango's score."
+    return [text]
+
+
+def _outcomes(evidence: Evidence) -> str:
+    worst = [f"{m.name} = {compact(m.worst)}" for m in evidence.measures if m.worst is not None]
+    counted = f" ({', '.join(worst)})" if worst else ""
+    return (
+        f"A diverged trial counts as the declared worst value of the metric{counted}. Failed and cancelled"
+        " trials are holes, and a seed with a hole on either side of a difference is left out of it. Test"
+        " data is scored once for each declared reading and never used for a choice; learning curves show"
+        " validation data."
+    )
+
+
+def _tuning(evidence: Evidence) -> str:
+    tuning = evidence.design.study.tuning
+    assert tuning is not None
+    tried = (
+        f"{count(tuning.candidates, 'candidate')} from the {tuning.sampler} sampler over"
+        f" {listing(list(tuning.space))}"
+    )
+    if not evidence.design.study.factors and evidence.design.study.arms is None:
+        lead = f"Before anything was measured a search tried {tried}"
+    elif tuning.per is None:
+        lead = f"Before it was measured, every arm got the same budget of {tried}"
+    else:
+        who = f"every combination of {listing(tuning.per)}" if tuning.per else "all arms together"
+        lead = f"Before they were measured, {who} shared {tried}, each tried in every one of its arms"
+    conditional = (
+        " With one search each the results are conditional on these tuned settings."
+        if tuning.repeats == 1
+        else " Every seed has searches of its own, so that the intervals hold the luck of the search too."
+    )
+    return f"{lead}, selected on validation data with seeds that are not reported.{conditional}"
+
+
+def _measure(evidence: Evidence, measure: Measure) -> str:
+    aim = "higher is better" if measure.goal == "maximize" else "lower is better"
+    meaning = f" ({measure.meaning.rstrip('.')})" if measure.meaning else ""
+    if measure.rate:
+        return f"{measure.name}{meaning}: {aim}."
+    points = {"end": "the end", "best_validation": "the best validation score"}
+    point = points.get(measure.at, f"{evidence.design.manifest.step} {measure.at}")
+    return f"{measure.name}{meaning}: read at {point}, {aim}."
+
+
+def _excluded(evidence: Evidence) -> list[Block]:
+    excluded = evidence.design.excluded
+    if not excluded:
+        return []
+    rows = tuple((levels_text(e.levels), e.reason) for e in excluded[:MAX_EXCLUDED])
+    table = Table(columns=(Column(name="levels", kind=Kind.NAME), Column(name="reason")), rows=rows)
+    return [Fold(title=f"{count(len(excluded), 'excluded combination')}", blocks=(table,))]

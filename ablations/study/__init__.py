@@ -1,0 +1,1 @@
+"""What the user wrote: the study format, read from JSON or YAML."""

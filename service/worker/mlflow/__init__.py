@@ -1,0 +1,1 @@
+"""The published copy of the ledger in MLflow."""

@@ -1,0 +1,200 @@
+"""MLflow over plain HTTP: the few calls the publisher needs, each safe to repeat.
+
+MLflow's own client retries for minutes and repeats creates; a loop that must not block and must not
+make a run twice asks and decides for itself.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+from urllib.parse import quote
+
+import httpx
+
+from service.errors import ServiceError, TrackerUnavailable
+
+API = "/api/2.0/mlflow"
+ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
+PAGE = 1000
+# What MLflow takes in one log-batch.
+MAX_METRICS, MAX_PARAMS, MAX_ENTITIES = 1000, 100, 1000
+MAX_PARAM, MAX_TAG = 6000, 5000
+_FORBIDDEN = re.compile(r"[^\w\-. /:]")
+
+
+class TrackerRefused(ServiceError):
+    """MLflow is there and will not take this; asking again the same way is no use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPoint:
+    """One value of one metric. The time is ours and fixed: MLflow swallows exact repeats."""
+
+    key: str
+    value: float
+    step: int
+    timestamp_ms: int
+
+
+class Tracker(Protocol):
+    """Where experiments and runs are shown. Times are milliseconds since 1970."""
+
+    def healthy(self) -> bool:
+        """Whether the server answers at all."""
+
+    def find_experiment(self, tag: str, value: str) -> str | None:
+        """The experiment with this tag."""
+
+    def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
+        """A new experiment, or the one of this name."""
+
+    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, str]:
+        """All runs that have this tag: its value to the run's id."""
+
+    def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
+        """A new run; not safe to repeat, so look for it first."""
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run anew."""
+
+    def log(self, run_id: str, metrics: Sequence[MetricPoint], params: Mapping[str, str]) -> None:
+        """Add metrics and params."""
+
+    def finish(self, run_id: str, status: str, end_ms: int) -> None:
+        """End a run as FINISHED, FAILED or KILLED."""
+
+    def put(self, experiment_id: str, run_id: str, path: str, body: bytes) -> None:
+        """Store an artifact."""
+
+
+class MlflowTracker:
+    """A tracking server that proxies its artifacts.
+
+    Raises, from every call: TrackerUnavailable when it does not answer or is broken, Refused when it
+    answers that the request is wrong.
+    """
+
+    def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
+        limits = httpx.Limits(max_connections=16, max_keepalive_connections=16)
+        self._http = httpx.Client(base_url=url, timeout=timeout_s, limits=limits)
+
+    def healthy(self) -> bool:
+        """Whether the server answers at all."""
+        try:
+            return self._http.get("/health").is_success
+        except httpx.TransportError:
+            return False
+
+    def find_experiment(self, tag: str, value: str) -> str | None:
+        """The experiment with this tag."""
+        # MLflow's filters know no escape, but two quotes.
+        mark = '"' if "'" in value else "'"
+        wanted = f"tags.`{tag}` = {mark}{value}{mark}"
+        found = self._post("experiments/search", {"filter": wanted, "max_results": 2})
+        experiments = found.get("experiments") or []
+        return str(experiments[0]["experiment_id"]) if experiments else None
+
+    def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
+        """A new experiment, or the one of this name."""
+        try:
+            made = self._post("experiments/create", {"name": name, "tags": _pairs(tags, MAX_TAG)})
+        except TrackerRefused:
+            found = self._call(
+                "GET", f"{API}/experiments/get-by-name", params={"experiment_name": name}
+            ).json()
+            return str(found["experiment"]["experiment_id"])
+        return str(made["experiment_id"])
+
+    def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags."""
+        for tag in _pairs(tags, None):
+            self._post("experiments/set-experiment-tag", {"experiment_id": experiment_id, **tag})
+
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, str]:
+        """All runs that have this tag: its value to the run's id."""
+        found: dict[str, str] = {}
+        token: str | None = None
+        while True:
+            query = {"experiment_ids": [experiment_id], "max_results": PAGE, "page_token": token}
+            page = self._post("runs/search", {k: v for k, v in query.items() if v})
+            for run in page.get("runs") or []:
+                tags = {pair["key"]: pair["value"] for pair in run["data"].get("tags", [])}
+                if tag in tags:
+                    found[tags[tag]] = str(run["info"]["run_id"])
+            token = page.get("next_page_token")
+            if not token:
+                return found
+
+    def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
+        """A new run; not safe to repeat, so look for it first."""
+        body = {
+            "experiment_id": experiment_id,
+            "run_name": name,
+            "start_time": start_ms,
+            "tags": _pairs(tags, MAX_TAG),
+        }
+        return str(self._post("runs/create", body)["run"]["info"]["run_id"])
+
+    def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
+        """Set tags of a run anew."""
+        self._post("runs/log-batch", {"run_id": run_id, "tags": _pairs(tags, MAX_TAG)})
+
+    def log(self, run_id: str, metrics: Sequence[MetricPoint], params: Mapping[str, str]) -> None:
+        """Add metrics and params."""
+        values = [
+            {"key": clean_key(m.key), "value": m.value, "step": m.step, "timestamp": m.timestamp_ms}
+            for m in metrics
+        ]
+        pairs = _pairs({clean_key(key): value for key, value in params.items()}, MAX_PARAM)
+        while values or pairs:
+            batch_params, pairs = pairs[:MAX_PARAMS], pairs[MAX_PARAMS:]
+            room = min(MAX_METRICS, MAX_ENTITIES - len(batch_params))
+            batch, values = values[:room], values[room:]
+            self._post("runs/log-batch", {"run_id": run_id, "metrics": batch, "params": batch_params})
+
+    def finish(self, run_id: str, status: str, end_ms: int) -> None:
+        """End a run as FINISHED, FAILED or KILLED."""
+        self._post("runs/update", {"run_id": run_id, "status": status, "end_time": end_ms})
+
+    def put(self, experiment_id: str, run_id: str, path: str, body: bytes) -> None:
+        """Store an artifact."""
+        where = f"{ARTIFACTS}/{experiment_id}/{run_id}/artifacts/{quote(path)}"
+        self._call("PUT", where, content=body, headers={"Content-Type": "application/octet-stream"})
+
+    def close(self) -> None:
+        """Let the connections go."""
+        self._http.close()
+
+    def _post(self, call: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(self._call("POST", f"{API}/{call}", json=body).json())
+
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, path, **options)
+        except httpx.TransportError as error:
+            raise TrackerUnavailable(f"MLflow does not answer: {error or type(error).__name__}") from None
+        if answer.is_success:
+            return answer
+        text = f"MLflow answers {answer.status_code} to {path}: {answer.text[:500]}"
+        if answer.status_code >= 500 or answer.status_code == 429:
+            raise TrackerUnavailable(text)
+        raise TrackerRefused(text)
+
+
+def clean_key(name: str) -> str:
+    """A metric or param name as MLflow takes it."""
+    return _FORBIDDEN.sub("_", name)[:250]
+
+
+def as_json(value: object) -> bytes:
+    """A JSON artifact."""
+    return json.dumps(value, allow_nan=False).encode()
+
+
+def _pairs(values: Mapping[str, str], longest: int | None) -> list[dict[str, str]]:
+    return [{"key": key, "value": value[:longest]} for key, value in values.items()]

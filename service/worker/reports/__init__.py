@@ -1,0 +1,1 @@
+"""Reports and verdicts, built from the ledger alone."""

@@ -1,0 +1,1 @@
+"""The fused activation: operators, kernels and what they are generated from."""

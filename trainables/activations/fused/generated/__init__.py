@@ -1,0 +1,1 @@
+"""Code written by `python -m trainables.activations.fused.source`."""

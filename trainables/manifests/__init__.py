@@ -1,0 +1,1 @@
+"""What can be said about the packaged trainables and their parts, without torch."""

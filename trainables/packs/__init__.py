@@ -1,0 +1,1 @@
+"""Several trials in one worker: what a pack offers, how it is filled and sized."""

@@ -1,0 +1,144 @@
+"""One training of a pack: a generator, with the state that only it may touch."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from trainables.streams import stream, stream_seed
+from trainables.training.lease import Lease, Outcome, Report
+from trainables.training.numerics import device_name
+from trainables.training.run import Run, Stopped, outcome_of
+from trainables.training.steps import Routine, Steps
+from trainables.training.worker import Shelf
+
+
+class RoutineMember:
+    """A trial in training. It waits for `steps` to be taken, or for a resume after a report, or has ended."""
+
+    def __init__(self, train: Callable[[Run], Routine], lease: Lease, shelf: Shelf) -> None:
+        self.lease = lease
+        self.steps: Steps | None = None
+        self.outcome: Outcome | None = None
+        self.seconds = 0.0
+        self.pack = 1
+        self._tally = shelf.tally
+        self._reports: list[Report] = []
+        self._checkpoints = shelf.checkpoints
+        self._run = Run(
+            lease,
+            self._keep,
+            device=shelf.device,
+            datasets_dir=shelf.datasets_dir,
+            checkpoints=shelf.checkpoints,
+            shelf=shelf,
+        )
+        self._routine = train(self._run)
+        self._random = _GlobalStream(lease.seed, shelf.device)
+
+    def begin(self) -> None:
+        """Up to the first steps; a report before them is not waited for."""
+        self.resume()
+        self.resume()
+
+    def num_steps(self) -> int:
+        """Steps of the whole training, told by the first that it asks for; 0 if it asks for none."""
+        self.begin()
+        return 0 if self.steps is None else self.steps.descent.num_steps
+
+    def stop(self, why: str | None) -> None:
+        """Tell it to end at its next chance; None lets it go on."""
+        if self.outcome is None and why is not None:
+            self._run.stop = why
+
+    def take_steps(self) -> None:
+        """Take the steps it waits for by itself, and go on."""
+        assert self.steps is not None
+        started = time.perf_counter()
+        try:
+            with self._random:
+                losses = self.steps.train()
+        except Exception as error:  # user code may fail in any way
+            self._end(Outcome.failed(self.lease, error, device=device_name(self._run.device)))
+            return
+        finally:
+            self.seconds += time.perf_counter() - started
+        self.resume(losses)
+
+    def resume(self, losses: Sequence[Tensor] | None = None) -> None:
+        """Go on to the next steps, report or end: with the losses of its steps, or after a report."""
+        if self.outcome is not None or (self.steps is not None and losses is None):
+            return
+        started = time.perf_counter()
+        returned: object = None
+        self.steps = None
+        self._count(losses or [])
+        try:
+            with self._random:
+                self.steps = self._routine.send(list(losses) if losses is not None else None)
+            return
+        except StopIteration as end:
+            returned = end.value
+        except Stopped:
+            pass
+        except Exception as error:  # user code may fail in any way
+            self._end(Outcome.failed(self.lease, error, device=device_name(self._run.device)))
+            return
+        finally:
+            self.seconds += time.perf_counter() - started
+        # Alone it had the worker to itself, before an interruption too.
+        seconds = self.seconds if self.pack > 1 else self._run.seconds
+        self._end(outcome_of(self._run, self.lease, returned, seconds=seconds, pack=self.pack))
+
+    def drain(self) -> list[Report]:
+        """Its reports since this was last called."""
+        reports, self._reports = self._reports, []
+        return reports
+
+    def _count(self, losses: Sequence[Tensor]) -> None:
+        """Steps after one whose loss was not finite were of no use."""
+        if not losses:
+            return
+        wrong = torch.nonzero(~torch.stack(list(losses)).isfinite())
+        self._tally.steps += len(losses)
+        self._tally.wasted += len(losses) - int(wrong[0]) - 1 if len(wrong) else 0
+
+    def _keep(self, reports: Sequence[Report]) -> dict[str, str]:
+        self._reports += reports
+        return {}
+
+    def _end(self, outcome: Outcome) -> None:
+        self.outcome, self.steps = outcome, None
+        if self._checkpoints is not None:
+            self._checkpoints.drop(self.lease)
+        self._routine.close()
+
+
+class _GlobalStream:
+    """torch's own generators as this trial left them, for code that draws from those."""
+
+    def __init__(self, seed: int, device: str) -> None:
+        self._cuda = device if device.startswith("cuda") else None
+        self._own = [stream(seed, "global").get_state()]
+        if self._cuda is not None:
+            cuda = torch.Generator(device).manual_seed(stream_seed(seed, "global"))
+            self._own.append(cuda.get_state())
+        self._others: list[Tensor] = []
+
+    def __enter__(self) -> None:
+        self._others = self._now()
+        self._set(self._own)
+
+    def __exit__(self, *_: object) -> None:
+        self._own = self._now()
+        self._set(self._others)
+
+    def _now(self) -> list[Tensor]:
+        states = [torch.get_rng_state()]
+        return states if self._cuda is None else [*states, torch.cuda.get_rng_state(self._cuda)]
+
+    def _set(self, states: Sequence[Tensor]) -> None:
+        torch.set_rng_state(states[0])
+        if self._cuda is not None:
+            torch.cuda.set_rng_state(states[1], self._cuda)

@@ -1,0 +1,70 @@
+"""From leases to outcomes: trains what a source hands out, packed where the trainable can be packed."""
+
+import inspect
+from collections.abc import MutableMapping
+from pathlib import Path
+from typing import Literal
+
+from trainables.catalogue import load_catalogue
+from trainables.errors import PluginMissing
+from trainables.packs.filling import PackTrainer
+from trainables.packs.routines import PackedRoutine
+from trainables.resolve import resolve
+from trainables.training.checkpoint import Checkpoints
+from trainables.training.lease import Lease, Outcome, Source
+from trainables.training.numerics import device_name, set_numerics
+from trainables.training.run import train_one
+from trainables.training.tally import StepTally
+from trainables.training.worker import Shelf
+
+
+def run_trainer(
+    source: Source,
+    *,
+    trainable: str,
+    device: str,
+    threads: int,
+    datasets_dir: Path,
+    pack: int | Literal["auto"],
+    sizes: MutableMapping[str, int] | None = None,
+    checkpoints: Checkpoints | None = None,
+) -> StepTally:
+    """Train what the source hands out until it hands out nothing; the count of steps taken in packs.
+
+    `sizes` are pack sizes that were found fastest before; those measured here are added.
+    Trainings save themselves in `checkpoints`; packs of perceptrons start again from zero.
+    Whatever happens inside a trial is its outcome; only a source that fails raises.
+    """
+    set_numerics(device, threads)
+    manifest = load_catalogue(datasets_dir).trainables.get(trainable)
+    try:
+        if manifest is None:
+            raise PluginMissing(f"plugin_missing: no trainable {trainable!r} is installed here")
+        code = resolve(manifest.code)
+    except Exception as error:  # importing a user's module may fail in any way
+        _fail_all(source, error, device)
+        return StepTally()
+    if manifest.packs and inspect.isgeneratorfunction(code):
+        code = PackedRoutine(code, stacked=False)
+    if manifest.packs and not inspect.isfunction(code):
+        shelf = Shelf(device, datasets_dir, checkpoints)
+        PackTrainer(source, code, shelf, threads=threads, pack=pack, sizes=sizes).run()
+        return shelf.tally
+    while leases := source.draw(1):
+        for lease in leases:
+            outcome = train_one(
+                code, lease, source, device=device, datasets_dir=datasets_dir, checkpoints=checkpoints
+            )
+            source.commit([outcome])
+            if checkpoints is not None:
+                checkpoints.drop(lease)
+    return StepTally()
+
+
+def _fail_all(source: Source, error: Exception, device: str) -> None:
+    while leases := source.draw(64):
+        source.commit([_failure(lease, error, device) for lease in leases])
+
+
+def _failure(lease: Lease, error: Exception, device: str) -> Outcome:
+    return Outcome.failed(lease, error, device=device_name(device))

@@ -1,0 +1,1 @@
+"""Perceptrons in packs: flat rows of parameters, stacked or in compiled steps."""

@@ -1,0 +1,1 @@
+"""The packaged trainables, one file each."""
