@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from ablations.errors import Json
-from tests.unit.trainables.test_fused_accuracy import REFERENCE, every_kind_of_float
+from tests.unit.trainables.activations.test_fused_accuracy import REFERENCE, every_kind_of_float
 from trainables.activations.fused.activation import CODES, COMPILED, base_act
 from trainables.activations.fused.formulas import ELU_ALPHA, ELU_SCALE, LEAKY_SLOPE
 from trainables.training.numerics import environment

@@ -22,7 +22,7 @@ from ablations.plan.compile import compile_design
 from ablations.study.documents import loads_yaml
 from ablations.study.parsing import parse_study
 from tests.unit.trainables.sources import ListSource
-from tests.unit.trainables.test_plain_loop import plain_resnet20
+from tests.unit.trainables.training.test_plain_loop import plain_resnet20
 from trainables.catalogue import load_catalogue
 from trainables.data.augment import augment
 from trainables.data.tensors import to_device

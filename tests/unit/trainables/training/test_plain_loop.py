@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.golden.losses import float64
-from tests.unit.trainables.test_images import run
+from tests.unit.trainables.recipes.test_images import run
 from trainables.data.tensors import to_device
 from trainables.data.vision import load
 from trainables.models.images import BUILDS
