@@ -1,5 +1,6 @@
 """The OpenAPI document: the study's own schema, and problem+json for every error."""
 
+import json
 from typing import Any
 
 from fastapi import FastAPI
@@ -9,6 +10,8 @@ from ablations.study.spec import StudySpec
 from service.api.problems import MEDIA_TYPE
 from service.api.schemas import ProblemAnswer
 
+# Clients know these parts of the format by the names they were first published under.
+_PUBLISHED = {f"{name}Spec": name for name in ("Analysis", "Rate", "Reading", "Resources", "Study", "Tuning")}
 _REF = "#/components/schemas/{model}"
 PROBLEM_RESPONSES: dict[int | str, dict[str, Any]] = {
     "default": {
@@ -29,13 +32,21 @@ def install(app: FastAPI) -> None:
     app.openapi = describe  # type: ignore[method-assign]
 
 
+def _as_published(schema: dict[str, Any]) -> dict[str, Any]:
+    text = json.dumps(schema)
+    for name, published in _PUBLISHED.items():
+        text = text.replace(f'/{name}"', f'/{published}"').replace(f'"{name}"', f'"{published}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
+
+
 def _describe(app: FastAPI) -> dict[str, Any]:
     document = get_openapi(
         title=app.title, version=app.version, summary=app.summary, routes=app.routes, tags=app.openapi_tags
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name, model in (("StudyRequest", StudySpec), ("Problem", ProblemAnswer)):
-        schema = model.model_json_schema(ref_template=_REF)
+        schema = _as_published(model.model_json_schema(ref_template=_REF))
         schemas.update(schema.pop("$defs", {}))
         schemas[name] = schema
     for unused in ("HTTPValidationError", "ValidationError"):

@@ -45,11 +45,11 @@ def test_every_study_of_the_guide_compiles(text: str) -> None:
 
 def test_the_guide_finds_the_defaults() -> None:
     told: dict[str, Any] = dict(re.findall(r"^\| `(\w+)` \|.*\| `?([\w.]+)`? \|$", STUDIES, re.MULTILINE))
-    study, analysis = spec.Study.model_fields, spec.Analysis.model_fields
+    study, analysis = spec.StudySpec.model_fields, spec.AnalysisSpec.model_fields
     assert told["design"] == study["design"].default
     assert float(told["alpha"]) == analysis["alpha"].default
     assert (told["test"], told["correction"]) == (analysis["test"].default, analysis["correction"].default)
-    assert told["sampler"] == spec.Tuning.model_fields["sampler"].default
+    assert told["sampler"] == spec.TuningSpec.model_fields["sampler"].default
 
 
 @pytest.mark.parametrize("block", [*blocks(PLUGINS, "python"), *blocks(PLUGINS, "toml")])
