@@ -1,6 +1,6 @@
 """Base functions by name, each with its derivative, as hand-batched training needs it without autograd.
 
-All named here are computed by the formulas of fused_formulas.py, alone or inside a dynActivation: within two
+All named here are computed by the formulas of fused/formulas.py, alone or inside a dynActivation: within two
 units in the last place of the true value, and the same bits in every arm.
 """
 

@@ -1,4 +1,4 @@
-"""Fits the polynomials that fused_formulas.py looks up by interval, and writes fused_table.py.
+"""Fits the polynomials that formulas.py looks up by interval, and writes table.py.
 
 `python -m trainables.activations.fused.fit`; NumPy alone, a second. The function is the tail of GELU,
 a Phi(-a) for a >= 0. Intervals narrow as a grows and its relative slope with it. At their centres the
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Doubles = NDArray[np.float64]
-TABLE = Path(__file__).parent / "fused_table.py"
+TABLE = Path(__file__).parent / "table.py"
 # 32 intervals, as many floats as two vectors of AVX-512; eight floats each, as many as one of AVX2
 BOUND, CURVE, LINE, DEGREE = 6.75, 0.375, 2.0, 6
 _GRID, _CANDIDATES, _NODES = 2.0**-20, 400, 200  # on the grid the distance to a centre has no rounding
@@ -78,7 +78,7 @@ def _written(row: tuple[float, ...]) -> str:
 
 
 if __name__ == "__main__":
-    lines = ['"""Written by fused_fit.py; not edited by hand."""\n\n']
+    lines = ['"""Written by fit.py; not edited by hand."""\n\n']
     lines += [f"BOUND, CURVE, LINE = {BOUND}, {CURVE}, {LINE}\n# fmt: off\n"]
     lines += ["# Intervals of |x|: centre, coefficients from the lowest power on.\nGELU = (\n"]
     TABLE.write_text("".join([*lines, *map(_written, table()), ")\n"]))

@@ -2,7 +2,7 @@
 
 A formula uses +, -, *, /, comparisons and the few operations of `Ops`; it never contracts a product and a
 sum, and calls no library function. So the C++ kernel, the Triton kernel (both generated from here by
-fused_source.py) and eager torch give equal bits whatever the vector width, the tail or the compiler.
+source.py) and eager torch give equal bits whatever the vector width, the tail or the compiler.
 
 `FORWARD[name]` gives A(x), within 2 units in the last place of the true value in float32. `PARTS[name]` gives
 A(x), x - A(x) without cancellation, and A'(x): what the backward pass needs. At infinity both take the limit.
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from trainables.activations.fused import table as fused_table
 
-Value = Any  # a tensor, or a traced value of fused_source.py
+Value = Any  # a tensor, or a traced value of source.py
 Parts = tuple[Value, Value, Value]
 Row = tuple[float, float, float, float, float, float, float, float]
 

@@ -1,7 +1,7 @@
 """The operators ablate::dyn_act and ablate::base_act for torch: schemas, fakes, vmap, autograd, back ends.
 
 CPU: the compiled kernels, which bring their autograd along; without a compiler the plain form serves, slower,
-with the same bits (fused_autograd.py). CUDA: the Triton kernels (fused_gpu.py). Both from the size on that
+with the same bits (autograd.py). CUDA: the Triton kernels (gpu.py). Both from the size on that
 crossovers.json names. Anything else: the plain form.
 """
 

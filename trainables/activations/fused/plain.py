@@ -1,6 +1,6 @@
 """The fused activation in eager torch: the reference of all back ends, and the back end of last resort.
 
-Runs the formulas of fused_formulas.py and the summation order of kernels/dynact.h with torch's own
+Runs the formulas of formulas.py and the summation order of kernels/dynact.h with torch's own
 elementwise operations, which round like everybody's; so its bits are those of the compiled kernels.
 """
 
@@ -223,7 +223,7 @@ def add_up(terms: Tensor, *, on_gpu: bool = False) -> Tensor:
     First in float32 over runs of a fixed length in a fixed order, then over these in float64: the same
     bits whatever the threads, vectors or packmates. The second stage goes one by one on a CPU, where cumsum
     keeps the order; on a GPU, where it does not, in lanes.
-    Source: kernels/dynact.h; `on_gpu`: fused_triton_kernels.py.
+    Source: kernels/dynact.h; `on_gpu`: triton_kernels.py.
     """
     if terms.dtype == torch.float64 or terms.device.type == "mps":
         return terms.sum((1, 3))

@@ -1,4 +1,4 @@
-"""Writes the formulas of fused_formulas.py as C++ and as Triton source.
+"""Writes the formulas of formulas.py as C++ and as Triton source.
 
 `python -m trainables.activations.fused.source` rewrites both files; a test says when they are out of date.
 """
@@ -14,8 +14,8 @@ from trainables.activations.fused.formulas import FORWARD, PARTS, Formula, Row, 
 Kind = Literal["float", "double", "mask", "row"]
 Operand = Union["Traced", float]
 HERE = Path(__file__).parent
-CPP, TRITON = HERE / "kernels" / "formulas.h", HERE / "fused_triton_formulas.py"
-_NOTE = "Written by fused_source.py from fused_formulas.py; not edited by hand."
+CPP, TRITON = HERE / "kernels" / "formulas.h", HERE / "generated" / "triton_formulas.py"
+_NOTE = "Written by source.py from formulas.py; not edited by hand."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

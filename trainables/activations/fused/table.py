@@ -1,4 +1,4 @@
-"""Written by fused_fit.py; not edited by hand."""
+"""Written by fit.py; not edited by hand."""
 
 BOUND, CURVE, LINE = 6.75, 0.375, 2.0
 # fmt: off

@@ -1,4 +1,4 @@
-"""The fused activation's operators on CUDA tensors, through the kernels of fused_triton_kernels.py.
+"""The fused activation's operators on CUDA tensors, through the kernels of triton_kernels.py.
 
 Forward in one sweep; backward in one sweep, which leaves float32 sums of 1,024 elements each, and a second
 small kernel that adds those up in float64. The order of a sum depends on the shape alone, so launch sizes,

@@ -1,4 +1,4 @@
-"""The sweeps over memory of the fused activation on a GPU, in Triton; fused_triton.py calls them.
+"""The sweeps over memory of the fused activation on a GPU, in Triton; triton.py calls them.
 
 Products and sums must not be contracted, nor denormals flushed: see fused_triton.OPTIONS. Sums have the
 order of fused_plain.add_up: 16 lanes (or one channel) one step after the other, then the lanes by halves.

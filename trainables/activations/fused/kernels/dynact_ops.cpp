@@ -1,5 +1,5 @@
 // The operators ablate::dyn_act and ablate::base_act on CPU, and their autograd for every device.
-// Schemas, fake and vmap rules are declared in fused_ops.py; the loops are in dynact_kernels.cpp.
+// Schemas, fake and vmap rules are declared in ops.py; the loops are in dynact_kernels.cpp.
 #include "dynact.h"
 
 #include <ATen/EmptyTensor.h>
@@ -146,7 +146,7 @@ bool compiled(const Tensor &x) {
 }
 
 // From how many elements of a member on the kernels serve, by dtype; below, the plain form does. Set once, when
-// fused_ops.py has loaded this library, from the table of measured crossovers. Both give equal bits.
+// ops.py has loaded this library, from the table of measured crossovers. Both give equal bits.
 std::array<int64_t, 3> served_from{0, 0, 0};
 
 void serve_from(IntArrayRef elements) {

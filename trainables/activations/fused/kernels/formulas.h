@@ -1,4 +1,4 @@
-// Written by fused_source.py from fused_formulas.py; not edited by hand.
+// Written by source.py from formulas.py; not edited by hand.
 INLINE V identity_forward(const V v0) {
 
   return v0;
