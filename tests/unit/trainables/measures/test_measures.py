@@ -136,6 +136,9 @@ def test_explained_variance_is_measured_on_images_that_were_not_fitted() -> None
 
 _TAKING = """
 import torch
+
+from trainables.measures.memory import PeakMemory
+
 memory = PeakMemory("cpu")
 before = memory.mib()
 taken = torch.ones(64 * 2**20 // 4)
