@@ -19,6 +19,8 @@ setup: $(STAMP)
 
 $(STAMP): pyproject.toml docker/constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	# The distribution was called `ablate` once; on PyPI that name is another project.
+	test ! -d ablate.egg-info || { $(BIN)/python -m pip uninstall -q -y ablate; rm -r ablate.egg-info; }
 	$(BIN)/python -m pip install --disable-pip-version-check -q -c docker/constraints.txt -e '.[dev]'
 	$(BIN)/python -m trainables.activations.fused.build
 	touch $@

@@ -41,7 +41,7 @@ MAX_TRIES = 3
 """A last report that cannot be built is given up after so many tries; its study ends all the same."""
 RETRY_S = (2.0, 10.0)
 AGAIN_S = 60.0
-PACKAGES = ("ablate", "torch", "ray", "optuna", "numpy", "scipy")
+PACKAGES = ("ablation-service", "torch", "ray", "optuna", "numpy", "scipy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
