@@ -99,7 +99,7 @@ def build_arms(
 ) -> ArmTable:
     """The arms of these assignments: collapsed where factors do not apply, without what a rule excludes."""
     factors, seen = resolver.factors, set[Assignment]()
-    arms: list[Arm] = []
+    arms: dict[Assignment, Arm] = {}
     excluded: list[Exclusion] = []
     num_given = 0
     for assignment in assignments:
@@ -118,18 +118,20 @@ def build_arms(
         if reason is not None:
             excluded.append(Exclusion(levels=levels, reason=reason))
         else:
-            arms.append(Arm(id=arm_id(levels), label=label_of(levels), levels=levels, settings=settings))
+            arms[key] = Arm(id=arm_id(levels), label=label_of(levels), levels=levels, settings=settings)
     if any(factor.settings not in ((), (factor.name,)) for factor in factors):
-        _refuse_twins(arms, problems)
-    return ArmTable(arms=tuple(arms), excluded=tuple(excluded), collapsed=num_given - len(seen))
+        _refuse_twins(arms, resolver, problems)
+    return ArmTable(arms=tuple(arms.values()), excluded=tuple(excluded), collapsed=num_given - len(seen))
 
 
 def _reason(
     levels: Mapping[str, Scalar], settings: Mapping[str, Json], rules: Sequence[Rule], resolver: Resolver
 ) -> str | None:
+    """Why an arm is left out, if it is; what a search sets is no reason before it is set."""
     for rule in rules:
         if rule.excludes(levels):
             return rule.name
+    settings = {name: value for name, value in settings.items() if name not in resolver.space}
     for forbidden in resolver.manifest.forbids:
         if _is_forbidden(settings, forbidden):
             return f"{resolver.manifest.name}: {forbidden.reason}"
@@ -146,10 +148,10 @@ def _is_forbidden(settings: Mapping[str, Json], forbidden: ForbiddenSettings) ->
     )
 
 
-def _refuse_twins(arms: Sequence[Arm], problems: Problems) -> None:
+def _refuse_twins(arms: Mapping[Assignment, Arm], resolver: Resolver, problems: Problems) -> None:
     first: dict[str, Arm] = {}
-    for arm in arms:
-        twin = first.setdefault(canonical(dict(arm.settings)), arm)
+    for assignment, arm in arms.items():
+        twin = first.setdefault(canonical(resolver.possible(assignment)), arm)
         if twin is not arm:
             detail = f"the arms [{twin.label}] and [{arm.label}] are the same training"
             problems.add("factors", detail, kind=DuplicateArm)

@@ -1,7 +1,7 @@
 """Designs: what a study comes to under the manifest of its trainable, and the trials it plans."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
 from ablations.design.arm import Arm, Exclusion
@@ -9,7 +9,9 @@ from ablations.design.component import FactorLayout
 from ablations.design.factor import Factor
 from ablations.design.question import Question
 from ablations.design.reading import Reading
+from ablations.design.resolution import Resolver
 from ablations.design.search import num_repeats, searched_arms, trials_an_arm
+from ablations.errors import Json
 from ablations.manifest import Manifest
 from ablations.study.spec import FIRST_TUNING_SEED, StudySpec
 
@@ -27,6 +29,7 @@ class Design:
     seeds: tuple[int, ...]
     readings: tuple[Reading, ...]
     questions: tuple[Question, ...]
+    resolver: Resolver = field(repr=False, compare=False)
 
     @property
     def factors(self) -> tuple[Factor, ...]:
@@ -37,6 +40,19 @@ class Design:
     def pack(self) -> int | Literal["auto"]:
         """How many trials share a worker; one where a metric is the time or memory that a trial takes."""
         return 1 if costly_metrics(self.study, self.manifest, self.readings) else self.study.resources.pack
+
+    def resolve(self, arm: Arm, chosen: Mapping[str, Json]) -> dict[str, Json]:
+        """What a trial of an arm trains with, where a search, or a person, has chosen some settings.
+
+        From the arm's levels, not from its settings: these lack what did not apply before the choice.
+
+        Raises: InvalidStudy for a setting or a value that the trainable does not have.
+        """
+        return self.resolver.resolve(self.resolver.assign(arm.levels), chosen)
+
+    def possible(self, arm: Arm, chosen: Mapping[str, Json] | None = None) -> dict[str, Json]:
+        """The settings of an arm that apply with one choice of the search or another."""
+        return self.resolver.possible(self.resolver.assign(arm.levels), chosen)
 
     def arm(self, arm_id: str) -> Arm:
         """The arm of this id.

@@ -101,7 +101,7 @@ def _check_steps(
     study: StudySpec, manifest: Manifest, spec: ReadingSpec, path: str, problems: Problems
 ) -> None:
     name = manifest.steps_setting
-    if name is None or name in study.factors or not isinstance(spec.at, list) or not manifest.has(name):
+    if name is None or _is_varied(study, name) or not isinstance(spec.at, list) or not manifest.has(name):
         return
     steps = study.fixed.get(name, manifest.setting(name).default)
     if not isinstance(steps, int | float):
@@ -109,6 +109,15 @@ def _check_steps(
     for i, at in enumerate(spec.at):
         if isinstance(at, int) and at > steps:
             problems.add(f"{path}.{i}", f"a run ends after {steps} ({name})", steps)
+
+
+def _is_varied(study: StudySpec, name: str) -> bool:
+    """Whether a level or the search sets it, in some arm at least."""
+    bundles = [
+        bundle for levels in study.factors.values() if isinstance(levels, dict) for bundle in levels.values()
+    ]
+    searched = study.tuning.space if study.tuning is not None else {}
+    return any(name in owner for owner in (study.factors, searched, *(study.arms or ()), *bundles))
 
 
 def _with_rates(

@@ -1,16 +1,20 @@
-"""From levels to settings: which settings and factors apply, and what they resolve to."""
+"""From levels and searched values to settings: which apply, and what they resolve to."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ablations.design.factor import Factor
 from ablations.errors import Json, Problems, UnknownFactor
-from ablations.manifest import Manifest, Setting, applies, coerce
+from ablations.manifest import Manifest, Scalar, Setting, applies, coerce, same
+from ablations.study.spec import Range
 
 Assignment = tuple[int, ...]
 """For each factor, in their order, the index of a level; ABSENT where the factor does not apply."""
 
 ABSENT = -1
+
+Space = Mapping[str, Range | Sequence[Scalar]]
+"""What a search may set each of its settings to."""
 
 
 def read_settings(
@@ -30,11 +34,16 @@ def read_settings(
 
 @dataclass(slots=True)
 class Resolver:
-    """Resolves assignments against one manifest and one set of fixed settings."""
+    """Resolves assignments against one manifest, one set of fixed settings, and the space of a search.
+
+    A factor is absent only where none of its settings can apply, whatever the search tries: one that sets
+    the momentum of an optimizer stays, where that optimizer is among those searched.
+    """
 
     manifest: Manifest
     factors: Sequence[Factor]
     fixed: Mapping[str, Json]
+    space: Space = field(default_factory=dict)
     _order: tuple[Setting, ...] = field(init=False)
     _base: dict[str, Json] = field(init=False)
     _conditional: tuple[int, ...] = field(init=False)
@@ -74,24 +83,56 @@ class Resolver:
         return tuple(ABSENT if i in absent else level for i, level in enumerate(assignment))
 
     def _absent(self, assignment: Assignment) -> frozenset[int]:
-        applying = self.resolve(assignment)
+        applying = self.possible(assignment)
         return frozenset(
             i for i in self._conditional if not any(name in applying for name in self.factors[i].settings)
         )
+
+    def assign(self, levels: Mapping[str, Scalar]) -> Assignment:
+        """The assignment that an arm's levels name."""
+        named = (
+            factor.index(levels[factor.name]) if factor.name in levels else None for factor in self.factors
+        )
+        return tuple(ABSENT if index is None else index for index in named)
 
     def resolve(self, assignment: Assignment, extra: Mapping[str, Json] | None = None) -> dict[str, Json]:
         """The settings of an assignment: defaults, then fixed, then its levels, then `extra`.
 
         What does not apply is left out.
         """
-        values = dict(self._base)
-        for factor, index in zip(self.factors, assignment, strict=True):
-            if index != ABSENT:
-                values.update(factor.levels[index].settings)
-        if extra:
-            values.update(extra)
+        values = self._values(assignment, extra)
         applying: dict[str, Json] = {}
         for setting in self._order:
             if not setting.when or applies(setting, values, applying):
                 applying[setting.name] = values[setting.name]
         return applying
+
+    def possible(self, assignment: Assignment, extra: Mapping[str, Json] | None = None) -> dict[str, Json]:
+        """The settings that apply with one choice or another of those searched, as they are before it."""
+        values = self._values(assignment, extra)
+        found: dict[str, Json] = {}
+        for setting in self._order:
+            if all(
+                other in found and any(self._can_be(other, value, values) for value in allowed)
+                for other, allowed in setting.when.items()
+            ):
+                found[setting.name] = values[setting.name]
+        return found
+
+    def _values(self, assignment: Assignment, extra: Mapping[str, Json] | None) -> dict[str, Json]:
+        values = dict(self._base)
+        for factor, index in zip(self.factors, assignment, strict=True):
+            if index != ABSENT:
+                values.update(factor.levels[index].settings)
+        for name, value in (extra or {}).items():
+            values[name] = coerce(self.manifest.setting(name), value, name)
+        return values
+
+    def _can_be(self, name: str, value: Scalar, values: Mapping[str, Json]) -> bool:
+        """Whether a setting has this value, or gets it from the search."""
+        domain = self.space.get(name)
+        if domain is None:
+            return same(values[name], value)
+        if isinstance(domain, Range):
+            return isinstance(value, int | float) and domain.low <= value <= domain.high
+        return any(same(tried, value) for tried in domain)

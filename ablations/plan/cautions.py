@@ -31,7 +31,7 @@ def _unused(design: Design) -> Iterable[str]:
             if name in design.study.fixed:
                 yield f"fixed.{name} is overridden by the factor {factor.name}"
     for name in design.study.fixed:
-        if not any(name in arm.settings for arm in design.arms):
+        if not any(name in design.possible(arm) for arm in design.arms):
             yield f"fixed.{name} applies to no arm"
 
 
@@ -57,7 +57,7 @@ def _search(design: Design) -> Iterable[str]:
         yield "tuned once: the effects hold for these tuned settings (tuning.repeats: 1)"
     if grid_size(tuning) < tuning.candidates:
         yield f"{tuning.candidates} candidates for a space of {int(grid_size(tuning))} points"
-    idle = [arm for arm in design.arms if not any(name in arm.settings for name in tuning.space)]
+    idle = [arm for arm in design.arms if not tuning.space.keys() & design.possible(arm, tuning.fixed).keys()]
     if idle:
         yield f"nothing that is searched applies to {len(idle)} arms, among them [{idle[0].label}]"
     for name in tuning.space:

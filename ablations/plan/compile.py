@@ -39,7 +39,8 @@ def compile_design(study: StudySpec, manifest: Manifest) -> Design:
     _check_resources(study, manifest, readings, problems)
     if questions and len(study.seed_list()) < MIN_SEEDS:
         problems.add("seeds", f"an interval needs {MIN_SEEDS} seeds", MIN_SEEDS, TooFewSeeds)
-    resolver = Resolver(manifest, layout.factors, fixed)
+    space = study.tuning.space if study.tuning is not None else {}
+    resolver = Resolver(manifest, layout.factors, fixed, space)
     assignments = lay_out(study, layout, problems)
     if study.design == "listed":
         assignments = iter(listed(study, layout, resolver, problems))
@@ -61,6 +62,7 @@ def compile_design(study: StudySpec, manifest: Manifest) -> Design:
         seeds=study.seed_list(),
         readings=readings,
         questions=questions,
+        resolver=resolver,
     )
     check_questions(design)
     return design

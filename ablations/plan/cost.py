@@ -50,7 +50,7 @@ def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     seconds += sum(len(design.seeds) * clock.seconds(arm.settings) for arm in design.arms)
     if tuning is not None:
         for arm in searched_arms(design.arms):
-            tuned = clock.seconds({**arm.settings, **tuning.fixed})
+            tuned = clock.seconds(design.resolve(arm, tuning.fixed))
             seconds += trials_an_arm(tuning) * tuned
     hours, resources = seconds / SECONDS_AN_HOUR, design.study.resources
     return Cost(

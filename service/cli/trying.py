@@ -45,9 +45,9 @@ def try_trial(
     manifest = catalogue.manifest(study.trainable)
     design = compile_design(study, manifest)
     arm = choose_arm(design.arms, where or ())
-    settings = dict(arm.settings)
-    if steps and manifest.steps_setting:
-        settings[manifest.steps_setting] = min(steps, int(settings[manifest.steps_setting]))
+    limit = manifest.steps_setting
+    shorter = {limit: min(steps, int(arm.settings[limit]))} if steps and limit else {}
+    settings = design.resolve(arm, shorter)
     typer.echo(f"{arm.label or study.name}, seed {design.seeds[0] if seed is None else seed}", err=True)
     outcome = _run(
         trainable=study.trainable,

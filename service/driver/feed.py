@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ablations.design.arm import Arm
 from ablations.design.design import Design
 from ablations.design.search import rank_of, search_of, tuning_metric
 from ablations.errors import Json
 from ablations.identity import canonical, digest
-from ablations.manifest import applies, coerce
 from ablations.study.spec import TuningSpec
 from service.driver.tuning import Candidate, Search, distributions, mean_score
 
@@ -43,8 +43,10 @@ class Feed:
     """
 
     def __init__(self, design: Design, rows: Sequence[Row]) -> None:
+        self._design = design
         self._study = design.study
         self._manifest = design.manifest
+        self._arms = {arm.id: arm for arm in design.arms}
         self._rows = {row["id"]: row for row in rows}
         self._open = {row["id"] for row in rows if row["state"] not in ENDED}
         self._searches: dict[Key, Search] = {}
@@ -114,12 +116,12 @@ class Feed:
 
     def _distinct(self, key: Key, ranked: Sequence[Candidate], num: int) -> list[Candidate]:
         """Each of the best settings once, `num` at most: what does not apply makes no difference."""
-        arm_settings = self._rows[self._tuning[key][0][0]]["settings"]
+        arm = self._arm(self._tuning[key][0][0])
         found: dict[str, Candidate] = {}
         for candidate in ranked:
             if len(found) == num:
                 break
-            found.setdefault(canonical(self._resolve(arm_settings, candidate.settings)), candidate)
+            found.setdefault(canonical(self._design.resolve(arm, candidate.settings)), candidate)
         return list(found.values())
 
     def _give(self, *, ready: Sequence[Ready], hopeless: Mapping[str, str] | None = None) -> Step:
@@ -143,37 +145,22 @@ class Feed:
 
     def _candidate_trials(self, key: Key, candidate: Candidate) -> list[Ready]:
         assert self._study.tuning is not None
-        changes = {**self._study.tuning.fixed, **candidate.settings}
-        return self._trials(self._tuning[key][candidate.number], changes)
+        chosen = {**self._study.tuning.fixed, **candidate.settings}
+        return self._trials(self._tuning[key][candidate.number], chosen)
 
-    def _trials(self, trial_ids: Sequence[str], changes: Mapping[str, Json]) -> list[Ready]:
-        return [
-            Ready(trial_id=i, settings=self._resolve(self._rows[i]["settings"], changes)) for i in trial_ids
-        ]
+    def _trials(self, trial_ids: Sequence[str], chosen: Mapping[str, Json]) -> list[Ready]:
+        return [Ready(trial_id=i, settings=self._design.resolve(self._arm(i), chosen)) for i in trial_ids]
 
-    def _resolve(self, settings: Mapping[str, Json], changes: Mapping[str, Json]) -> dict[str, Json]:
-        """An arm's settings with some of them changed, without what then does not apply."""
-        values: dict[str, Json] = {setting.name: setting.default for setting in self._manifest.settings}
-        for name, value in {**self._study.fixed, **settings, **changes}.items():
-            values[name] = coerce(self._manifest.setting(name), value, name)
-        kept: dict[str, Json] = {}
-        for setting in self._manifest.in_order():
-            if applies(setting, values, kept):
-                kept[setting.name] = values[setting.name]
-        return kept
+    def _arm(self, trial_id: str) -> Arm:
+        return self._arms[self._rows[trial_id]["arm_id"]]
 
     def _search(self, tuning: TuningSpec, key: Key, num_candidates: int) -> Search:
-        applying = {
-            setting
-            for i in self._tuning[key][0]
-            for setting in self._resolve(self._rows[i]["settings"], tuning.fixed)
-        }
+        arms = {self._rows[i]["arm_id"]: self._arm(i) for i in self._tuning[key][0]}
+        applying = {name for arm in arms.values() for name in self._design.possible(arm, tuning.fixed)}
         space = {
-            setting: domain
-            for setting, domain in distributions(tuning, self._manifest).items()
-            if setting in applying or set(self._manifest.setting(setting).when) & set(tuning.space)
+            name: domain for name, domain in distributions(tuning, self._manifest).items() if name in applying
         }
-        name, repeat = key
+        search, repeat = key
         again = {"repeat": repeat} if repeat else {}  # the first searches as if it were the only one
         return Search(
             space=space,
@@ -181,8 +168,8 @@ class Feed:
             goal="maximize" if tuning_metric(self._study, self._manifest)[1] == "maximize" else "minimize",
             num_candidates=num_candidates,
             # From the arms' own levels, so that the same study searches the same points wherever it runs.
-            seed=int(digest({"arm": name, "search": tuning.sampler, **again})[:8], 16),
-            start=tuning.start,
+            seed=int(digest({"arm": search, "search": tuning.sampler, **again})[:8], 16),
+            start=[{name: at[name] for name in at if name in space} for at in tuning.start],
         )
 
 

@@ -190,3 +190,44 @@ def test_several_searches_are_as_many_as_seeds() -> None:
     with pytest.raises(InvalidStudy) as error:
         design_of(SMALL, tuning={**TUNING, "repeats": 2})
     assert error.value.problems[0].allowed == [1, 3]
+
+
+def test_a_factor_stays_where_a_searched_setting_makes_it_apply() -> None:
+    momentum: dict[str, Any] = {"factors": {"momentum": [0.5, 0.9]}, "baseline": {"momentum": 0.5}}
+    searched = {"candidates": 4, "space": {"optimizer": ["adam", "sgd"]}}
+    assert [arm.levels for arm in design_of(SMALL, **momentum, tuning=searched).arms] == [
+        {"momentum": 0.5},
+        {"momentum": 0.9},
+    ]
+    with pytest.raises(InvalidStudy):
+        design_of(SMALL, **momentum, tuning={**searched, "space": {"optimizer": ["adam"]}})
+
+
+def test_arms_that_differ_only_under_a_searched_setting_are_no_twins() -> None:
+    bundles = {"inertia": {"high": {"momentum": 0.9}, "low": {"momentum": 0.5}}}
+    changes: dict[str, Any] = {"factors": bundles, "baseline": {}}
+    design = design_of(SMALL, **changes, tuning={"candidates": 4, "space": {"optimizer": ["adam", "sgd"]}})
+    assert [design.resolve(arm, {"optimizer": "sgd"})["momentum"] for arm in design.arms] == [0.9, 0.5]
+    assert not any("momentum" in design.resolve(arm, {"optimizer": "adam"}) for arm in design.arms)
+
+
+def test_what_a_search_sets_excludes_no_arm_before_it_is_set() -> None:
+    changes: dict[str, Any] = {"factors": {"scalars": ["none", "per_channel"]}, "fixed": {"width": 1}}
+    changes["baseline"] = {}
+    assert len(design_of(SMALL, **changes).arms) == 1
+    searched = {"candidates": 2, "space": {"width": [8, 16]}}
+    assert len(design_of(SMALL, **changes, tuning=searched).arms) == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"factors": {"long": {"yes": {"epochs": 9}, "no": {"epochs": 8}}}, "baseline": {}},
+        {"tuning": {"candidates": 2, "space": {"epochs": [8, 9]}}},
+    ],
+)
+def test_a_reading_may_come_after_the_default_steps_where_something_else_sets_them(
+    changes: dict[str, Any],
+) -> None:
+    design = design_of(SMALL, **changes, metric=..., metrics=[{"name": "val_accuracy", "at": [7]}])
+    assert [reading.name for reading in design.readings] == ["val_accuracy/7"]

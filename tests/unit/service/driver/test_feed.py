@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
+
 from ablations.design.design import planned_trials
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
@@ -234,3 +236,66 @@ def test_the_first_of_several_searches_is_that_of_a_study_with_one() -> None:
         )
 
     assert first(1) == first(3)
+
+
+SEARCHED_OPTIMIZER = {
+    "candidates": 4,
+    "sampler": "grid",
+    "space": {"lr": [0.1, 0.01], "optimizer": ["adam", "sgd"]},
+    "metric": {"name": "val_accuracy"},
+}
+
+
+@pytest.mark.parametrize(
+    "factor",
+    [
+        {"inertia": {"high": {"momentum": 0.9, "width": 64}, "low": {"momentum": 0.5, "width": 64}}},
+        {"inertia": {"high": {"momentum": 0.9, "width": 64}, "low": {"momentum": 0.5, "width": 32}}},
+        {"momentum": [0.9, 0.5]},
+    ],
+)
+def test_a_level_that_applies_under_a_searched_setting_only_is_trained(factor: dict[str, Any]) -> None:
+    tuning = {key: value for key, value in SEARCHED_OPTIMIZER.items() if key != "candidates"}
+    ledger = Ledger(factors=factor, baseline={}, fixed={"optimizer": "adam"}, tuning=tuning)
+    step, ran = ledger.feed.start(), list[Ready]()
+    ready = list(step.ready)
+    while ready:
+        trial = ready.pop(0)
+        ran.append(trial)
+        good = trial.settings["optimizer"] == "sgd"
+        ready += ledger.feed.take([ledger.end(trial, val_accuracy=float(good))]).ready
+    assert {trial.trial_id for trial in ran} == set(ledger.rows)
+    for phase in ("tuning", "measuring"):
+        mine = ledger.phase(ran, phase)
+        assert {t.settings["momentum"] for t in mine if t.settings["optimizer"] == "sgd"} == {0.9, 0.5}
+        assert not any("momentum" in t.settings for t in mine if t.settings["optimizer"] == "adam")
+    assert {t.settings["optimizer"] for t in ledger.phase(ran, "measuring")} == {"sgd"}
+
+
+def test_a_setting_two_conditions_away_from_a_searched_one_is_searched() -> None:
+    space = {"scalars": ["shared"], "mode": ["gated"], "gate": [0.25, 0.75]}
+    tuning = {"sampler": "grid", "space": space, "metric": {"name": "val_accuracy"}}
+    ledger = Ledger(factors={"depth": [1, 5]}, baseline={}, tuning=tuning)
+    tried = {trial.settings["gate"] for trial in ledger.feed.start().ready}
+    assert tried == {0.25, 0.75}
+    far = {
+        "sampler": "grid",
+        "space": {"scalars": ["shared"], "gate": [0.25, 0.75]},
+        "metric": tuning["metric"],
+    }
+    ledger = Ledger(factors={"depth": [1, 5]}, baseline={}, fixed={"mode": "gated"}, tuning=far)
+    assert {trial.settings["gate"] for trial in ledger.feed.start().ready} == {0.25, 0.75}
+
+
+def test_what_is_measured_is_resolved_from_the_levels_after_a_crash_too() -> None:
+    """The rows of ended trials carry what they were trained with, which lacks what did not apply there."""
+    factor = {"inertia": {"high": {"momentum": 0.9, "width": 64}, "low": {"momentum": 0.5, "width": 32}}}
+    tuning = {**SEARCHED_OPTIMIZER, "space": {"optimizer": ["adam", "sgd"]}}
+    del tuning["candidates"]
+    ledger = Ledger(factors=factor, baseline={}, fixed={"optimizer": "adam"}, tuning=tuning)
+    ready = list(ledger.feed.start().ready)
+    for trial in ready:
+        ledger.end(trial, val_accuracy=float(trial.settings["optimizer"] == "sgd"))
+    ledger.feed = Feed(ledger.design, list(ledger.rows.values()))
+    measured = ledger.feed.start().ready
+    assert {t.settings["momentum"] for t in measured} == {0.9, 0.5} and len(measured) == 2 * 3
