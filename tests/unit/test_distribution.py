@@ -1,4 +1,4 @@
-"""The distribution goes by one name: in pyproject.toml, where it is installed and in a report's provenance."""
+"""The distribution goes by one name: in pyproject.toml, where it is installed, in a report's provenance."""
 
 import tomllib
 from importlib.metadata import entry_points
