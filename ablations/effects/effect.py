@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ablations.effects.description import ArmSummary, RateCrossing, VarianceShares
+from ablations.effects.standing import Standing
 from ablations.errors import Json
 from ablations.manifest import Scalar
 
@@ -174,7 +175,8 @@ class ContrastEffects:
 class Effects:
     """Everything a study found: its contrasts, then exploratory rows without correction or verdict.
 
-    `look` is the number of seeds that an interim verdict rests on, where the study declared such a look.
+    `look` is the number of seeds that an interim verdict rests on, where the study declared such a look;
+    `standing` tells where the study stood.
     `arms`, `variance` and `crossings` describe the results and judge nothing.
     """
 
@@ -187,11 +189,13 @@ class Effects:
     arms: tuple[ArmSummary, ...] = ()
     variance: tuple[VarianceShares, ...] = ()
     crossings: tuple[RateCrossing, ...] = ()
+    standing: Standing = Standing()
 
     def to_json(self) -> dict[str, Json]:
         """The effects as clients read them."""
         return {
             "interim": self.interim,
+            "standing": self.standing.to_json(),
             "contrasts": [contrast.to_json() for contrast in self.contrasts],
             "exploratory": [row.to_json() for row in self.exploratory],
             "interactions": [row.to_json() for row in self.interactions],

@@ -17,6 +17,7 @@ from ablations.effects.effect import (
     Verdict,
 )
 from ablations.effects.inference import Inference, infer
+from ablations.effects.standing import State, standing_of
 from ablations.effects.summaries import summarise
 from ablations.effects.variance import shares_of_variance
 from ablations.effects.verdict import Ruling, remarks, rule, settling_seeds
@@ -44,14 +45,23 @@ class Occasion:
     notes: tuple[str, ...]
 
 
-def judge(contrasts: Contrasts, results: Results, *, final: bool, extended: bool = False) -> Effects:
+def judge(
+    contrasts: Contrasts,
+    results: Results,
+    *,
+    final: bool,
+    extended: bool = False,
+    state: State | None = None,
+) -> Effects:
     """The effects that these results show.
 
     Before the end there are estimates only, except at a look that the study declared: once every trial of
     its first so many seeds has ended, these seeds alone are judged, at the look's share of alpha. A study
-    `extended` by seeds after its results were known gets verdicts at declared looks only.
+    `extended` by seeds after its results were known gets verdicts at declared looks only. `state` is the
+    study's: done where it is `final`, else running, if not given.
     """
     look = None if final else _reached(contrasts.looks, results)
+    standing = standing_of(state or ("done" if final else "running"), results, look=look)
     if look is not None:
         results = results.first(look)
     occasion = _occasion(contrasts, results, open=final or look is not None, extended=extended)
@@ -65,6 +75,7 @@ def judge(contrasts: Contrasts, results: Results, *, final: bool, extended: bool
         arms=summarise(contrasts.arms, results),
         variance=shares_of_variance(contrasts.arms, results),
         crossings=crossings_of(contrasts.arms, contrasts.factors, results, alpha=contrasts.alpha),
+        standing=standing,
     )
 
 

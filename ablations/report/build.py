@@ -63,6 +63,8 @@ def build_report(
         interim=effects.interim,
         sections=tuple(_sections(evidence)),
         provenance=provenance_section(study_id, design, provenance),
+        label=effects.standing.label,
+        standing=effects.standing.words,
     )
 
 

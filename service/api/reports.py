@@ -14,6 +14,7 @@ from service.errors import InvalidRequest, NotAcceptable, NotFound
 from service.formats import MEDIA
 from service.ledger import builds, outbox, studies
 from service.ledger.studies import StudyRow
+from service.ledger.tables import OPEN_STUDIES
 
 router = APIRouter(prefix="/v1/studies", tags=["reports"])
 _SAME = {"markdown": "md", "tex": "latex", "csv-effects": "csv"}
@@ -147,7 +148,8 @@ def _weight(parameters: list[str]) -> float:
 
 def _empty(study: StudyRow, format: str) -> str:
     """What stands in the place of a report before the first is built."""
-    text = f"The study is {study.state}; this interim report has no results yet."
+    kind = "interim report" if study.state in OPEN_STUDIES else "report"
+    text = f"The study is {study.state}; this {kind} has no results yet."
     if format == "md":
         name = "".join("\\" + char if char in "\\`*_{}[]<>()#+-.!|" else char for char in study.name)
         return f"# {name}\n\n{text}\n"

@@ -13,6 +13,7 @@ from rich.table import Table
 from ablations.paper.presets import Preset
 
 PIPE_WIDTH = 140
+INTERIM = "interim: nothing has been judged yet"
 VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow", "running": "cyan"}
 
@@ -20,10 +21,9 @@ STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "paused"
 def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> None:
     """Every contrast as a table with its verdicts."""
     console = make_console()
-    if effects["interim"]:
-        console.print(
-            "[yellow]interim: estimates only; p-values and verdicts come when the study is done[/yellow]"
-        )
+    standing = (effects.get("standing") or {}).get("words")
+    if standing or effects["interim"]:
+        console.print(f"[yellow]{escape(standing or INTERIM)}[/yellow]")
     for contrast in effects["contrasts"]:
         console.print(_effect_table(_title(contrast), contrast["rows"], verdicts=True))
         for note in contrast.get("notes") or ():

@@ -179,6 +179,16 @@ def unbuilt(tx: Tx) -> list[StudyRow]:
     return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
 
 
+def paused_since_build(tx: Tx) -> list[StudyRow]:
+    """Paused studies whose report is older than the pause, so that it says they still run."""
+    query = (
+        select(studies)
+        .join(builds, builds.c.study_id == studies.c.id)
+        .where(studies.c.state == "paused", builds.c.interim, builds.c.seq < studies.c.seq)
+    )
+    return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
+
+
 def without_report(tx: Tx) -> list[str]:
     """Ended studies whose last report could not be built: their effects hold an error."""
     error = builds.c.effects["error"].as_string()

@@ -57,7 +57,7 @@ def study(context: InContext, project: InProject, study_id: StudyId) -> HTMLResp
         context,
         study=shown,
         contrasts=[contrast for contrast in effects.get("contrasts", ()) if contrast["primary"]],
-        interim=build is None or build.interim,
+        standing=(effects.get("standing") or {}).get("words", ""),
         lost=lost,
         spec=json.dumps(row.spec, indent=2, ensure_ascii=False),
     )

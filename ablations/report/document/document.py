@@ -175,19 +175,25 @@ class Section:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """Ordered sections; what differs between two runs of one study stands in `provenance` alone."""
+    """Ordered sections; what differs between two runs of one study stands in `provenance` alone.
+
+    `label` and `standing` say where the study stood, in a word and a sentence; both are empty at its end.
+    """
 
     title: str
     summary: str
     interim: bool
     sections: tuple[Section, ...]
     provenance: Section
+    label: str = ""
+    standing: str = ""
 
     def to_json(self) -> dict[str, Json]:
         return {
             "title": self.title,
             "summary": self.summary,
             "interim": self.interim,
+            "standing": self.standing,
             "sections": [s.to_json() for s in self.sections],
             "provenance": self.provenance.to_json(),
         }

@@ -33,7 +33,8 @@ RIGHT = {Kind.NUMBER, Kind.DIFFERENCE, Kind.INTERVAL, Kind.P, Kind.COUNT, Kind.P
 def render(report: Report) -> str:
     """The page, complete in itself."""
     sections = [*report.sections, report.provenance]
-    badge = '<span class="badge interim">interim</span>' if report.interim else ""
+    word = escape(report.label.lower())
+    badge = f'<span class="badge interim">{word}</span>' if word else ""
     links = "".join(f'<a href="#{escape(s.id)}">{escape(s.title)}</a>' for s in sections)
     body = "\n".join(_section(section) for section in sections)
     return f"""<!doctype html>

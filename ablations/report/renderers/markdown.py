@@ -30,8 +30,8 @@ _SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
 
 def render(report: Report) -> str:
     """The whole report; figures appear as their captions, long tables are cut and say so."""
-    interim = "\n\n> **Interim**: the study is still running." if report.interim else ""
-    head = f"# {escape(report.title)}{interim}\n\n*{escape(report.summary)}*"
+    standing = f"\n\n> **{report.label}** {escape(report.standing)}" if report.label else ""
+    head = f"# {escape(report.title)}{standing}\n\n*{escape(report.summary)}*"
     parts = [head, *(_section(s) for s in (*report.sections, report.provenance))]
     return "\n\n".join(parts) + "\n"
 

@@ -16,6 +16,7 @@ from ablations.results.ranking import best_settings
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive")
 MAX_NAMED = 3
+NO_ESTIMATE = " can be estimated yet: no arm and its baseline have both been measured on a seed."
 
 
 def answer(evidence: Evidence) -> list[Block]:
@@ -28,10 +29,11 @@ def answer(evidence: Evidence) -> list[Block]:
     if not evidence.effects.interim and all(row.estimate is None for row in judged.rows):
         nothing = Mark("There is no result", Style.STRONG), " on ", Mark(measure.name)
         why = ": no arm and its baseline have both been measured on a seed."
+        why = why if evidence.effects.standing.state != "failed" else f". {evidence.effects.standing.words}"
         blocks += [Paragraph(phrases=(*nothing, why), lead=True)]
     elif all(row.verdict is None for row in judged.rows):
         blocks += [Paragraph(phrases=_unjudged(evidence, judged), lead=True)]
-        blocks += [Paragraph(phrases=_extremes(judged, measure))]
+        blocks += [Paragraph(phrases=_largest_estimate(judged, measure))]
     elif len(judged.rows) == 1:
         blocks += [Paragraph(phrases=_single(judged, measure), lead=True)]
     else:
@@ -45,10 +47,7 @@ def answer(evidence: Evidence) -> list[Block]:
 def _unjudged(evidence: Evidence, judged: ContrastEffects) -> tuple[Phrase, ...]:
     num = count(len(judged.rows), "comparison")
     if evidence.effects.interim:
-        return (
-            f"The study is still running: {num} can be estimated from the seeds finished so far. ",
-            "Estimates may move; p-values and verdicts are given at the end only.",
-        )
+        return (evidence.effects.standing.words,)
     return (f"Verdicts are withheld on {num}; the reason is given below.",)
 
 
@@ -88,8 +87,7 @@ def _extremes(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
     """The largest decided effect in words, and where nothing could be decided."""
     decided = [r for r in judged.rows if r.verdict in ("better", "worse") and r.estimate is not None]
     if not decided:
-        widest = max(judged.rows, key=lambda r: abs(r.estimate or 0.0))
-        return ("The largest estimate: ", *_claim(widest, measure), " ", _figures(widest, judged.alpha), ".")
+        return _largest_estimate(judged, measure)
     largest = max(decided, key=lambda r: abs(r.estimate or 0.0))
     phrases: list[Phrase] = [
         "The largest decided effect: ",
@@ -107,6 +105,17 @@ def _extremes(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
     return tuple(phrases)
 
 
+def _largest_estimate(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
+    """The row furthest from no difference, which only a verdict says to differ."""
+    known = [row for row in judged.rows if row.estimate is not None]
+    if not known:
+        return (f"None of the {count(len(judged.rows), 'comparison')} on ", Mark(measure.name), NO_ESTIMATE)
+    widest = max(known, key=lambda r: abs(r.estimate or 0.0))
+    claim = _claim(widest, measure) if widest.verdict else [*_pair(widest, measure)]
+    which = "The largest estimate: " if len(judged.rows) > 1 else "The estimate: "
+    return (which, *claim, " ", _figures(widest, judged.alpha), ".")
+
+
 def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Phrase]:
     words = {
         "better": "is better than",
@@ -114,7 +123,7 @@ def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Ph
         "equivalent": "is equivalent to",
         "inconclusive": "cannot be told from",
     }
-    verb = words.get(row.verdict or "", "differs from")
+    verb = words[row.verdict or "inconclusive"]
     return [
         Mark(compact(row.of)),
         " ",
@@ -127,8 +136,9 @@ def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Ph
     ]
 
 
-def _pair(row: EffectRow) -> list[Phrase]:
-    return [Mark(compact(row.of)), " against ", Mark(compact(row.against)), *_where(row)]
+def _pair(row: EffectRow, measure: Measure | None = None) -> list[Phrase]:
+    on: list[Phrase] = [" on ", Mark(measure.name)] if measure is not None else []
+    return [Mark(compact(row.of)), " against ", Mark(compact(row.against)), *on, *_where(row)]
 
 
 def _where(row: EffectRow) -> list[Phrase]:
@@ -206,7 +216,7 @@ def cautions(evidence: Evidence) -> list[Block]:
                 text=f"Each counts{counted} and is part of every mean it belongs to.",
             )
         )
-    if holes := states["failed"] + states["cancelled"]:
+    if holes := _num_holes(states, evidence.effects.standing.state):
         blocks.append(
             Callout(
                 tone="warning",
@@ -215,6 +225,11 @@ def cautions(evidence: Evidence) -> list[Block]:
             )
         )
     return [*blocks, *_fragile(evidence), *_notes(evidence)]
+
+
+def _num_holes(states: Counter[str], state: str) -> int:
+    """Trials without a result; those that a cancelled study never ran are told by its standing."""
+    return states["failed"] + (0 if state == "cancelled" else states["cancelled"])
 
 
 def _fragile(evidence: Evidence) -> list[Block]:

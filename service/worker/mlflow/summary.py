@@ -57,6 +57,8 @@ def note_of(study: StudyRow, effects: Mapping[str, Any] | None, report_url: str)
         lines.append(f"The study is {study.state}; its answer will stand here.")
     elif not contrasts:
         lines.append(f"The study is {study.state}; it declares no contrast.")
+    if standing := ((effects or {}).get("standing") or {}).get("words"):
+        lines += [standing, ""]
     for contrast in contrasts:
         lines += [_heading(contrast), "", *_table(contrast), ""]
     return "\n".join([*lines, "", f"[Full report]({report_url})"])

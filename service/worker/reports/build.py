@@ -14,6 +14,7 @@ from typing import Literal
 from ablations.contrasts.contrast import compile_contrasts
 from ablations.contrasts.hindsight import Precedent, in_hindsight
 from ablations.effects.judge import judge
+from ablations.effects.standing import LABELS, State
 from ablations.errors import Json
 from ablations.manifest import Manifest
 from ablations.plan.compile import compile_design
@@ -82,13 +83,15 @@ class ReportBuilder:
         with self._ledger.read() as tx:
             active, cancelled = studies.active(tx), studies.unbuilt(tx)
             ended = {study.id for study in active if not counts.num_open(tx, study.id)}
+            paused = studies.paused_since_build(tx)
         running = [study for study in active if study.state in ("queued", "running")]
+        running += paused
         self._interims = {
             study.id: self._interims[study.id] for study in running if study.id in self._interims
         }
         num_stored = self._build_broken()
         for study in [*running, *cancelled]:
-            final = study.id in ended or study.state == "cancelled"
+            final = study.state == "cancelled" or (study.id in ended and study.state != "paused")
             try:
                 stored = self._complete(study) if final else self._update(study)
                 num_stored += stored
@@ -205,13 +208,13 @@ class ReportBuilder:
         """A build in between, if something has happened and the last one is old enough."""
         last = self._interims.get(study.id)
         started = self._clock()
-        if last is None:
+        if last is None and study.state != "paused":
             with self._ledger.read() as tx:
                 begun = any(counts.num_ended_by(tx, study.id).values())
             if begun:
                 self._interims[study.id] = _Interim(seq=0, due_at=started + FIRST_S)
             return False
-        if last.seq >= study.seq or started < last.due_at:
+        if last is not None and (last.seq >= study.seq or started < last.due_at):
             return False
         built, _ = self._build(study, final=False)
         with self._ledger.write() as tx:
@@ -261,7 +264,8 @@ def build(
     if precedent is not None:
         hindsight = in_hindsight(contrasts, precedent, design.seeds)
         contrasts, extended = hindsight.contrasts, hindsight.extended
-    effects = judge(contrasts, results, final=final, extended=extended)
+    state = _final_state(records) if final else _state(study.state)
+    effects = judge(contrasts, results, final=final, extended=extended, state=state)
     report = build_report(
         study_id=study.id,
         design=design,
@@ -300,7 +304,14 @@ def figure_files(report: Report) -> Iterator[FigureFile]:
             yield FigureFile(name=f"{figure.name}.{suffix}", caption=figure.caption, body=body)
 
 
-def _final_state(records: Sequence[TrialRecord]) -> str:
+def _state(word: str) -> State:
+    for state in LABELS:
+        if state == word:
+            return state
+    raise ValueError(f"{word!r} is no state of a study: {', '.join(LABELS)}")
+
+
+def _final_state(records: Sequence[TrialRecord]) -> State:
     """Failed only if no measuring trial came to an end; holes leave a study done."""
     finished = any(r.phase == "measuring" and r.state in ("done", "diverged") for r in records)
     return "done" if finished else "failed"

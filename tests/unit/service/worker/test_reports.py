@@ -245,3 +245,23 @@ def test_an_interim_that_cannot_be_built_waits_for_news(scene: Scene) -> None:
 
 def _broken(_name: str) -> Manifest:
     raise RuntimeError("no manifest <today>")
+
+
+def test_a_cancelled_and_a_paused_study_say_so_in_effects_and_report(scene: Scene) -> None:
+    scene.end(0, 1, 2)
+    scene.builder.build_due()
+    scene.now += FIRST_S
+    assert scene.builder.build_due() == 1
+    assert "still running" in scene.effects()["standing"]["words"]
+    with scene.ledger.write() as tx:
+        steering.pause(tx, scene.id)
+    scene.now += 100.0
+    assert scene.builder.build_due() == 1 and scene.builder.build_due() == 0
+    assert scene.effects()["standing"]["words"].startswith("The study is paused: 3 of 12 trials")
+    with scene.ledger.write() as tx:
+        steering.cancel(tx, scene.id)
+    assert scene.builder.build_due() == 1
+    assert scene.effects()["standing"]["words"].startswith("The study was cancelled: 3 of 12 trials")
+    with scene.ledger.read() as tx:
+        markdown = studies.report(tx, scene.id, "md") or ""
+    assert "still running" not in markdown and "was cancelled" in markdown and "differs" not in markdown
