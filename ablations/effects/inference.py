@@ -1,6 +1,6 @@
 """Inference: every estimator and test, run on the scores of a contrast at once."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -14,7 +14,14 @@ from ablations.stats.location import interquartile_mean, median
 from ablations.stats.paired import MIN_SEEDS, effect_size, paired_t, pairing_correlation
 from ablations.stats.permutation import sign_flip
 from ablations.stats.proportions import mcnemar, newcombe
+from ablations.stats.resolution import is_coarse, scale_of
 from ablations.stats.wilcoxon import wilcoxon
+
+MAX_MARGIN = 2.0**400  # beyond any score of ordinary size, and its square is a number
+IN_UNITS = (
+    "estimate", "low", "high", "sd", "median", "interquartile_mean", "bootstrap_low", "bootstrap_high",
+    "of", "against",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +29,7 @@ class Inference:
     """What the scores of each row say; NaN where there is too little to say it.
 
     `of_rates` tells that every row compares the rates of two arms; then the interval is Newcombe's.
+    `coarse` is 1 where the scores spread by less than the step in which they come, so that no t test holds.
     """
 
     of_rates: bool
@@ -40,6 +48,7 @@ class Inference:
     wilcoxon: Float[np.ndarray, " rows"]
     mcnemar: Float[np.ndarray, " rows"]
     tost: Float[np.ndarray, " rows"]
+    coarse: Float[np.ndarray, " rows"]
     of: Float[np.ndarray, " rows"]
     against: Float[np.ndarray, " rows"]
     correlation: Float[np.ndarray, " rows"]
@@ -53,17 +62,39 @@ def infer(
     arrays = [field.name for field in fields(Inference) if field.name != "of_rates"]
     found = Inference(of_rates=of_rates, **{name: np.full(len(scores.values), np.nan) for name in arrays})
     for block in scores.blocks():
-        _locate(found, block)
+        scale = scale_of(block.scores, block.of, block.against)
+        scaled = _shrunk(block, scale)
+        _locate(found, scaled)
         if block.scores.shape[1] < MIN_SEEDS:
+            _enlarge(found, block.rows, scale)
             continue
-        _test(found, block, level)
+        _test(found, scaled, level)
         if bootstrap:
-            found.bootstrap_low[block.rows], found.bootstrap_high[block.rows] = bca(block.scores, level=level)
+            ends = bca(scaled.scores, level=level)
+            found.bootstrap_low[block.rows], found.bootstrap_high[block.rows] = ends
         if of_rates:
             _compare_rates(found, block, level, margin)
         elif margin is not None:
-            found.tost[block.rows] = tost(block.scores, margin=margin, test=contrast.test)
+            shown = tost(
+                scaled.scores,
+                margin=np.minimum(margin / scale, MAX_MARGIN),
+                test=contrast.test,
+                coarse=found.coarse[block.rows] == 1,
+            )
+            found.tost[block.rows] = shown
+        _enlarge(found, block.rows, scale)
     return found
+
+
+def _shrunk(block: Block, scale: Float[np.ndarray, " block"]) -> Block:
+    by = scale[:, None]
+    return replace(block, scores=block.scores / by, of=block.of / by, against=block.against / by)
+
+
+def _enlarge(found: Inference, rows: np.ndarray, scale: Float[np.ndarray, " block"]) -> None:
+    """Everything that is in the unit of the scores, back at their size."""
+    for name in IN_UNITS:
+        getattr(found, name)[rows] *= scale
 
 
 def _is_pair(row: ContrastRow) -> bool:
@@ -85,6 +116,7 @@ def _test(found: Inference, block: Block, level: float) -> None:
     found.effect_size[rows] = effect_size(block.scores)
     found.paired_t[rows], found.wilcoxon[rows] = fit.p, wilcoxon(block.scores)
     found.sign_flip[rows], found.sign_flip_error[rows] = flips.p, flips.error
+    found.coarse[rows] = is_coarse(block.scores, block.of, block.against)
     found.correlation[rows] = pairing_correlation(block.of, block.against)
 
 

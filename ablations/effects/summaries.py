@@ -8,7 +8,8 @@ from jaxtyping import Float
 from ablations.design.arm import Arm
 from ablations.effects.description import ArmSummary, ReadingSummary
 from ablations.results.results import Results
-from ablations.stats.location import interquartile_mean, median
+from ablations.stats.location import interquartile_mean, mean, median
+from ablations.stats.resolution import scale_of
 
 NOTHING = ReadingSummary(n=0, mean=None, sd=None, median=None, interquartile_mean=None)
 
@@ -33,8 +34,10 @@ def _of_rows(values: Float[np.ndarray, "arms seeds"]) -> list[ReadingSummary]:
     for num_seeds in np.unique(n[n > 0]):
         rows = np.flatnonzero(n == num_seeds)
         some = values[rows][known[rows]].reshape(len(rows), int(num_seeds))
-        means, medians, middles = some.mean(axis=1), median(some), interquartile_mean(some)
-        spreads = some.std(axis=1, ddof=1) if num_seeds > 1 else None
+        scale = scale_of(some)
+        some = some / scale[:, None]
+        means, medians, middles = (f(some) * scale for f in (mean, median, interquartile_mean))
+        spreads = some.std(axis=1, ddof=1) * scale if num_seeds > 1 else None
         for i, row in enumerate(rows):
             summaries[row] = ReadingSummary(
                 n=int(num_seeds),

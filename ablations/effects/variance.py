@@ -19,6 +19,7 @@ from ablations.design.arm import Arm, text_of
 from ablations.effects.description import VarianceShares, VarianceTerm
 from ablations.manifest import Scalar
 from ablations.results.results import Results
+from ablations.stats.resolution import logarithms
 from ablations.stats.variance import partition, residual_variance
 
 MIN_PART = 0.5
@@ -66,7 +67,7 @@ def _everywhere(arms: Sequence[Arm]) -> set[str]:
 def _shares(arms: Sequence[Arm], varying: Sequence[str], results: Results, metric: str) -> VarianceShares:
     values = results.values(metric)
     if results.reading(metric).scale == "log":
-        values = np.log(values)
+        values = logarithms(values, values)
     num_known = np.isfinite(values).sum(axis=1)
     means = np.where(np.isfinite(values), values, 0.0).sum(axis=1) / np.maximum(num_known, 1)
     part = _balanced(arms, varying, num_known > 0)

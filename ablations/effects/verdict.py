@@ -63,8 +63,8 @@ def _verdict(p: float, tost: float, for_the_better: float, *, alpha: float) -> V
 def choose(contrast: Contrast, found: Inference) -> tuple[str, Float[np.ndarray, " rows"]]:
     """The name and the p-values of the test that carries the verdicts.
 
-    Rates of one arm against one are judged by McNemar's test. Where all differences are one number other
-    than 0 there is no t test, and the sign-flip test stands in.
+    Rates of one arm against one are judged by McNemar's test. Where differences are all equal, or spread
+    by less than the step in which they come, there is no t test, and the sign-flip test stands in.
     """
     if found.of_rates:
         return "mcnemar", found.mcnemar
@@ -72,7 +72,7 @@ def choose(contrast: Contrast, found: Inference) -> tuple[str, Float[np.ndarray,
         return contrast.test, found.sign_flip
     if contrast.test == "wilcoxon":
         return contrast.test, found.wilcoxon
-    return contrast.test, np.where(np.isnan(found.paired_t), found.sign_flip, found.paired_t)
+    return contrast.test, np.where(found.coarse == 1, found.sign_flip, found.paired_t)
 
 
 def share_of_alpha(contrast: Contrast, alpha: float) -> float:
@@ -102,7 +102,7 @@ def remarks(
     """What a reader must know beside each verdict."""
     return [
         [
-            *_on_spread(contrast, found, row),
+            *_on_spread(contrast, found, row, int(n[row])),
             *_on_margin(ruling, row),
             *_on_seeds(contrast, ruling, int(n[row]), num_seeds),
         ]
@@ -110,10 +110,12 @@ def remarks(
     ]
 
 
-def _on_spread(contrast: Contrast, found: Inference, row: int) -> list[str]:
-    if contrast.test != "paired_t" or found.of_rates or found.sd[row] != 0 or found.estimate[row] == 0:
+def _on_spread(contrast: Contrast, found: Inference, row: int, n: int) -> list[str]:
+    if contrast.test != "paired_t" or found.of_rates or found.coarse[row] != 1 or found.estimate[row] == 0:
         return []
-    return ["all differences are equal, so there is no t test: p is the sign-flip test's"]
+    alike = "are equal" if found.sd[row] == 0 else "spread by less than one step of the metric"
+    best = f"which {n} seeds cannot bring below {smallest_p(n):.2g}"
+    return [f"all differences {alike}, so there is no t test: p is the sign-flip test's, {best}"]
 
 
 def _on_margin(ruling: Ruling, row: int) -> list[str]:

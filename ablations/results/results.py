@@ -177,7 +177,7 @@ def _read(record: TrialRecord, readings: Iterable[Reading]) -> tuple[dict[str, f
         value = reading.worst if record.state == "diverged" else _value(record, reading)
         if value is None or not np.isfinite(value):
             missing.append(_hole(record, reading.name, f"{record.state} without a finite value"))
-        elif reading.scale == "log" and value <= 0:
+        elif reading.scale == "log" and (value < 0 or (value == 0 and reading.goal == "maximize")):
             missing.append(_hole(record, reading.name, f"{value} has no logarithm"))
         else:
             found[reading.name] = float(value)

@@ -11,6 +11,7 @@ from scipy import sparse
 from ablations.contrasts.contrast import Contrast
 from ablations.contrasts.rows import ContrastRow
 from ablations.results.results import Results
+from ablations.stats.resolution import logarithms
 
 Side = Literal["of", "against"]
 
@@ -72,13 +73,16 @@ def score(contrast: Contrast, results: Results, *, worst_of: Side | None = None)
     weights = weigh(contrast.rows, results)
     gone = np.isnan(values) & results.ended
     holes = _members(weights) @ gone.astype(float)
-    sides = {}
+    sides, magnitude = {}, np.zeros(())
     for side, part in (("of", weights.maximum(0)), ("against", (-weights).maximum(0))):
         filled = values
         if worst_of is not None:
             filled = np.where(gone, _extreme(contrast, results, weights, worst=side == worst_of), values)
-        sides[side] = _side(part, np.log(filled) if log else filled)
-    magnitude = abs(np.nan_to_num(sides["of"])) + abs(np.nan_to_num(sides["against"]))
+        filled = logarithms(filled, values[np.unique(weights.indices)]) if log else filled
+        sides[side] = _side(part, filled)
+        # A logarithm is as uncertain as its argument is in relation to itself, however near to 0 it lies.
+        sizes = np.maximum(np.abs(filled), 1.0) if log else np.abs(filled)
+        magnitude = magnitude + part @ np.nan_to_num(sizes)
     return Scores(
         values=_settle(sides["of"] - sides["against"], magnitude),
         of=np.where(np.isnan(sides["against"]), np.nan, sides["of"]),

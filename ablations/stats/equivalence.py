@@ -3,7 +3,7 @@
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from ablations.stats.noninferiority import noninferior
 from ablations.stats.paired import one_sided_t
@@ -13,27 +13,38 @@ from ablations.stats.wilcoxon import wilcoxon
 Test = Literal["paired_t", "sign_flip", "wilcoxon"]
 
 
-def tost(scores: Float[np.ndarray, "rows seeds"], *, margin: float, test: Test) -> Float[np.ndarray, " rows"]:
+def tost(
+    scores: Float[np.ndarray, "rows seeds"],
+    *,
+    margin: float | Float[np.ndarray, " rows"],
+    test: Test,
+    coarse: Bool[np.ndarray, " rows"] | None = None,
+) -> Float[np.ndarray, " rows"]:
     """P-values for an effect inside the margin: the larger of two one-sided tests against its ends.
 
-    Scores without spread are judged by flipping signs, as a t test would be certain after two seeds.
+    Scores without spread, and those that are `coarse`, are judged by flipping signs: a t test would be
+    certain after two seeds.
 
     Source: Schuirmann, "A comparison of the two one-sided tests procedure and the power approach", J.
     Pharmacokinet. Biopharm. 15 (1987), 657-680.
     """
-    return np.asarray(np.maximum(_above(scores + margin, test), _above(margin - scores, test)))
+    ends = np.reshape(np.asarray(margin, dtype=float), (-1, 1))
+    flat = np.zeros(len(scores), dtype=bool) if coarse is None else coarse
+    return np.asarray(np.maximum(_above(scores + ends, test, flat), _above(ends - scores, test, flat)))
 
 
-def _above(scores: Float[np.ndarray, "rows seeds"], test: Test) -> Float[np.ndarray, " rows"]:
+def _above(
+    scores: Float[np.ndarray, "rows seeds"], test: Test, flat: Bool[np.ndarray, " rows"]
+) -> Float[np.ndarray, " rows"]:
     """P-values for a mean above 0."""
     if test == "wilcoxon":
         return wilcoxon(scores, alternative="greater")
     if test == "sign_flip":
         return sign_flip(scores, alternative="greater").p
     p = one_sided_t(scores)
-    constant = np.isnan(p)
-    if constant.any():
-        p[constant] = sign_flip(scores[constant], alternative="greater").p
+    flat = flat | np.isnan(p)
+    if flat.any():
+        p[flat] = sign_flip(scores[flat], alternative="greater").p
     return p
 
 

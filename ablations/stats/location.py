@@ -4,6 +4,11 @@ import numpy as np
 from jaxtyping import Float
 
 
+def mean(scores: Float[np.ndarray, "rows seeds"]) -> Float[np.ndarray, " rows"]:
+    """The mean of each row."""
+    return np.asarray(scores.mean(axis=1))
+
+
 def median(scores: Float[np.ndarray, "rows seeds"]) -> Float[np.ndarray, " rows"]:
     """The median of each row."""
     return np.asarray(np.median(scores, axis=1))

@@ -16,6 +16,7 @@ from ablations.report.evidence import Evidence, Measure
 from ablations.report.sections.comparisons import effects_table
 from ablations.report.sections.curves import band
 from ablations.report.sections.facets import Line, x_factor
+from ablations.stats.resolution import logarithms
 
 MAX_ROWS = 16
 MAX_COLUMNS = 40
@@ -133,7 +134,7 @@ def _score(evidence: Evidence, measure: Measure, weighted: dict[str, float]) -> 
     """One score a seed; NaN where an arm lacks a value."""
     values = evidence.results.values(measure.name)
     index = [evidence.results.arm_index[arm] for arm in weighted]
-    chosen = np.log(values[index]) if measure.log else values[index]
+    chosen = logarithms(values[index], values) if measure.log else values[index]
     return np.asarray(np.array(list(weighted.values())) @ chosen)
 
 
