@@ -64,9 +64,10 @@ class EffectRow:
     """One row of a contrast: a difference, `of` minus `against`, with what is known about it.
 
     On a log scale `estimate`, `low` and `high` are differences of natural logarithms, and `ratio` says the
-    same as a factor. `n` is the number of seeds on which every arm of the row has a value, `holes` the
-    number of values missing for good. `others` holds the p-values of all tests, `bootstrap` the BCa
-    interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
+    same as a factor; `mean` is that of the scores also where Wilcoxon's test carries the verdict, whose
+    estimate is Hodges and Lehmann's. `n` is the number of seeds on which every arm of the row has a value,
+    `holes` the number of values missing for good. `others` holds the p-values of all tests, `bootstrap` the
+    BCa interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
     `pairing` their correlation. `seeds_needed` would settle an inconclusive row, given its spread and the
     margin. `notes` stand beside the verdict.
     """
@@ -88,6 +89,7 @@ class EffectRow:
     verdict: Verdict | None
     ratio: Interval | None = None
     bootstrap: Interval | None = None
+    mean: float | None = None
     sd: float | None = None
     effect_size: float | None = None
     median: float | None = None
@@ -119,6 +121,7 @@ class EffectRow:
             "verdict": self.verdict,
             "ratio": self.ratio.to_json() if self.ratio else None,
             "bootstrap": self.bootstrap.to_json() if self.bootstrap else None,
+            "mean": self.mean,
             "sd": self.sd,
             "effect_size": self.effect_size,
             "median": self.median,
@@ -136,7 +139,8 @@ class EffectRow:
 class ContrastEffects:
     """The rows of one contrast on one metric: a family.
 
-    `test` is the one behind `p`, `alpha` the level that its verdicts used: the study's, or a look's share.
+    `estimator` says what the estimates are of, `test` is the one behind `p`, `alpha` the level that its
+    verdicts used: the study's, or a look's share.
     """
 
     name: str
@@ -149,6 +153,7 @@ class ContrastEffects:
     margin: float | None = None
     scale: Literal["linear", "log"] = "linear"
     shape: str = "difference"
+    estimator: Literal["mean", "pseudomedian"] = "mean"
     post_hoc: bool = False
     notes: tuple[str, ...] = ()
 
@@ -166,6 +171,7 @@ class ContrastEffects:
             "margin": self.margin,
             "scale": self.scale,
             "shape": self.shape,
+            "estimator": self.estimator,
             "post_hoc": self.post_hoc,
             "notes": list(self.notes),
         }

@@ -15,12 +15,12 @@ from ablations.stats.paired import MIN_SEEDS, effect_size, paired_t, pairing_cor
 from ablations.stats.permutation import sign_flip
 from ablations.stats.proportions import mcnemar, newcombe
 from ablations.stats.resolution import is_coarse, scale_of
-from ablations.stats.wilcoxon import wilcoxon
+from ablations.stats.wilcoxon import hodges_lehmann, wilcoxon
 
 MAX_MARGIN = 2.0**400  # beyond any score of ordinary size, and its square is a number
 IN_UNITS = (
-    "estimate", "low", "high", "sd", "median", "interquartile_mean", "bootstrap_low", "bootstrap_high",
-    "of", "against",
+    "estimate", "low", "high", "mean", "sd", "median", "interquartile_mean",
+    "bootstrap_low", "bootstrap_high", "of", "against",
 )  # fmt: skip
 
 
@@ -29,13 +29,17 @@ class Inference:
     """What the scores of each row say; NaN where there is too little to say it.
 
     `of_rates` tells that every row compares the rates of two arms; then the interval is Newcombe's.
-    `coarse` is 1 where the scores spread by less than the step in which they come, so that no t test holds.
+    `pseudomedian` tells that estimates and intervals are Hodges and Lehmann's, as Wilcoxon's test is about
+    that; else they are of the mean. `coarse` is 1 where the scores spread by less than the step in which
+    they come, so that no t test holds.
     """
 
     of_rates: bool
+    pseudomedian: bool
     estimate: Float[np.ndarray, " rows"]
     low: Float[np.ndarray, " rows"]
     high: Float[np.ndarray, " rows"]
+    mean: Float[np.ndarray, " rows"]
     sd: Float[np.ndarray, " rows"]
     effect_size: Float[np.ndarray, " rows"]
     median: Float[np.ndarray, " rows"]
@@ -59,8 +63,13 @@ def infer(
 ) -> Inference:
     """Estimates, intervals and p-values of all rows; `margin` is on the scale of the scores."""
     of_rates = contrast.kind == "rate" and bool(contrast.rows) and all(map(_is_pair, contrast.rows))
-    arrays = [field.name for field in fields(Inference) if field.name != "of_rates"]
-    found = Inference(of_rates=of_rates, **{name: np.full(len(scores.values), np.nan) for name in arrays})
+    pseudomedian = contrast.test == "wilcoxon" and not of_rates
+    arrays = [field.name for field in fields(Inference) if field.type is not bool]
+    found = Inference(
+        of_rates=of_rates,
+        pseudomedian=pseudomedian,
+        **{name: np.full(len(scores.values), np.nan) for name in arrays},
+    )
     for block in scores.blocks():
         scale = scale_of(block.scores, block.of, block.against)
         scaled = _shrunk(block, scale)
@@ -103,7 +112,7 @@ def _is_pair(row: ContrastRow) -> bool:
 
 def _locate(found: Inference, block: Block) -> None:
     rows = block.rows
-    found.estimate[rows] = block.scores.mean(axis=1)
+    found.estimate[rows] = found.mean[rows] = block.scores.mean(axis=1)
     found.median[rows] = median(block.scores)
     found.interquartile_mean[rows] = interquartile_mean(block.scores)
     found.of[rows], found.against[rows] = block.of.mean(axis=1), block.against.mean(axis=1)
@@ -111,8 +120,11 @@ def _locate(found: Inference, block: Block) -> None:
 
 def _test(found: Inference, block: Block, level: float) -> None:
     rows, fit, flips = block.rows, paired_t(block.scores, level=level), sign_flip(block.scores)
-    found.estimate[rows], found.sd[rows] = fit.estimate, fit.sd
-    found.low[rows], found.high[rows] = fit.low, fit.high
+    found.mean[rows], found.sd[rows] = fit.estimate, fit.sd
+    centre = (fit.estimate, fit.low, fit.high)
+    if found.pseudomedian:
+        centre = hodges_lehmann(block.scores, level=level)
+    found.estimate[rows], found.low[rows], found.high[rows] = centre
     found.effect_size[rows] = effect_size(block.scores)
     found.paired_t[rows], found.wilcoxon[rows] = fit.p, wilcoxon(block.scores)
     found.sign_flip[rows], found.sign_flip_error[rows] = flips.p, flips.error

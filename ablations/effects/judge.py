@@ -126,6 +126,7 @@ def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> C
         margin=contrast.margin,
         scale="log" if scores.log else "linear",
         shape=contrast.shape,
+        estimator="pseudomedian" if found.pseudomedian else "mean",
         post_hoc=contrast.post_hoc,
         notes=shared,
     )
@@ -205,6 +206,7 @@ def _row(
         verdict=None,
         ratio=_ratio(interval) if log else None,
         bootstrap=_bootstrap(found, i),
+        mean=_number(found.mean[i]),
         sd=_number(found.sd[i]),
         effect_size=_number(found.effect_size[i]),
         median=_number(found.median[i]),
@@ -240,7 +242,7 @@ def _bootstrap(found: Inference, i: int) -> Interval | None:
     low, high = _number(found.bootstrap_low[i]), _number(found.bootstrap_high[i])
     if low is None or high is None:
         return None
-    return Interval(estimate=_number(found.estimate[i]), low=low, high=high)
+    return Interval(estimate=_number(found.mean[i]), low=low, high=high)
 
 
 def _without_tests(row: EffectRow) -> EffectRow:

@@ -85,7 +85,7 @@ def mirrored(row: dict[str, Any]) -> dict[str, Any]:
         }
     minus = {
         key: None if row[key] is None else -row[key]
-        for key in ("effect_size", "median", "interquartile_mean")
+        for key in ("effect_size", "mean", "median", "interquartile_mean")
     }
     return {
         **row,

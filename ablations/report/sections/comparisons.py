@@ -16,6 +16,10 @@ TEST_NAMES = {
     "wilcoxon": "Wilcoxon test",
     "mcnemar": "Exact McNemar test",
 }
+PSEUDOMEDIAN = (
+    "Estimates and intervals are Hodges and Lehmann's (the median of all averages of two seeds), which is"
+    " what this test is about: one extreme seed moves the mean, and neither these nor the verdict."
+)
 MAX_ROWS = 2000
 UNJUDGED = (
     "Verdicts belong to the primary contrast on the first metric of the study alone. What follows has"
@@ -95,11 +99,12 @@ def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     margin = ""
     if judged.margin is not None:
         margin = f" Differences within \N{PLUS-MINUS SIGN}{compact(judged.margin)} count as none."
+    centre = f" {PSEUDOMEDIAN}" if judged.estimator == "pseudomedian" else ""
     corrected = f"{correction} correction over {count(len(judged.rows), 'row')}"
     return (
         f"{kind} between arms that share a seed{where}{averaged}. "
         f"{TEST_NAMES.get(judged.test, judged.test)}, {corrected},"
-        f" \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}.{margin}"
+        f" \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}.{centre}{margin}"
     )
 
 

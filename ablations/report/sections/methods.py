@@ -67,10 +67,12 @@ def _seed_list(seeds: tuple[int, ...]) -> str:
 def _inference(evidence: Evidence) -> str:
     judged = evidence.primary or evidence.effects.contrasts[0]
     level = compact(100 * (1 - judged.alpha))
+    ranked = judged.estimator == "pseudomedian"
+    interval = "Hodges and Lehmann's estimate and its interval" if ranked else "a t interval"
     return (
         "Two arms match when they differ in the judged factor and agree on every other factor that applies"
         " to both. An effect is the difference within a seed, averaged over the matched arms to one score a"
-        f" seed, summarised over seeds with a t interval of {level} %. Verdicts rest on"
+        f" seed, summarised over seeds with {interval} of {level} %. Verdicts rest on"
         f" {TESTS.get(judged.test, judged.test)}; p-values within one contrast are adjusted by"
         f" {CORRECTIONS[judged.correction]} and compared with {compact(judged.alpha)}. Only the primary"
         " contrast carries verdicts: better or worse by the goal of the metric, inconclusive where the data"
