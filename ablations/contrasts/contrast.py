@@ -41,6 +41,7 @@ class Contrast:
     post_hoc: bool = False
     shape: Shape = "difference"
     margin: float | None = None
+    missing: Literal["related", "unrelated"] = "related"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +136,7 @@ def _on_readings(families: Iterable[Family], design: Design, apart: bool = False
                 alpha=analysis.alpha,
                 shape=family.shape,
                 margin=analysis.margin.get(reading.name),
+                missing=analysis.missing,
             )
 
 

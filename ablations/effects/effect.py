@@ -9,7 +9,7 @@ from ablations.effects.standing import Standing
 from ablations.errors import Json
 from ablations.manifest import Scalar
 
-Verdict = Literal["better", "worse", "equivalent", "inconclusive"]
+Verdict = Literal["better", "worse", "equivalent", "inconclusive", "no data"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,23 +39,76 @@ class Imputed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tipping:
+    """From which value of the missing runs on a verdict would be another one, `becomes`.
+
+    `of` and `against` are those of the two sides, None where a side has no holes; `worst` names the side
+    whose values move towards the metric's worst one on the way there, from the mean of the seeds that
+    have all values; None where that mean itself changes the verdict.
+    """
+
+    worst: Literal["of", "against"] | None
+    of: float | None
+    against: float | None
+    becomes: Verdict
+
+    def to_json(self) -> dict[str, Json]:
+        """The values as clients read them."""
+        return {"worst": self.worst, "of": self.of, "against": self.against, "becomes": self.becomes}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sensitivity:
     """How much hangs on the holes of a family.
 
-    `of_worst` takes the holes of the `of` side as the declared worst value and those of the other side as
-    the best value seen; `against_worst` the other way round. `flips` if either gives another verdict.
+    `found` is the verdict that the seeds with all values give. `of_worst` takes the holes of the `of` side
+    as the declared worst value and those of the other side as the best value seen; `against_worst` the
+    other way round. `flips` if a decided verdict is not that of the fill that speaks against it, or if an
+    undecided one is decided by any.
     """
 
+    found: Verdict
     of_worst: Imputed
     against_worst: Imputed
     flips: bool
+    tipping: Tipping | None = None
 
     def to_json(self) -> dict[str, Json]:
         """Both as clients read them."""
         return {
+            "found": self.found,
             "of_worst": self.of_worst.to_json(),
             "against_worst": self.against_worst.to_json(),
             "flips": self.flips,
+            "tipping": self.tipping.to_json() if self.tipping else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collapse:
+    """What is known of runs near the metric's worst value beside a decided verdict.
+
+    `of_seen` and `against_seen` of `n` seeds had one. Rates up to `not_excluded` are compatible with what
+    was seen on the side that the verdict rests on, at 95 %; if more than the share `turns_at` of its runs
+    collapsed, the mean would say otherwise (None where no rate would).
+    """
+
+    side: Literal["of", "against"]
+    of_seen: int
+    against_seen: int
+    n: int
+    not_excluded: float
+    turns_at: float | None
+
+    def to_json(self) -> dict[str, Json]:
+        """The rates as clients read them."""
+        return {
+            "side": self.side,
+            "of_seen": self.of_seen,
+            "against_seen": self.against_seen,
+            "n": self.n,
+            "not_excluded": self.not_excluded,
+            "turns_at": self.turns_at,
         }
 
 
@@ -69,7 +122,8 @@ class EffectRow:
     `holes` the number of values missing for good. `others` holds the p-values of all tests, `bootstrap` the
     BCa interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
     `pairing` their correlation. `seeds_needed` would settle an inconclusive row, given its spread and the
-    margin. `notes` stand beside the verdict.
+    margin. `reason` says why there is no verdict where the values alone would give one; `notes` stand
+    beside the verdict.
     """
 
     contrast: str
@@ -99,6 +153,8 @@ class EffectRow:
     pairing: float | None = None
     seeds_needed: int | None = None
     sensitivity: Sensitivity | None = None
+    collapse: Collapse | None = None
+    reason: str | None = None
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
@@ -131,6 +187,8 @@ class EffectRow:
             "pairing": self.pairing,
             "seeds_needed": self.seeds_needed,
             "sensitivity": self.sensitivity.to_json() if self.sensitivity else None,
+            "collapse": self.collapse.to_json() if self.collapse else None,
+            "reason": self.reason,
             "notes": list(self.notes),
         }
 

@@ -59,9 +59,18 @@ class Inference:
 
 
 def infer(
-    contrast: Contrast, scores: Scores, *, level: float, margin: float | None = None, bootstrap: bool = True
+    contrast: Contrast,
+    scores: Scores,
+    *,
+    level: float,
+    margin: float | None = None,
+    bootstrap: bool = True,
+    complete: bool = True,
 ) -> Inference:
-    """Estimates, intervals and p-values of all rows; `margin` is on the scale of the scores."""
+    """Estimates, intervals and p-values of all rows; `margin` is on the scale of the scores.
+
+    Unless `complete`, only what a verdict needs: neither the other tests nor the bootstrap.
+    """
     of_rates = contrast.kind == "rate" and bool(contrast.rows) and all(map(_is_pair, contrast.rows))
     pseudomedian = contrast.test == "wilcoxon" and not of_rates
     arrays = [field.name for field in fields(Inference) if field.type is not bool]
@@ -78,7 +87,8 @@ def infer(
             _enlarge(found, block.rows, scale)
             continue
         _test(found, scaled, level)
-        if bootstrap:
+        _permute(found, scaled, contrast, complete)
+        if bootstrap and complete:
             ends = bca(scaled.scores, level=level)
             found.bootstrap_low[block.rows], found.bootstrap_high[block.rows] = ends
         if of_rates:
@@ -119,17 +129,28 @@ def _locate(found: Inference, block: Block) -> None:
 
 
 def _test(found: Inference, block: Block, level: float) -> None:
-    rows, fit, flips = block.rows, paired_t(block.scores, level=level), sign_flip(block.scores)
+    rows, fit = block.rows, paired_t(block.scores, level=level)
     found.mean[rows], found.sd[rows] = fit.estimate, fit.sd
     centre = (fit.estimate, fit.low, fit.high)
     if found.pseudomedian:
         centre = hodges_lehmann(block.scores, level=level)
     found.estimate[rows], found.low[rows], found.high[rows] = centre
     found.effect_size[rows] = effect_size(block.scores)
-    found.paired_t[rows], found.wilcoxon[rows] = fit.p, wilcoxon(block.scores)
-    found.sign_flip[rows], found.sign_flip_error[rows] = flips.p, flips.error
+    found.paired_t[rows] = fit.p
     found.coarse[rows] = is_coarse(block.scores, block.of, block.against)
     found.correlation[rows] = pairing_correlation(block.of, block.against)
+
+
+def _permute(found: Inference, block: Block, contrast: Contrast, complete: bool) -> None:
+    """The tests that flip signs, or those of them that the verdicts rest on."""
+    if complete or contrast.test == "wilcoxon":
+        found.wilcoxon[block.rows] = wilcoxon(block.scores)
+    some = found.coarse[block.rows] == 1
+    if complete or contrast.test == "sign_flip":
+        some = np.ones(len(block.rows), dtype=bool)
+    if some.any():
+        flips = sign_flip(block.scores[some])
+        found.sign_flip[block.rows[some]], found.sign_flip_error[block.rows[some]] = flips.p, flips.error
 
 
 def _compare_rates(found: Inference, block: Block, level: float, margin: float | None) -> None:

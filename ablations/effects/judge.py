@@ -6,27 +6,28 @@ from dataclasses import dataclass, replace
 
 from ablations.contrasts.contrast import Contrast, Contrasts
 from ablations.contrasts.rows import ContrastRow
+from ablations.design.arm import text_of
+from ablations.effects.collapse import collapse_note, watch_collapse
 from ablations.effects.crossings import crossings_of
 from ablations.effects.effect import (
     ContrastEffects,
     EffectRow,
     Effects,
-    Imputed,
     Interval,
     Sensitivity,
     Verdict,
 )
+from ablations.effects.holes import UNRELATED, missing_runs, weigh_holes
 from ablations.effects.inference import Inference, infer
 from ablations.effects.standing import State, standing_of
 from ablations.effects.summaries import summarise
 from ablations.effects.variance import shares_of_variance
 from ablations.effects.verdict import Ruling, remarks, rule, settling_seeds
 from ablations.results.results import Results
-from ablations.results.scoring import Scores, Side, score
+from ablations.results.scoring import Gaps, Scores, find_gaps, score
 
 __all__ = ["ContrastEffects", "EffectRow", "Effects", "Interval", "Sensitivity", "Verdict", "judge"]
 
-SIDES: tuple[Side, Side] = ("of", "against")
 POST_HOC = "post hoc: this contrast was added after results existed"
 TUNED_ONCE = "conditional on these tuned settings: they were searched for once"
 EXTENDED = "extended after results were known, without a look declared at the start: no verdict"
@@ -103,13 +104,14 @@ def _occasion(contrasts: Contrasts, results: Results, *, open: bool, extended: b
 
 
 def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> ContrastEffects:
-    scores, margin = score(contrast, results), _margin(contrast, results)
+    gaps, margin = find_gaps(contrast, results), _margin(contrast, results)
+    scores = gaps.dropped()
     alpha = contrast.alpha / occasion.num_looks
     found = infer(contrast, scores, level=1 - alpha, margin=margin)
     ruling = rule(contrast, found, alpha=alpha)
     rows = _rows(contrast, results, scores, found, ruling)
     if occasion.open and contrast.primary and occasion.withheld is None:
-        rows = _with_verdicts(contrast, results, scores, found, ruling, rows)
+        rows = _with_verdicts(contrast, results, gaps, found, ruling, rows)
     shared = (*((POST_HOC,) if contrast.post_hoc else ()), *occasion.notes)
     if not occasion.open:
         rows = [_without_tests(row) for row in rows]
@@ -253,65 +255,65 @@ def _without_tests(row: EffectRow) -> EffectRow:
 def _with_verdicts(
     contrast: Contrast,
     results: Results,
-    scores: Scores,
+    gaps: Gaps,
     found: Inference,
     ruling: Ruling,
     rows: Sequence[EffectRow],
 ) -> list[EffectRow]:
-    needed = settling_seeds(contrast, ruling, found, _margin(contrast, results))
+    scores, margin = gaps.dropped(), _margin(contrast, results)
+    needed = settling_seeds(contrast, ruling, found, margin)
     notes = remarks(contrast, ruling, found, scores.n, len(results.seeds))
-    doubts = _sensitivities(contrast, results, scores, ruling)
+    doubts = weigh_holes(contrast, gaps, found, ruling, margin)
+    judged = []
+    for i, row in enumerate(rows):
+        row = replace(row, verdict=ruling.verdicts[i], seeds_needed=needed[i], sensitivity=doubts.get(i))
+        verdict, reason = _withhold(contrast, results, row, i, doubts.get(i))
+        own = (*notes[i], *_on_holes(contrast, row, doubts.get(i)))
+        judged.append(replace(row, verdict=verdict, reason=reason, notes=own))
+    verdicts = {i: row.verdict for i, row in enumerate(judged) if row.verdict is not None}
+    known = watch_collapse(contrast, results, scores, found, verdicts, margin)
     return [
-        replace(
-            row,
-            verdict=ruling.verdicts[i],
-            seeds_needed=needed[i],
-            sensitivity=doubts.get(i),
-            notes=(*notes[i], *_on_holes(doubts.get(i))),
-        )
-        for i, row in enumerate(rows)
+        replace(row, collapse=known[i], notes=(*row.notes, collapse_note(known[i], *_sides(row))))
+        if i in known
+        else row
+        for i, row in enumerate(judged)
     ]
 
 
-def _on_holes(doubt: Sensitivity | None) -> tuple[str, ...]:
-    """The line beside a verdict that other values in the holes would change."""
+def _sides(row: EffectRow) -> tuple[str, str]:
+    return text_of(row.of), text_of(row.against)
+
+
+def _withhold(
+    contrast: Contrast, results: Results, row: EffectRow, i: int, doubt: Sensitivity | None
+) -> tuple[Verdict | None, str | None]:
+    """The verdict that a row may have, and why it has none."""
+    if row.n == 0:
+        return "no data", "no seed has a value on both sides"
+    if doubt is None or not doubt.flips or contrast.missing == "unrelated" or doubt.found == "inconclusive":
+        return row.verdict, None
+    runs = missing_runs(contrast, results, i if row.holes else None)
+    return "inconclusive", f"depends on {runs}" + ("" if row.holes else " in other rows")
+
+
+def _on_holes(contrast: Contrast, row: EffectRow, doubt: Sensitivity | None) -> tuple[str, ...]:
+    """The lines beside a verdict that other values in the holes would change."""
     if doubt is None or not doubt.flips:
         return ()
-    worst = (doubt.of_worst.verdict, doubt.against_worst.verdict)
-    return (f"{worst[0]} if missing values count as worst for its first side, {worst[1]} for its second",)
-
-
-def _sensitivities(
-    contrast: Contrast, results: Results, scores: Scores, ruling: Ruling
-) -> dict[int, Sensitivity]:
-    """The verdicts with all holes of the family filled one way and the other, where it may matter.
-
-    That is in rows with holes, and in rows whose verdict changes with the p-values beside theirs.
-    """
-    if not scores.holes.any():
-        return {}
-    of_worst, against_worst = (_imputed(contrast, results, ruling.alpha, side) for side in SIDES)
-    doubts = {}
-    for i, verdict in enumerate(ruling.verdicts):
-        flips = {of_worst[i].verdict, against_worst[i].verdict} != {verdict}
-        if flips or scores.holes[i]:
-            doubts[i] = Sensitivity(of_worst=of_worst[i], against_worst=against_worst[i], flips=flips)
-    return doubts
-
-
-def _imputed(contrast: Contrast, results: Results, alpha: float, worst_of: Side) -> list[Imputed]:
-    scores = score(contrast, results, worst_of=worst_of)
-    margin = _margin(contrast, results)
-    found = infer(contrast, scores, level=1 - alpha, margin=margin, bootstrap=False)
-    ruling = rule(contrast, found, alpha=alpha)
-    return [
-        Imputed(
-            estimate=_number(found.estimate[i]),
-            p_adjusted=_number(ruling.p_adjusted[i]),
-            verdict=verdict,
-        )
-        for i, verdict in enumerate(ruling.verdicts)
-    ]
+    notes = []
+    if doubt.tipping is not None:
+        worse, more = ("less", "more") if contrast.goal == "maximize" else ("more", "less")
+        tip = doubt.tipping
+        ends = [
+            f"{text_of(name)} at {value:.4g}"
+            + (f" or {worse if tip.worst == side else more}" if tip.worst else "")
+            for side, name, value in (("of", row.of, tip.of), ("against", row.against, tip.against))
+            if value is not None
+        ]
+        notes.append(f"{doubt.found}, with the missing runs of {' and of '.join(ends)} {tip.becomes}")
+    if contrast.missing == "unrelated":
+        notes.append(UNRELATED)
+    return tuple(notes)
 
 
 def _number(value: float) -> float | None:

@@ -10,11 +10,12 @@ from scipy import sparse
 
 from ablations.contrasts.contrast import Contrast
 from ablations.contrasts.rows import ContrastRow
+from ablations.design.reading import Reading
 from ablations.results.results import Results
 from ablations.stats.resolution import logarithms
 
 Side = Literal["of", "against"]
-
+BEYOND = 100.0
 ROUNDING = 64 * float(np.finfo(float).eps)
 
 
@@ -62,49 +63,108 @@ class Scores:
             )
 
 
-def score(contrast: Contrast, results: Results, *, worst_of: Side | None = None) -> Scores:
-    """The scores of a contrast in these results.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gaps:
+    """The scores of a contrast before their holes are dropped: sums of what is known, and what is not.
 
-    With `worst_of`, holes are filled: on that side with the metric's declared worst value, on the other
-    with the best one seen in any arm of the contrast.
+    `of_gone` and `against_gone` are the weights of values missing for good, `pending` tells the seeds whose
+    values may still come; the sums are NaN nowhere. `worst` and `best` are the ends of what a missing value
+    could be, on the scale of the scores: the declared worst value, and the best one seen. Where no worst
+    value is declared, `worst` lies a hundred times the range seen beyond it.
     """
+
+    of: Float[np.ndarray, "rows seeds"]
+    against: Float[np.ndarray, "rows seeds"]
+    of_gone: Float[np.ndarray, "rows seeds"]
+    against_gone: Float[np.ndarray, "rows seeds"]
+    pending: Bool[np.ndarray, "rows seeds"]
+    magnitude: Float[np.ndarray, "rows seeds"]
+    holes: Int[np.ndarray, " rows"]
+    worst: float
+    best: float
+    log: bool
+
+    def dropped(self) -> Scores:
+        """The scores of the seeds that have every value."""
+        gone = (self.of_gone != 0) | (self.against_gone != 0)
+        return self._scores(self.of, self.against, self.magnitude, gone)
+
+    def filled(self, of: Float[np.ndarray, " rows"], against: Float[np.ndarray, " rows"]) -> Scores:
+        """The scores with one value in all holes of a side of a row."""
+        more_of = self.of_gone * of[:, None]
+        more_against = self.against_gone * against[:, None]
+        magnitude = self.magnitude + np.abs(more_of) + np.abs(more_against)
+        gone = ~np.isfinite(more_of + more_against)
+        return self._scores(self.of + more_of, self.against + more_against, magnitude, gone)
+
+    def _scores(self, of: np.ndarray, against: np.ndarray, magnitude: np.ndarray, gone: np.ndarray) -> Scores:
+        lacking = self.pending | gone
+        return Scores(
+            values=_settle(np.where(lacking, np.nan, of - against), magnitude),
+            of=np.where(lacking, np.nan, of),
+            against=np.where(lacking, np.nan, against),
+            holes=self.holes,
+            log=self.log,
+        )
+
+
+def score(contrast: Contrast, results: Results) -> Scores:
+    """The scores of a contrast in these results."""
+    return find_gaps(contrast, results).dropped()
+
+
+def find_gaps(contrast: Contrast, results: Results) -> Gaps:
+    """The scores of a contrast with their holes."""
     log = results.reading(contrast.metric).scale == "log"
-    values = results.values(contrast.metric)
     weights = weigh(contrast.rows, results)
-    gone = np.isnan(values) & results.ended
-    holes = _members(weights) @ gone.astype(float)
-    sides, magnitude = {}, np.zeros(())
-    for side, part in (("of", weights.maximum(0)), ("against", (-weights).maximum(0))):
-        filled = values
-        if worst_of is not None:
-            filled = np.where(gone, _extreme(contrast, results, weights, worst=side == worst_of), values)
-        filled = logarithms(filled, values[np.unique(weights.indices)]) if log else filled
-        sides[side] = _side(part, filled)
-        # A logarithm is as uncertain as its argument is in relation to itself, however near to 0 it lies.
-        sizes = np.maximum(np.abs(filled), 1.0) if log else np.abs(filled)
-        magnitude = magnitude + part @ np.nan_to_num(sizes)
-    return Scores(
-        values=_settle(sides["of"] - sides["against"], magnitude),
-        of=np.where(np.isnan(sides["against"]), np.nan, sides["of"]),
-        against=np.where(np.isnan(sides["of"]), np.nan, sides["against"]),
-        holes=np.rint(holes.sum(axis=1)).astype(int),
+    values = results.values(contrast.metric)
+    asked = values[np.unique(weights.indices)]
+    missing = np.isnan(values)
+    gone = missing & results.ended
+    values = logarithms(values, asked) if log else values
+    known = np.where(missing, 0.0, values)
+    # A logarithm is as uncertain as its argument is in relation to itself, however near to 0 it lies.
+    sizes = np.where(missing, 0.0, np.maximum(np.abs(values), 1.0) if log else np.abs(values))
+    of, against, members = weights.maximum(0), (-weights).maximum(0), _members(weights)
+    worst, best = _ends(contrast, results, logarithms(asked, asked) if log else asked)
+    return Gaps(
+        of=of @ known,
+        against=against @ known,
+        of_gone=of @ gone.astype(float),
+        against_gone=against @ gone.astype(float),
+        pending=members @ (missing & ~results.ended).astype(float) > 0,
+        magnitude=abs(weights) @ sizes,
+        holes=np.rint((members @ gone.astype(float)).sum(axis=1)).astype(int),
+        worst=worst,
+        best=best,
         log=log,
     )
 
 
-def _extreme(contrast: Contrast, results: Results, weights: sparse.csr_array, *, worst: bool) -> float:
-    """The declared worst value of a metric, or the best one seen in an arm of the contrast; NaN if none."""
+def _ends(
+    contrast: Contrast, results: Results, asked: Float[np.ndarray, "arms seeds"]
+) -> tuple[float, float]:
+    """The worst and the best that a value could be, on the scale of the scores; NaN if nothing is known."""
     reading = results.reading(contrast.metric)
-    if worst:
-        usable = np.isfinite(reading.worst) and (reading.scale == "linear" or reading.worst > 0)
-        return reading.worst if usable else np.nan
     if reading.kind == "rate":
-        return 1 - reading.worst
-    seen = results.values(contrast.metric)[np.unique(weights.indices)]
-    known = seen[np.isfinite(seen)]
+        return reading.worst, 1 - reading.worst
+    known = asked[np.isfinite(asked)]
     if len(known) == 0:
-        return np.nan
-    return float(known.max() if contrast.goal == "maximize" else known.min())
+        return np.nan, np.nan
+    ends = float(known.min()), float(known.max())
+    bad, best = ends if contrast.goal == "maximize" else ends[::-1]
+    declared = worst_score(reading)
+    if declared is not None:
+        return declared, best
+    span = abs(bad - best) or abs(best) or 1.0
+    return bad - BEYOND * span if contrast.goal == "maximize" else bad + BEYOND * span, best
+
+
+def worst_score(reading: Reading) -> float | None:
+    """The declared worst value of a metric on the scale of its scores; None where there is none."""
+    if not np.isfinite(reading.worst) or (reading.scale == "log" and reading.worst <= 0):
+        return None
+    return float(np.log(reading.worst)) if reading.scale == "log" else reading.worst
 
 
 def weigh(rows: tuple[ContrastRow, ...], results: Results) -> sparse.csr_array:
@@ -114,14 +174,6 @@ def weigh(rows: tuple[ContrastRow, ...], results: Results) -> sparse.csr_array:
     data = [weight for row in rows for weight in row.weights.values()]
     shape = (len(rows), len(results.arms))
     return sparse.csr_array((np.array(data, dtype=float), np.array(columns, dtype=int), starts), shape=shape)
-
-
-def _side(weights: sparse.csr_array, values: Float[np.ndarray, "arms seeds"]) -> np.ndarray:
-    """Weighted sums over arms, NaN where one of the arms lacks a value."""
-    missing = np.isnan(values)
-    sums = weights @ np.where(missing, 0.0, values)
-    lacking = _members(weights) @ missing.astype(float)
-    return np.where(lacking > 0, np.nan, sums)
 
 
 def _members(weights: sparse.csr_array) -> sparse.csr_array:

@@ -203,6 +203,7 @@ class AnalysisSpec(Model):
     alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
     test: Literal["paired_t", "sign_flip", "wilcoxon"] = "paired_t"
     correction: Literal["holm", "bh", "none"] = "holm"
+    missing: Literal["related", "unrelated"] = "related"
     margin: dict[Name, Annotated[float, Field(gt=0)]] = {}
     spread: dict[Name, Annotated[float, Field(gt=0)]] = {}
     looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=MAX_LOOKS)] = []

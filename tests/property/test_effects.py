@@ -82,6 +82,8 @@ def mirrored(row: dict[str, Any]) -> dict[str, Any]:
             "of_worst": sides["against_worst"],
             "against_worst": sides["of_worst"],
             "flips": doubts["flips"],
+            "found": OTHER.get(doubts["found"], doubts["found"]),
+            "tipping": swapped(doubts["tipping"]),
         }
     minus = {
         key: None if row[key] is None else -row[key]
@@ -98,6 +100,19 @@ def mirrored(row: dict[str, Any]) -> dict[str, Any]:
         "bootstrap": flipped(row["bootstrap"]),
         "verdict": OTHER.get(row["verdict"], row["verdict"]),
         "sensitivity": doubts,
+        "collapse": swapped(row["collapse"]),
+    }
+
+
+def swapped(found: dict[str, Any] | None) -> dict[str, Any] | None:
+    """What says something of either side, with its sides swapped."""
+    if found is None:
+        return None
+    names = {"of": "against", "against": "of", "of_seen": "against_seen", "against_seen": "of_seen"}
+    values = {**names, **OTHER}
+    return {
+        names.get(key, key): values.get(value, value) if isinstance(value, str) else value
+        for key, value in found.items()
     }
 
 
@@ -142,7 +157,7 @@ def told(design: Design, effects: Effects) -> dict[Any, dict[str, Any]]:
     for section, contrast, effect_rows in families:
         for row, effect in zip(contrast.rows, effect_rows, strict=True):
             weights = frozenset((settings_of[arm], round(weight, 9)) for arm, weight in row.weights.items())
-            numbers = without(effect.to_json(), "contrast", "of", "against", "within")
+            numbers = without(effect.to_json(), "contrast", "of", "against", "within", "notes")
             found[section, contrast.metric, contrast.shape, weights] = numbers
     return found
 
