@@ -49,7 +49,7 @@ def weigh_holes(
     """
     if not gaps.holes.any():
         return {}
-    fills = _fills(contrast, gaps, found)
+    fills = fills_of(contrast, gaps, found)
 
     @cache
     def judged(worst: Side, share: float) -> tuple[Inference, Ruling]:
@@ -60,7 +60,7 @@ def weigh_holes(
     doubts = {}
     for i, verdict in enumerate(ruling.verdicts):
         imputed = {side: _imputed(*judged(side, 1.0), i) for side in SIDES}
-        flips = any(imputed[side].verdict != verdict for side in AGAINST.get(verdict, SIDES))
+        flips = is_overturned(verdict, {side: one.verdict for side, one in imputed.items()})
         if flips or gaps.holes[i]:
             tipping = None
             if gaps.holes[i] and len(ruling.verdicts) <= MAX_TIPPED_ROWS and not found.of_rates:
@@ -75,7 +75,13 @@ def weigh_holes(
     return doubts
 
 
-def _fills(contrast: Contrast, gaps: Gaps, found: Inference) -> Fills:
+def is_overturned(verdict: Verdict, filled: Mapping[Side, Verdict]) -> bool:
+    """Whether the fills that speak against a verdict, by the side they make worst, give another one."""
+    return any(filled[side] != verdict for side in AGAINST.get(verdict, SIDES))
+
+
+def fills_of(contrast: Contrast, gaps: Gaps, found: Inference) -> Fills:
+    """The ways from where the values of each row lie to the ends of what they could be."""
     weights = [row.weights.values() for row in contrast.rows]
     of = np.array([sum(w for w in row if w > 0) for row in weights])
     against = np.array([-sum(w for w in row if w < 0) for row in weights])

@@ -15,7 +15,9 @@ from ablations.plan.cautions import warnings_of
 from ablations.plan.compile import compile_design
 from ablations.plan.cost import Cost, TimedTrial, estimate_cost
 from ablations.plan.spread import Spread
+from ablations.results.scoring import worst_score
 from ablations.stats.power import POWER, detectable_effect, seeds_needed
+from ablations.stats.rarity import not_excluded, seeds_to_exclude
 from ablations.study.spec import StudySpec
 
 
@@ -95,6 +97,42 @@ class Power:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollapseRisk:
+    """What the seeds can say about collapse if they see none, where the judged metric has a worst value.
+
+    Rates up to `not_excluded` stay possible; `seeds_for_tenth` exclude a rate above 10 %.
+    """
+
+    metric: str
+    num_seeds: int
+    not_excluded: float
+    seeds_for_tenth: int
+
+    def to_json(self) -> dict[str, Json]:
+        """The figures as they stand in a plan."""
+        return {
+            "metric": self.metric,
+            "num_seeds": self.num_seeds,
+            "not_excluded": self.not_excluded,
+            "seeds_for_tenth": self.seeds_for_tenth,
+        }
+
+
+def _collapse_risk(design: Design, compiled: Contrasts) -> CollapseRisk | None:
+    primary = next((contrast for contrast in compiled.contrasts if contrast.primary), None)
+    readings = {reading.name: reading for reading in design.readings}
+    if primary is None or primary.kind == "rate" or worst_score(readings[primary.metric]) is None:
+        return None
+    num_seeds = len(design.seeds)
+    return CollapseRisk(
+        metric=primary.metric,
+        num_seeds=num_seeds,
+        not_excluded=not_excluded(num_seeds),
+        seeds_for_tenth=seeds_to_exclude(0.1),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a study will do."""
 
@@ -103,6 +141,7 @@ class Plan:
     num_exploratory: int
     cost: Cost
     power: Power
+    collapse: CollapseRisk | None
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Json]:
@@ -124,6 +163,7 @@ class Plan:
             "num_exploratory_rows": self.num_exploratory,
             "cost": self.cost.to_json(),
             "power": self.power.to_json(),
+            "collapse": self.collapse.to_json() if self.collapse else None,
             "warnings": list(self.warnings),
         }
 
@@ -161,6 +201,7 @@ def make_plan(
         num_exploratory=sum(len(contrast.rows) for contrast in compiled.exploratory),
         cost=estimate_cost(design, rates or ()),
         power=_power(design, compiled, spreads),
+        collapse=_collapse_risk(design, compiled),
         warnings=warnings_of(design, compiled) + _hopeless(planned),
     )
 

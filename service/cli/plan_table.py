@@ -76,6 +76,13 @@ def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         )
     elif power.get("basis"):
         yield "power", str(power["basis"])
+    if risk := plan.get("collapse"):
+        yield (
+            "collapse",
+            f"{risk['num_seeds']} seeds without a collapse leave rates up to"
+            f" {100 * risk['not_excluded']:.2g} % possible; to exclude a collapse rate above 10 % take"
+            f" {risk['seeds_for_tenth']} seeds",
+        )
     for metric, seeds in (power.get("seeds_for_margin") or {}).items():
         yield (
             "margin",

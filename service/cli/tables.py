@@ -28,6 +28,12 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
         console.print(_effect_table(_title(contrast), contrast["rows"], verdicts=True))
         for note in contrast.get("notes") or ():
             console.print(f"[yellow]{escape(str(note))}[/yellow]")
+        for row in contrast["rows"]:
+            said = [note for note in row.get("notes") or () if note not in (contrast.get("notes") or ())]
+            if said and row["verdict"]:
+                within = "".join(f", {name} {level}" for name, level in (row.get("within") or {}).items())
+                told = f"{row['of']} - {row['against']}{within}: {'; '.join(said)}"
+                console.print(f"[dim]{escape(told)}[/dim]", soft_wrap=True)
     rows = effects.get("exploratory") or []
     if exploratory and rows:
         console.print(
@@ -159,7 +165,8 @@ def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bo
         cells[-3] = escape(cells[-3])
         if verdicts:
             verdict = row["verdict"] or "-"
-            cells.append(f"[{VERDICT_STYLE.get(verdict, 'default')}]{verdict}[/]")
+            why = f": {escape(row['reason'])}" if row.get("reason") else ""
+            cells.append(f"[{VERDICT_STYLE.get(verdict, 'default')}]{verdict}{why}[/]")
         table.add_row(*cells)
     return table
 

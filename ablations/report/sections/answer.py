@@ -6,15 +6,17 @@ import numpy as np
 from jaxtyping import Float
 
 from ablations.design.search import RANK, num_repeats, rank_of
+from ablations.effects.holes import UNRELATED
 from ablations.effects.judge import ContrastEffects, EffectRow, Verdict
 from ablations.errors import Json
 from ablations.report.document import numbers
 from ablations.report.document.document import Block, Callout, Mark, Paragraph, Phrase, Style, VerdictCounts
 from ablations.report.document.numbers import compact, count, listing
 from ablations.report.evidence import Evidence, Measure, levels_text
+from ablations.report.sections.collapses import collapses
 from ablations.results.ranking import best_settings
 
-VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive")
+VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive", "no data")
 MAX_NAMED = 3
 NO_ESTIMATE = " can be estimated yet: no arm and its baseline have both been measured on a seed."
 
@@ -25,7 +27,7 @@ def answer(evidence: Evidence) -> list[Block]:
     if judged is None or not judged.rows:
         return [*_without_contrast(evidence), *cautions(evidence)]
     measure = evidence.measure(judged.metric)
-    blocks: list[Block] = []
+    blocks: list[Block] = collapses(evidence, judged)
     if not evidence.effects.interim and all(row.estimate is None for row in judged.rows):
         nothing = Mark("There is no result", Style.STRONG), " on ", Mark(measure.name)
         why = ": no arm and its baseline have both been measured on a seed."
@@ -68,14 +70,16 @@ def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
         )
     counts: Counter[Verdict | None] = Counter(row.verdict for row in decided)
     words = [f"{counts[v]} {'is' if counts[v] == 1 else 'are'} {v}" for v in VERDICTS if counts[v]]
-    left = num_rows - len(decided)
-    tail = f"; {left} remain inconclusive." if left > 1 else "; 1 remains inconclusive." if left else "."
+    left = sum(row.verdict == "inconclusive" for row in judged.rows)
+    tail = f"; {left} remain inconclusive" if left > 1 else "; 1 remains inconclusive" if left else ""
+    if empty := num_rows - len(decided) - left:
+        tail += f"; {empty} {'has' if empty == 1 else 'have'} no data"
     return (
         f"Of {num_rows} comparisons on ",
         Mark(measure.name),
         ", ",
         Mark(f"{listing(words)}{_than(counts)}", Style.STRONG),
-        tail,
+        f"{tail}.",
     )
 
 
@@ -122,6 +126,7 @@ def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Ph
         "worse": "is worse than",
         "equivalent": "is equivalent to",
         "inconclusive": "cannot be told from",
+        "no data": "has no data to be compared with",
     }
     verb = words[row.verdict or "inconclusive"]
     return [
@@ -155,6 +160,7 @@ def _figures(row: EffectRow, alpha: float) -> str:
     if row.p_adjusted is not None:
         parts.append(f"adjusted {numbers.p_phrase(row.p_adjusted)}")
     parts.append(count(row.n, "seed"))
+    parts += [row.reason] if row.reason else []
     return f"({', '.join(parts)})"
 
 
@@ -237,9 +243,17 @@ def _fragile(evidence: Evidence) -> list[Block]:
     num = sum(row.sensitivity is not None and row.sensitivity.flips for row in rows)
     if not num:
         return []
-    title = f"{count(num, 'verdict')} would change with other values in the holes"
+    if evidence.primary is not None and evidence.question(evidence.primary).missing == "unrelated":
+        title = f"{count(num, 'verdict')} would change with other values in the holes"
+        text = f"They stand all the same: {UNRELATED}."
+        return [Callout(tone="warning", title=title, text=text)]
+    withheld = sum(row.reason is not None and row.verdict == "inconclusive" for row in rows)
+    title = f"{count(num, 'row')} would be decided otherwise with other values in the holes"
     text = (
-        "Filled with the worst, or the best, value there could be, the missing trials would decide otherwise."
+        f"{count(withheld, 'verdict')} that the finished seeds would give {'is' if withheld == 1 else 'are'}"
+        " withheld, as missing runs may be the worst ones; beside each row stands the value from which on it"
+        " would change. A study may declare beforehand that failures have nothing to do with the outcome"
+        " (missing: unrelated)."
     )
     return [Callout(tone="warning", title=title, text=text)]
 

@@ -152,7 +152,10 @@ def effects_table(
     with_verdict = any(row.verdict is not None for row in rows)
     with_ratio = any(row.ratio is not None for row in rows)
     with_seeds = any(row.seeds_needed is not None for row in rows)
-    notes = [[note for note in row.notes if note not in said] for row in rows]
+    notes = [
+        [*([row.reason] if row.reason else []), *(note for note in row.notes if note not in said)]
+        for row in rows
+    ]
     with_notes = any(notes)
     columns = [
         *(Column(name=name, kind=Kind.NAME) for name in strata),

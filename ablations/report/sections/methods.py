@@ -1,8 +1,10 @@
 """How the numbers were made, in words somebody can paste into a paper."""
 
+from ablations.effects.holes import UNRELATED
 from ablations.report.document.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
 from ablations.report.document.numbers import compact, count, listing
 from ablations.report.evidence import Evidence, Measure, levels_text
+from ablations.report.sections.collapses import on_collapse
 from ablations.report.sections.promises import promises
 
 TESTS = {
@@ -23,7 +25,7 @@ def methods(evidence: Evidence) -> list[Block]:
     """Design, pairing, tests, outcomes."""
     paragraphs = [_design(evidence), _pairing(evidence)]
     if evidence.effects.contrasts:
-        paragraphs += [_inference(evidence), *_margins(evidence), *_rates(evidence)]
+        paragraphs += [_inference(evidence), *_margins(evidence), *_rates(evidence), *on_collapse(evidence)]
     paragraphs.append(_outcomes(evidence))
     if evidence.design.study.tuning is not None:
         paragraphs.append(_tuning(evidence))
@@ -122,11 +124,14 @@ def _rates(evidence: Evidence) -> list[str]:
 def _outcomes(evidence: Evidence) -> str:
     worst = [f"{m.name} = {compact(m.worst)}" for m in evidence.measures if m.worst is not None]
     counted = f" ({', '.join(worst)})" if worst else ""
+    fate = "a verdict that the worst values in the holes would change is withheld"
+    if evidence.design.study.analysis.missing == "unrelated":
+        fate = UNRELATED
     return (
         f"A diverged trial counts as the declared worst value of the metric{counted}. Failed and cancelled"
-        " trials are holes, and a seed with a hole on either side of a difference is left out of it. Test"
-        " data is scored once for each declared reading and never used for a choice; learning curves show"
-        " validation data."
+        f" trials are holes, and a seed with a hole on either side of a difference is left out of it; {fate}."
+        " Test data is scored once for each declared reading and never used for a choice; learning curves"
+        " show validation data."
     )
 
 

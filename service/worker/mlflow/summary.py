@@ -92,9 +92,15 @@ def _table(contrast: Mapping[str, Any]) -> Iterable[str]:
             f"[{_number(row['low'])}, {_number(row['high'])}]",
             "-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3g}",
             str(row["n"]),
-            f"**{row['verdict']}**" if row["verdict"] else "-",
+            _verdict(row),
         )
         yield f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
+
+
+def _verdict(row: Mapping[str, Any]) -> str:
+    """The verdict, why there is none, and what stands beside it."""
+    said = [*([row["reason"]] if row.get("reason") else []), *(row.get("notes") or ())]
+    return (f"**{row['verdict']}**" if row["verdict"] else "-") + (f" ({'; '.join(said)})" if said else "")
 
 
 def _number(value: float | None) -> str:

@@ -1,6 +1,7 @@
 """What reports say in rarer cases: no crossing, rules, holes that matter, searches without scores."""
 
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +71,25 @@ def test_a_verdict_that_hangs_on_what_is_missing() -> None:
 
     design = example_design(RATED)
     text = said(RATED, better)
+    assert "1 row would be decided otherwise with other values in the holes" in text
+    assert "1 verdict that the finished seeds would give is withheld" in text
+    assert re.search(r"depends on \d+ runs that failed", text)
+    unrelated = {**RATED, "analysis": {**RATED.get("analysis", {}), "missing": "unrelated"}}
+    text = said(unrelated, better)
     assert "1 verdict would change with other values in the holes" in text
+    assert text.count("missing runs have nothing to do with the outcome") >= 2
+
+
+def test_runs_that_collapsed_lead_the_answer() -> None:
+    def collapse(record: Any) -> Any:
+        arm = design.arm(record.arm_id)
+        value = 0.1 if arm.levels["scalars"] == "none" and record.seed == 0 else 0.9
+        return replace(record, metrics={**record.metrics, "test_accuracy": value})
+
+    design = example_design(RATED)
+    text = said(RATED, collapse)
+    assert "Runs collapsed in" in text and "so rates and quantiles say more than means" in text
+    assert "exclude, at 95 %, only rates above" in text
 
 
 def test_a_search_without_a_score_says_so() -> None:

@@ -55,6 +55,18 @@ def test_effects(capsys: pytest.CaptureFixture[str]) -> None:
     assert "1 exploratory simple effects" in text and "interim" not in text
 
 
+def test_why_there_is_no_verdict_and_what_stands_beside_one_are_told(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reason = {"verdict": "inconclusive", "reason": "depends on 8 runs that failed"}
+    rows = [{**ROW, **reason}, {**ROW, "notes": ["8 seeds without a collapse", "post hoc"]}]
+    print_effects({"interim": False, "contrasts": [{**CONTRAST, "rows": rows, "notes": ["post hoc"]}]})
+    text = capsys.readouterr().out
+    assert "inconclusive: depends on 8 runs that failed" in text
+    assert "per_layer - none, depth 10: 8 seeds without a collapse\n" in text
+    assert text.count("post hoc") == 1
+
+
 def test_exploratory_effects_have_no_verdict(capsys: pytest.CaptureFixture[str]) -> None:
     effects = {"interim": True, "contrasts": [], "exploratory": [{**ROW, "factor": "scalars"}]}
     print_effects(effects, exploratory=True)
@@ -96,6 +108,8 @@ def test_a_real_plan_leads_with_cost_and_power(capsys: pytest.CaptureFixture[str
     assert f"finds a difference of {effect:.3g} with a chance of 80 % (" in text
     assert f"{plan['power']['seeds_for_margin']['test_accuracy']} seeds would find its margin" in text
     assert "scalars (primary)" in text and f"= {plan['num_trials']} trials" in text
+    assert plan["collapse"]["not_excluded"] == pytest.approx(1 - 0.05**0.2)
+    assert "rates up to 45 % possible; to exclude a collapse rate above 10 % take 29 seeds" in text
     assert text.index("cost") < text.index("power") < text.index("Contrasts") < text.index("Arms")
 
 
