@@ -13,9 +13,7 @@ from ablations.errors import Json
 from ablations.manifest import Manifest, Setting
 from trainables.digests import code_digest
 from trainables.errors import UnknownTrainable
-from trainables.manifests import classifiers as builtin
-from trainables.manifests import images as builtin_models
-from trainables.manifests import measures as builtin_measures
+from trainables.manifests import classifiers, images, language, measures
 from trainables.manifests.component import Component
 
 GROUPS: Mapping[str, str] = {
@@ -78,6 +76,15 @@ class Catalogue:
         }
         return parts[kind].get(name)
 
+    def code(self, kind: str, name: str) -> str:
+        """The import string of a plugin's part; "" for one of the package's own, or where there is none."""
+        part = self.component(kind, name)
+        return part.code if part is not None else ""
+
+    def is_corpus(self, name: str) -> bool:
+        """Whether data of this name is text."""
+        return name in self.corpora and name not in self.datasets
+
     def code_digests(self, name: str, settings: Mapping[str, Json]) -> dict[str, str]:
         """Digests of the code behind a trial: its trainable's, and that of every plugin its settings name.
 
@@ -99,11 +106,11 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
     """The catalogue of this environment; `datasets_dir` adds the users' own NAME.npz files."""
     broken: list[BrokenPlugin] = []
     parts = {
-        "activation": _by_name(builtin.ACTIVATIONS),
-        "model": _by_name(builtin_models.MODELS),
-        "dataset": _by_name(builtin.DATASETS),
-        "measure": _by_name(builtin_measures.MEASURES),
-        "corpus": _by_name(builtin_models.CORPORA),
+        "activation": _by_name(classifiers.ACTIVATIONS),
+        "model": _by_name(images.MODELS),
+        "dataset": _by_name(classifiers.DATASETS),
+        "measure": _by_name(measures.MEASURES),
+        "corpus": _by_name(language.CORPORA),
     }
     for path in _local_files(datasets_dir):
         sort = KINDS[path.suffix]
@@ -118,10 +125,10 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
                     BrokenPlugin(group=group, name=component.name, reason=f"declares a {component.kind}")
                 )
     of_images = [measure for measure in parts["measure"].values() if measure.code]
-    trainables = _by_name(_with_measures(builtin.classifiers(parts), of_images, broken))
-    language = builtin_models.language_model(tuple(parts["activation"]), tuple(parts["corpus"]))
+    trainables = _by_name(_with_measures(classifiers.classifiers(parts), of_images, broken))
+    on_text = language.language_model(tuple(parts["activation"]), tuple(parts["corpus"]))
     of_text = [measure for measure in parts["measure"].values() if measure.text_code]
-    trainables |= _by_name(_with_measures([language], of_text, broken))
+    trainables |= _by_name(_with_measures([on_text], of_text, broken))
     for manifest in _declared(TRAINABLES_GROUP, Manifest, broken):
         _add(trainables, manifest, TRAINABLES_GROUP, broken)
     return Catalogue(

@@ -3,15 +3,12 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import ray
 from ray import tune
 
 from trainables.training.lease import Lease, Outcome, Report, Source
-
-if TYPE_CHECKING:
-    from trainables.training.checkpoint import Checkpoints
 
 IDLE_POLL_S = 0.1
 IDLE_LIMIT_S = 5.0
@@ -83,7 +80,9 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
         Torch is imported here, on the worker.
         """
         from trainables.packs.trainer import run_trainer
+        from trainables.training.checkpoint import EVERY_S, Checkpoints
 
+        folder, every_s = self.config.get("checkpoints"), self.config.get("checkpoint_every_s", EVERY_S)
         sizes = dict(self._call("sizes"))
         tally = run_trainer(
             source,
@@ -93,19 +92,12 @@ class Slot(tune.Trainable):  # type: ignore[misc]  # ray ships no types
             datasets_dir=Path(self.config["datasets_dir"]),
             pack=self.config["pack"],
             sizes=sizes,
-            checkpoints=self._checkpoints(),
+            checkpoints=Checkpoints(folder=Path(folder), every_s=every_s) if folder else None,
         )
         self._call("learn", sizes, tally.steps, tally.wasted)
 
     def save_checkpoint(self, checkpoint_dir: str) -> None:
         """Nothing: the state of a study is the ledger's."""
-
-    def _checkpoints(self) -> "Checkpoints | None":
-        from trainables.training.checkpoint import EVERY_S, Checkpoints
-
-        if not (folder := self.config.get("checkpoints")):
-            return None
-        return Checkpoints(folder=Path(folder), every_s=self.config.get("checkpoint_every_s", EVERY_S))
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return ray.get(getattr(self._dispenser, method).remote(*arguments))

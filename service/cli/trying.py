@@ -55,6 +55,7 @@ def try_trial(
         seed=design.seeds[0] if seed is None else seed,
         device=device,
         threads=study.resources.cpus,
+        catalogue=catalogue,
         datasets_dir=datasets_dir,
     )
     _tell(outcome, json=json)
@@ -116,14 +117,24 @@ class OneTrial:
 
 
 def _run(
-    *, trainable: str, settings: dict[str, Any], seed: int, device: str, threads: int, datasets_dir: Path
+    *,
+    trainable: str,
+    settings: dict[str, Any],
+    seed: int,
+    device: str,
+    threads: int,
+    catalogue: Any,
+    datasets_dir: Path,
 ) -> Any:
     os.environ.setdefault("OMP_NUM_THREADS", str(threads))
     from trainables.data.fingerprints import data_fingerprint
     from trainables.packs.trainer import run_trainer
     from trainables.training.lease import Lease
 
-    data = data_fingerprint(settings["dataset"], datasets_dir) if "dataset" in settings else None
+    data = None
+    if (name := settings.get("dataset")) is not None:
+        corpus, code = catalogue.is_corpus(name), catalogue.code("dataset", name)
+        data = data_fingerprint(name, datasets_dir, corpus=corpus, code=code)
     lease = Lease(
         trial_id="try",
         settings=settings,

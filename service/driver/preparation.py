@@ -70,7 +70,12 @@ class Preparation:
             return None
         if name not in self._data:
             try:
-                self._data[name] = data_fingerprint(name, self._datasets_dir)
+                self._data[name] = data_fingerprint(
+                    name,
+                    self._datasets_dir,
+                    corpus=self._catalogue.is_corpus(name),
+                    code=self._catalogue.code("dataset", name),
+                )
             except TrainableError as error:
                 # Remembered: a download that failed once is not tried again for every trial.
                 self._data[name] = error

@@ -20,14 +20,14 @@ from torch.profiler import ProfilerActivity, profile
 
 from ablations.errors import Json
 from tests.benchmarks.workers import DATASETS, Members, make_packs
+from tests.unit.trainables.parts import descent_for, language_network, sites_for
 from trainables.activations.bases import BASES
 from trainables.activations.sites import Sites
 from trainables.data.tensors import to_device
 from trainables.data.vision import load, prepare
 from trainables.models.images import build_network
 from trainables.models.mlp import MLP
-from trainables.recipes.language import make_network
-from trainables.training.descent import Descent, initialise
+from trainables.training.descent import initialise
 
 REPEATS = 20
 ROWS, WIDTH, LAYERS = 4096, 256, 20  # activations outweigh parameters here
@@ -48,13 +48,13 @@ Step = Callable[[], object]
 
 
 def _sites(base: str, scalars: str) -> Sites:
-    return Sites({"base": base, "scalars": scalars, "alpha_init": 1.0, "beta_init": BETA})
+    return sites_for({"base": base, "scalars": scalars, "alpha_init": 1.0, "beta_init": BETA})
 
 
 def training_step(network: nn.Module, x: Tensor, y: Tensor) -> Step:
     """A step of Adam on one batch, again and again."""
     initialise(network, 0)
-    descent = Descent(network, DESCENT, num_steps=10**6, warmup=0)
+    descent = descent_for(network, DESCENT, num_steps=10**6, warmup=0)
 
     def step() -> None:
         descent.step(F.cross_entropy(network(x).flatten(0, -2), y.flatten()))
@@ -82,7 +82,7 @@ def _resnet20(base: str, scalars: str) -> Step:
 
 def _gpt(base: str, scalars: str) -> Step:
     tokens = torch.randint(256, (16, 129))
-    network = make_network(GPT, 256, _sites(base, scalars))
+    network = language_network(GPT, 256, _sites(base, scalars))
     return training_step(network, tokens[:, :-1], tokens[:, 1:])
 
 

@@ -25,6 +25,7 @@ from ablations.stats.equivalence import tost
 from ablations.stats.paired import paired_t
 from tests.benchmarks.record import write
 from tests.benchmarks.workers import DATASETS
+from tests.unit.trainables.parts import worker_for
 from tests.unit.trainables.sources import ListSource, settings_of
 from trainables.data.vision import load, prepare
 from trainables.packs.filling import PackTrainer
@@ -38,7 +39,6 @@ from trainables.training.lease import Lease, Outcome
 from trainables.training.numerics import set_numerics
 from trainables.training.run import Run
 from trainables.training.steps import Routine, Steps
-from trainables.training.worker import Shelf
 
 Way = Literal["alone", "stacked", "permuted"]
 WAYS: tuple[Way, ...] = ("alone", "stacked", "permuted")
@@ -93,10 +93,12 @@ def precision(dtype: torch.dtype) -> Iterator[None]:
 
 def apart(leases: Sequence[Lease], folder: Path, marks: Sequence[int]) -> list[dict[str, Any]]:
     """How far stacked and permuted trainings are from those alone after some steps of the first epoch."""
-    shelf = Shelf("cpu", folder)
+    worker = worker_for(folder)
     trains: dict[str, Train] = {"alone": train_images, "stacked": train_images}
     trains |= {f"permuted {number}": permuted(train_images, number) for number in range(DRAWS)}
-    members = {way: [RoutineMember(train, lease, shelf) for lease in leases] for way, train in trains.items()}
+    members = {
+        way: [RoutineMember(train, lease, worker) for lease in leases] for way, train in trains.items()
+    }
     for member in [one for group in members.values() for one in group]:
         member.begin()
     rows, done = [], 0
@@ -157,7 +159,7 @@ def outcomes(leases: Sequence[Lease], folder: Path, way: Way) -> dict[str, Outco
     code = PackedRoutine(train, image_group, stacked=way == "stacked")
     source = ListSource(leases)
     pack = PACK if way == "stacked" else 1
-    PackTrainer(source, code, Shelf("cpu", folder), threads=1, pack=pack).run()
+    PackTrainer(source, code, worker_for(folder), threads=1, pack=pack).run()
     assert {outcome.state for outcome in source.outcomes.values()} == {"done"}
     assert {outcome.pack for outcome in source.outcomes.values()} == {pack}
     return source.outcomes

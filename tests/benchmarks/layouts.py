@@ -13,7 +13,7 @@ import torch
 
 from ablations.errors import Json
 from tests.benchmarks.activation_steps import training_step
-from trainables.activations.sites import Sites
+from tests.unit.trainables.parts import sites_for
 from trainables.models.images import build_network
 
 REPEATS, BATCH = 15, 64
@@ -35,7 +35,7 @@ def compared(
     """Milliseconds a step; `ratio` is how many times faster channels last is."""
     steps: dict[str, Any] = {}
     for layout in (torch.contiguous_format, torch.channels_last):
-        sites = Sites({"base": "mish", "scalars": scalars, "alpha_init": 1.0, "beta_init": 0.0})
+        sites = sites_for({"base": "mish", "scalars": scalars, "alpha_init": 1.0, "beta_init": 0.0})
         network: Any = build_network(shape, 10, sites, {"model": model, **settings})
         network.to(memory_format=layout)
         images, classes = torch.randn(BATCH, *shape), torch.randint(10, (BATCH,))

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.record import write
+from tests.unit.trainables.parts import worker_for
 from tests.unit.trainables.sources import ListSource, settings_of, stripes
 from trainables.data.vision import load
 from trainables.packs.contract import Packable
@@ -25,7 +26,6 @@ from trainables.recipes.images import train as train_images
 from trainables.recipes.mlp import MLP_CLASSIFIER
 from trainables.training.lease import Lease, Report
 from trainables.training.numerics import set_numerics
-from trainables.training.worker import Shelf
 
 RUNGS = (1, 3, 9)
 EPOCHS, TRIALS, WILD = 27, 64, 2
@@ -65,8 +65,8 @@ def trials(trainable: str, folder: Path, **fixed: Any) -> list[Lease]:
 
 def search(leases: Sequence[Lease], code: Packable, folder: Path, pack: Any) -> dict[str, Any]:
     """One search in one worker, and what its steps were good for."""
-    shelf, source = Shelf("cpu", folder), ListSource(leases, Halving())
-    PackTrainer(source, code, shelf, threads=1, pack=pack).run()
+    worker, source = worker_for(folder), ListSource(leases, Halving())
+    PackTrainer(source, code, worker, threads=1, pack=pack).run()
     outcomes = source.outcomes
     states = [outcome.state for outcome in outcomes.values()]
     batch = int(str(leases[0].settings["batch_size"]))
@@ -78,11 +78,11 @@ def search(leases: Sequence[Lease], code: Packable, folder: Path, pack: Any) -> 
         "pack": pack,
         "largest_pack": max(sizes),
         "places_refilled": len(leases) - max(sizes),
-        "member_steps": shelf.tally.steps,
-        "of_all_planned": shelf.tally.steps / (len(leases) * EPOCHS * per_epoch),
+        "member_steps": worker.tally.steps,
+        "of_all_planned": worker.tally.steps / (len(leases) * EPOCHS * per_epoch),
         "steps_in_reports": reported,
-        "wasted": shelf.tally.wasted,
-        "share_wasted": shelf.tally.wasted / shelf.tally.steps,
+        "wasted": worker.tally.wasted,
+        "share_wasted": worker.tally.wasted / worker.tally.steps,
     }
 
 

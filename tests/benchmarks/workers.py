@@ -114,24 +114,22 @@ def _until(step: Callable[[], int], seconds: float) -> float:
 
 def make_packs(members: Members, data: Any, threads: int = 1) -> list[Any]:
     """Packs of new members, in place."""
+    from tests.unit.trainables.parts import epochs_for, member_for
     from tests.unit.trainables.sources import lease
-    from trainables.perceptrons.epochs import PerceptronEpochs
     from trainables.perceptrons.layout import RowLayout
-    from trainables.recipes.mlp import MLP_CLASSIFIER
 
     layout = RowLayout(inputs=data.inputs, width=members.width, num_classes=data.num_classes)
     made = [
-        MLP_CLASSIFIER.member(
+        member_for(
             lease(str(i), seed=i, width=members.width, batch_size=members.batch_size, **settings),
             layout,
-            "cpu",
             num_images=len(data.train),
         )
         for i, settings in enumerate(members.settings)
     ]
     packs = []
     for start in range(0, len(made), members.pack):
-        pack = PerceptronEpochs(layout, data, batch_size=members.batch_size, device="cpu", threads=threads)
+        pack = epochs_for(layout, data, batch_size=members.batch_size, threads=threads)
         pack.place(made[start : start + members.pack])
         packs.append(pack)
     return packs

@@ -4,7 +4,7 @@ Source: arXiv 2603.22154. With alpha = 1 and beta = 0 value and gradient are tho
 static and dynamic run the same formulas (fused.py); plugins' bases run the plain form below.
 """
 
-from typing import Literal, cast
+from typing import cast
 
 import torch
 from jaxtyping import Float
@@ -12,8 +12,7 @@ from torch import Tensor, nn
 
 from trainables.activations.bases import BASES, Base
 from trainables.activations.fused.activation import backward_into, dyn_act, forward_into
-
-Kind = Literal["none", "shared", "per_layer", "per_channel"]
+from trainables.activations.settings import ALPHA_INIT, BETA_INIT, Kind
 
 
 class Scalars(nn.Module):
@@ -22,8 +21,8 @@ class Scalars(nn.Module):
     def __init__(
         self,
         *,
-        alpha_init: float = 1.0,
-        beta_init: float = 0.0,
+        alpha_init: float = ALPHA_INIT,
+        beta_init: float = BETA_INIT,
         num_channels: int | None = None,
         train: bool = True,
     ) -> None:
@@ -52,8 +51,8 @@ class DynActivation(nn.Module):
         base: str | Base,
         *,
         scalars: Kind = "none",
-        alpha_init: float = 1.0,
-        beta_init: float = 0.0,
+        alpha_init: float = ALPHA_INIT,
+        beta_init: float = BETA_INIT,
         train_scalars: bool = True,
         num_channels: int | None = None,
         channel_dim: int = 1,

@@ -5,21 +5,19 @@ from functools import cache
 import torch
 
 from trainables.activations.bases import Base, by_autograd
-from trainables.catalogue import load_catalogue
 from trainables.errors import PluginMissing
 from trainables.resolve import resolve
 
 
 @cache
-def find_base(name: str) -> Base:
-    """The base function of this name that a plugin declares.
+def find_base(name: str, code: str) -> Base:
+    """The base function of this name, by the import string that a plugin declares; "" where none does.
 
     Raises: PluginMissing if none does here; ValueError if it is not elementwise.
     """
-    component = load_catalogue().activations.get(name)
-    if component is None or not component.code:
+    if not code:
         raise PluginMissing(f"plugin_missing: no activation {name!r} is installed here")
-    forward = resolve(component.code)
+    forward = resolve(code)
     sample = torch.linspace(-2.0, 2.0, 12)
     y = forward(sample.view(3, 4))
     if (
@@ -27,5 +25,5 @@ def find_base(name: str) -> Base:
         or y.shape != (3, 4)
         or not torch.equal(y.view(12)[:5], forward(sample[:5]))
     ):
-        raise ValueError(f"activation {name!r} ({component.code}) is not elementwise")
+        raise ValueError(f"activation {name!r} ({code}) is not elementwise")
     return Base(name, forward, by_autograd(forward))

@@ -15,7 +15,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from trainables.catalogue import load_catalogue
 from trainables.data.inspection import KEYS, fault
 from trainables.data.splits import Dataset, Split, carve, make_dataset
 from trainables.errors import DataUnavailable
@@ -47,12 +46,12 @@ class DataInfo:
     shape: tuple[int, ...]
 
 
-def prepare(name: str, datasets_dir: Path) -> DataInfo:
+def prepare(name: str, datasets_dir: Path, *, code: str = "") -> DataInfo:
     """Have the dataset here, fetching it if need be, and say what it is.
 
     Raises: DataUnavailable, PluginMissing.
     """
-    dataset = load(name, datasets_dir)
+    dataset = load(name, datasets_dir, code=code)
     return DataInfo(
         name=name,
         fingerprint=dataset.fingerprint,
@@ -64,26 +63,24 @@ def prepare(name: str, datasets_dir: Path) -> DataInfo:
     )
 
 
-def load(name: str, datasets_dir: Path) -> Dataset:
-    """The dataset with its splits.
+def load(name: str, datasets_dir: Path, *, code: str = "") -> Dataset:
+    """The dataset with its splits; `code` is the import string of a plugin's dataset.
 
     Raises: DataUnavailable, PluginMissing.
     """
     if name == DIGITS:
         return _digits(datasets_dir)
-    arrays = _arrays(name, datasets_dir)
+    arrays = _arrays(name, datasets_dir, code)
     train = Split(x=arrays["x_train"], y=arrays["y_train"].astype(np.int64))
     test = Split(x=arrays["x_test"], y=arrays["y_test"].astype(np.int64))
     rest, val = carve(train, min(LARGEST_VAL, int(VAL_SHARE * len(train))))
     return make_dataset(name, train=rest, val=val, test=test)
 
 
-def _arrays(name: str, datasets_dir: Path) -> Arrays:
+def _arrays(name: str, datasets_dir: Path, code: str) -> Arrays:
     path = datasets_dir / f"{name}.npz"
-    if not path.exists() and name not in TORCHVISION:
-        component = load_catalogue().datasets.get(name)
-        if component is not None:
-            return _checked(resolve(component.code)(), name, component.code)
+    if code and not path.exists() and name not in TORCHVISION:
+        return _checked(resolve(code)(), name, code)
     if not path.exists() and name in TORCHVISION:
         with lock(datasets_dir, name):
             if not path.exists():

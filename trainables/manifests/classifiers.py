@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from ablations.manifest import Manifest, Metric, Scalar, Setting
+from trainables.activations.settings import ALPHA_INIT, BETA_INIT
 from trainables.manifests.component import Component
 from trainables.manifests.descent import DYNAMIC, descent_settings
 from trainables.manifests.images import image_classifier
@@ -127,8 +128,10 @@ def classifier_settings(activations: tuple[Scalar, ...], datasets: tuple[Scalar,
             off="none",
             help="which alpha and beta there are in f(x) = base(x)(alpha - beta) + beta x; none = base(x)",
         ),
-        Setting(name="alpha_init", kind="float", default=1.0, when=dynamic, help="alpha before training"),
-        Setting(name="beta_init", kind="float", default=0.0, when=dynamic, help="beta before training"),
+        Setting(
+            name="alpha_init", kind="float", default=ALPHA_INIT, when=dynamic, help="alpha before training"
+        ),
+        Setting(name="beta_init", kind="float", default=BETA_INIT, when=dynamic, help="beta before training"),
         Setting(
             name="train_scalars",
             kind="bool",

@@ -8,6 +8,15 @@ DYNAMIC = ("shared", "per_layer", "per_channel")
 When = Mapping[str, tuple[Scalar, ...]]
 
 
+PRECISION = Setting(
+    name="precision",
+    kind="str",
+    default="float32",
+    choices=("float32", "bfloat16", "float16"),
+    help="of the forward pass in training; weights stay float32, and the loss of float16 is scaled",
+)
+
+
 def descent_settings(*, optimizer: str, clip_norm: float, with_scalars: When) -> tuple[Setting, ...]:
     """Optimizer, rates, decay and clipping, by these defaults.
 

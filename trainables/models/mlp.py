@@ -4,7 +4,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from trainables.activations.bases import Base
-from trainables.activations.dynact import DynActivation, Kind, Scalars
+from trainables.activations.dynact import DynActivation, Scalars
+from trainables.activations.settings import ALPHA_INIT, BETA_INIT, Kind
 
 
 class MLP(nn.Module):
@@ -19,8 +20,8 @@ class MLP(nn.Module):
         width: int,
         base: Base,
         scalars: Kind = "none",
-        alpha_init: float = 1.0,
-        beta_init: float = 0.0,
+        alpha_init: float = ALPHA_INIT,
+        beta_init: float = BETA_INIT,
         dropout: float = 0.0,
     ) -> None:
         super().__init__()

@@ -5,7 +5,7 @@ from typing import Protocol
 
 from ablations.errors import Json
 from trainables.training.lease import Lease, Outcome, Report
-from trainables.training.worker import Shelf
+from trainables.training.worker import Worker
 
 
 class Pack(Protocol):
@@ -57,6 +57,6 @@ class Packable(Protocol):
         """How many trials to draw where the size of packs is to be found; 1 where packs gain nothing."""
         ...
 
-    def bench(self, settings: Mapping[str, Json], shelf: Shelf, threads: int) -> Bench:
+    def bench(self, settings: Mapping[str, Json], worker: Worker, threads: int) -> Bench:
         """The bench of the group that a trial with these settings belongs to."""
         ...

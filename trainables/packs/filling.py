@@ -7,7 +7,7 @@ from trainables.packs.contract import Bench, Pack, Packable
 from trainables.packs.sizing import SIZES
 from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name
-from trainables.training.worker import Shelf
+from trainables.training.worker import Worker
 
 
 class PackTrainer:
@@ -20,15 +20,15 @@ class PackTrainer:
         self,
         source: Source,
         code: Packable,
-        shelf: Shelf,
+        worker: Worker,
         *,
         threads: int,
         pack: int | Literal["auto"],
         sizes: MutableMapping[str, int] | None = None,
     ) -> None:
-        self._source, self._code, self._shelf, self._threads = source, code, shelf, threads
+        self._source, self._code, self._worker, self._threads = source, code, worker, threads
         self._auto = pack == "auto"
-        self._room = code.room(shelf.device) if pack == "auto" else max(1, pack)
+        self._room = code.room(worker.device) if pack == "auto" else max(1, pack)
         self._sizes: MutableMapping[str, int] = {} if sizes is None else sizes
         self._waiting: list[Lease] = []
         self._alone: list[Lease] = []
@@ -52,7 +52,7 @@ class PackTrainer:
         """Train the first lease's group until no member is left and nobody of the group is waiting."""
         try:
             group = self._code.group(first.settings)
-            bench = self._code.bench(first.settings, self._shelf, self._threads)
+            bench = self._code.bench(first.settings, self._worker, self._threads)
             size = 1 if alone else self._size(group, bench)
         except Exception as error:
             self._waiting = [lease for lease in self._waiting if lease is not first]
@@ -78,14 +78,14 @@ class PackTrainer:
         """
         if not self._auto:
             return min(self._room, bench.largest or self._room)
-        room = self._code.room(self._shelf.device)
+        room = self._code.room(self._worker.device)
         size = self._measured(group, bench) if bench.largest != 1 and room > 1 else 1
         self._room = room if size is None else size
         return size
 
     def _measured(self, group: Hashable, bench: Bench) -> int | None:
         """The fastest size: measured once for a group, when there is more than one trial to measure with."""
-        name = f"{device_name(self._shelf.device)}, {self._threads} threads: {group}"
+        name = f"{device_name(self._worker.device)}, {self._threads} threads: {group}"
         if name not in self._sizes:
             if len(leases := self._of(group)) < 2 and self._draw(max(SIZES) - len(self._waiting)):
                 leases = self._of(group)
@@ -141,4 +141,4 @@ class PackTrainer:
         return True
 
     def _fail(self, lease: Lease, error: Exception) -> None:
-        self._source.commit([Outcome.failed(lease, error, device=device_name(self._shelf.device))])
+        self._source.commit([Outcome.failed(lease, error, device=device_name(self._worker.device))])

@@ -11,31 +11,24 @@ from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.numerics import device_name
 from trainables.training.run import Run, Stopped, outcome_of
 from trainables.training.steps import Routine, Steps
-from trainables.training.worker import Shelf
+from trainables.training.worker import Worker
 
 
 class RoutineMember:
     """A trial in training. It waits for `steps` to be taken, or for a resume after a report, or has ended."""
 
-    def __init__(self, train: Callable[[Run], Routine], lease: Lease, shelf: Shelf) -> None:
+    def __init__(self, train: Callable[[Run], Routine], lease: Lease, worker: Worker) -> None:
         self.lease = lease
         self.steps: Steps | None = None
         self.outcome: Outcome | None = None
         self.seconds = 0.0
         self.pack = 1
-        self._tally = shelf.tally
+        self._tally = worker.tally
         self._reports: list[Report] = []
-        self._checkpoints = shelf.checkpoints
-        self._run = Run(
-            lease,
-            self._keep,
-            device=shelf.device,
-            datasets_dir=shelf.datasets_dir,
-            checkpoints=shelf.checkpoints,
-            shelf=shelf,
-        )
+        self._checkpoints = worker.checkpoints
+        self._run = Run(lease, self._keep, worker, shares=True)
         self._routine = train(self._run)
-        self._random = _GlobalStream(lease.seed, shelf.device)
+        self._random = _GlobalStream(lease.seed, worker.device)
 
     def begin(self) -> None:
         """Up to the first steps; a report before them is not waited for."""

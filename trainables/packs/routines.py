@@ -19,7 +19,7 @@ from trainables.packs.sizing import NUM_STEPS, SIZES, fastest_size, num_measured
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.run import Run
 from trainables.training.steps import Routine
-from trainables.training.worker import Shelf
+from trainables.training.worker import Worker
 
 Train = Callable[[Run], Routine]
 
@@ -44,10 +44,10 @@ class PackedRoutine:
         """One where members take their own steps, which cost the same in any company."""
         return max(SIZES) if self._stacks(device) else 1
 
-    def bench(self, settings: Mapping[str, Json], shelf: Shelf, threads: int) -> "RoutineBench":  # noqa: ARG002
+    def bench(self, settings: Mapping[str, Json], worker: Worker, threads: int) -> "RoutineBench":  # noqa: ARG002
         """Where packs of a trial's group are made."""
-        alone, stacked = self.group(settings) is None, self._stacks(shelf.device)
-        return RoutineBench(self._train, shelf, alone=alone, stacked=stacked)
+        alone, stacked = self.group(settings) is None, self._stacks(worker.device)
+        return RoutineBench(self._train, worker, alone=alone, stacked=stacked)
 
     def _stacks(self, device: str) -> bool:
         return device.startswith("cuda") if self._stacked is None else self._stacked
@@ -56,13 +56,13 @@ class PackedRoutine:
 class RoutineBench:
     """Makes packs of one group."""
 
-    def __init__(self, train: Train, shelf: Shelf, *, alone: bool, stacked: bool) -> None:
+    def __init__(self, train: Train, worker: Worker, *, alone: bool, stacked: bool) -> None:
         self.largest = 1 if alone else None
-        self._train, self._shelf, self._stacked = train, shelf, stacked
+        self._train, self._worker, self._stacked = train, worker, stacked
 
     def pack(self) -> "RoutinePack":
         """An empty pack."""
-        return RoutinePack(self._train, self._shelf, stacked=self._stacked)
+        return RoutinePack(self._train, self._worker, stacked=self._stacked)
 
     def fastest(self, leases: Sequence[Lease]) -> int:
         """The size at which these trials take the least time for a step each.
@@ -79,7 +79,7 @@ class RoutineBench:
 
     def _length(self, lease: Lease) -> int:
         """How many steps a trial has in all, 0 if it takes none; those of a group are much alike."""
-        return RoutineMember(self._train, lease, self._shelf).num_steps()
+        return RoutineMember(self._train, lease, self._worker).num_steps()
 
     def _seconds(self, leases: Sequence[Lease], size: int) -> float:
         """Seconds for a few steps of all, in packs of this size, after a first one; no end without memory."""
@@ -103,8 +103,8 @@ class RoutineBench:
 class RoutinePack:
     """Trainings in progress, each from report to report."""
 
-    def __init__(self, train: Train, shelf: Shelf, *, stacked: bool) -> None:
-        self._train, self._shelf, self._stacked = train, shelf, stacked
+    def __init__(self, train: Train, worker: Worker, *, stacked: bool) -> None:
+        self._train, self._worker, self._stacked = train, worker, stacked
         self._members: list[RoutineMember] = []
 
     @property
@@ -115,7 +115,7 @@ class RoutinePack:
     def add(self, leases: Sequence[Lease]) -> list[Outcome]:
         """Take trials in, up to their first steps."""
         for lease in leases:
-            member = RoutineMember(self._train, lease, self._shelf)
+            member = RoutineMember(self._train, lease, self._worker)
             member.begin()
             self._members.append(member)
         return self._leave()
@@ -139,8 +139,8 @@ class RoutinePack:
             losses = train_together(steps) if len(steps) > 1 else [steps[0].train()]
             losses[0][-1].item()  # waits for a GPU
             taken = sum(map(len, losses))
-            self._shelf.tally.steps += taken
-            self._shelf.tally.wasted += taken
+            self._worker.tally.steps += taken
+            self._worker.tally.wasted += taken
 
     def settle(self, stops: Mapping[str, str]) -> list[Outcome]:
         """Tell members that must stop; those that go on ask for their next steps, the others end."""

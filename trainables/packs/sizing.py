@@ -2,14 +2,11 @@
 
 import math
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import Tensor
-
-from trainables.perceptrons.epochs import PerceptronEpochs
-from trainables.perceptrons.member import Member
 
 SIZES = (1, 2, 4, 8, 16)
 NUM_STEPS = 2
@@ -53,16 +50,6 @@ def stretched(size: int, *, measured: int, largest: int) -> int:
     (16, 4)
     """
     return min(STRETCH * size, largest) if 1 < size == measured else min(size, largest)
-
-
-def time_packs(make_pack: Callable[[], PerceptronEpochs], members: Sequence[Member], size: int) -> float:
-    """Seconds for a few steps of these members, which are of no use for training afterwards."""
-    total = 0.0
-    for start in range(0, len(members), size):
-        pack = make_pack()
-        pack.place(members[start : start + size])
-        total += pack.time_steps(NUM_STEPS)
-    return total
 
 
 def largest_size(member_bytes: int, budget_bytes: int) -> int:

@@ -15,7 +15,7 @@ from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name, set_numerics
 from trainables.training.run import train_one
 from trainables.training.tally import StepTally
-from trainables.training.worker import Shelf
+from trainables.training.worker import Worker
 
 
 def run_trainer(
@@ -36,7 +36,13 @@ def run_trainer(
     Whatever happens inside a trial is its outcome; only a source that fails raises.
     """
     set_numerics(device, threads)
-    manifest = load_catalogue(datasets_dir).trainables.get(trainable)
+    worker = Worker(
+        catalogue=load_catalogue(datasets_dir),
+        device=device,
+        datasets_dir=datasets_dir,
+        checkpoints=checkpoints,
+    )
+    manifest = worker.catalogue.trainables.get(trainable)
     try:
         if manifest is None:
             raise PluginMissing(f"plugin_missing: no trainable {trainable!r} is installed here")
@@ -47,15 +53,11 @@ def run_trainer(
     if manifest.packs and inspect.isgeneratorfunction(code):
         code = PackedRoutine(code, stacked=False)
     if manifest.packs and not inspect.isfunction(code):
-        shelf = Shelf(device, datasets_dir, checkpoints)
-        PackTrainer(source, code, shelf, threads=threads, pack=pack, sizes=sizes).run()
-        return shelf.tally
+        PackTrainer(source, code, worker, threads=threads, pack=pack, sizes=sizes).run()
+        return worker.tally
     while leases := source.draw(1):
         for lease in leases:
-            outcome = train_one(
-                code, lease, source, device=device, datasets_dir=datasets_dir, checkpoints=checkpoints
-            )
-            source.commit([outcome])
+            source.commit([train_one(code, lease, source, worker)])
             if checkpoints is not None:
                 checkpoints.drop(lease)
     return StepTally()

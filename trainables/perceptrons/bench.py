@@ -7,13 +7,13 @@ import torch
 from trainables.data.tensors import Tensors
 from trainables.errors import DataMismatch, PackTooLarge
 from trainables.packs.sizing import (
+    NUM_STEPS,
     fastest_size,
     largest_size,
     memory_budget,
     num_measured,
     stretched,
     tensor_bytes,
-    time_packs,
 )
 from trainables.perceptrons.compiled import serves
 from trainables.perceptrons.epochs import PerceptronEpochs, ended
@@ -21,8 +21,10 @@ from trainables.perceptrons.layout import RowLayout
 from trainables.perceptrons.member import Member
 from trainables.perceptrons.state import Shape
 from trainables.training.lease import Lease, Outcome, Report
+from trainables.training.measuring import Measures
 from trainables.training.numerics import device_name
 from trainables.training.tally import StepTally
+from trainables.values import whole
 
 MakeMember = Callable[[Lease], Member]
 # Values in a layer's output up to which a pack wins on any machine: 64 units for 128 images.
@@ -42,12 +44,13 @@ class PerceptronBench:
         batch_size: int,
         device: str,
         threads: int,
+        measures: Measures,
         tally: StepTally,
     ) -> None:
         # A layer of one unit is a vector, whose sums BLAS orders by how many there are: no packs of them.
         self.largest = 1 if layout.width == 1 else None
         self._make, self._shape = make, shape
-        self._layout, self._data, self._tally = layout, data, tally
+        self._layout, self._data, self._measures, self._tally = layout, data, measures, tally
         self._batch_size, self._device, self._threads = batch_size, device, threads
 
     def pack(self) -> "PerceptronPack":
@@ -65,7 +68,7 @@ class PerceptronBench:
         shapes = [self._shape(lease) for lease in leases]
         compiled = all(serves(shape, self._layout, self._device) for shape in shapes)
         per_epoch = -(-len(self._data.train) // self._batch_size)
-        epochs = sum(int(str(lease.settings["epochs"])) for lease in leases) / len(leases)
+        epochs = sum(whole(lease.settings, "epochs") for lease in leases) / len(leases)
         num = 0 if compiled else num_measured(len(leases), per_epoch * epochs)
         if num < 2 and not (compiled or small):
             return 1  # before anything is made: weights of wide layers take long to draw
@@ -89,8 +92,7 @@ class PerceptronBench:
 
         Raises: PackTooLarge where weights and gradients alone would fill all that is free.
         """
-        depths = [lease.settings["depth"] for lease in leases]
-        lengths = [self._layout.length(depth) for depth in depths if isinstance(depth, int)]
+        lengths = [self._layout.length(whole(lease.settings, "depth")) for lease in leases]
         needed = 2 * torch.get_default_dtype().itemsize * sum(lengths)
         free = 2 * memory_budget(self._device, self._threads)
         if len(leases) > 1 and needed > free:
@@ -103,6 +105,7 @@ class PerceptronBench:
             batch_size=self._batch_size,
             device=self._device,
             threads=self._threads,
+            measures=self._measures,
             tally=self._tally,
         )
 
@@ -157,3 +160,13 @@ class PerceptronPack:
         self._pack.remove([member for member, _ in gone])
         name = device_name(self._device)
         return [member.outcome(state, name) for member, state in gone]
+
+
+def time_packs(make_pack: Callable[[], PerceptronEpochs], members: Sequence[Member], size: int) -> float:
+    """Seconds for a few steps of these members, which are of no use for training afterwards."""
+    total = 0.0
+    for start in range(0, len(members), size):
+        pack = make_pack()
+        pack.place(members[start : start + size])
+        total += pack.time_steps(NUM_STEPS)
+    return total

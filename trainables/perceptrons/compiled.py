@@ -91,7 +91,7 @@ class NativeSteps:
             layout.width,
             layout.num_classes,
             CODES[member.shape.base.name],
-            RULES[optimizer.name],
+            RULES[optimizer.rule],
             rates,
             optimizer.factors(int(member.num_steps) + done, len(losses)),
             member.shape.label_smoothing,

@@ -19,7 +19,7 @@ from trainables.perceptrons.member import BEST, Member
 from trainables.perceptrons.stack import Stack, sort_key
 from trainables.perceptrons.state import MemberState, to_module
 from trainables.training.lease import State
-from trainables.training.measuring import any_measure, read_measures
+from trainables.training.measuring import Measures
 from trainables.training.tally import StepTally
 
 
@@ -34,9 +34,10 @@ class PerceptronEpochs:
         batch_size: int,
         device: str,
         threads: int,
+        measures: Measures,
         tally: StepTally | None = None,
     ) -> None:
-        self._layout, self._data = layout, data
+        self._layout, self._data, self._measures = layout, data, measures
         self._tally = StepTally() if tally is None else tally
         self._batch_size = min(batch_size, len(data.train))
         self._device, self._threads = device, threads
@@ -70,10 +71,6 @@ class PerceptronEpochs:
         self._tally.steps += (num + 1) * len(self.members)
         self._tally.wasted += (num + 1) * len(self.members)
         return seconds
-
-    def train_steps(self, num: int) -> int:
-        """The first steps of the coming epoch, unlogged; how many there were."""
-        return len(self._train(num))
 
     @property
     def buffers(self) -> tuple[object, ...]:
@@ -124,11 +121,10 @@ class PerceptronEpochs:
         return Stack(self._layout, [m.shape for m in members], [m.state for m in members], train=train)
 
     @torch.no_grad()
-    def _train(self, num_steps: int | None = None) -> Tensor:
-        """One pass over the training images, or its first steps."""
+    def _train(self) -> Tensor:
+        """One pass over the training images."""
         num = len(self._data.train)
-        taken = num if num_steps is None else min(num, num_steps * self._batch_size)
-        losses = self._run(torch.stack([member.order(num)[:taken] for member in self.members]))
+        losses = self._run(torch.stack([member.order(num) for member in self.members]))
         for member in self.members:
             member.num_steps += len(losses)
         return losses
@@ -197,11 +193,15 @@ class PerceptronEpochs:
         """Read the measures that a finished member's settings switch on; one that raises fails the member."""
         for member in members:
             settings, tests = member.lease.settings, member.lease.tests
-            if not member.finished or member.reason is not None or not any_measure(settings, tests=tests):
+            if (
+                not member.finished
+                or member.reason is not None
+                or not self._measures.wanted(settings, tests=tests)
+            ):
                 continue
             try:
                 module = to_module(self._layout, member.shape, member.state)
-                member.tests |= read_measures(module, self._data, settings, tests=tests)
+                member.tests |= self._measures.read(module, self._data, settings, tests=tests)
             except Exception as error:  # a user's measure may fail in any way
                 member.error = error
 
@@ -209,11 +209,11 @@ class PerceptronEpochs:
         """Put the measures of every epoch on the curves of the members that have any."""
         for member in members:
             settings, tests = member.lease.settings, member.lease.tests
-            if member.reason is not None or not any_measure(settings, each_epoch=True, tests=tests):
+            if member.reason is not None or not self._measures.wanted(settings, each_epoch=True, tests=tests):
                 continue
             try:
                 module = to_module(self._layout, member.shape, member.state)
-                found = read_measures(module, self._data, settings, each_epoch=True, tests=tests)
+                found = self._measures.read(module, self._data, settings, each_epoch=True, tests=tests)
                 for name, value in found.items():
                     member.log(name, value)
             except Exception as error:  # a user's measure may fail in any way

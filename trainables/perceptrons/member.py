@@ -1,13 +1,13 @@
 """One trial in a pack: what it is told, how far it is, and what it has measured."""
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import torch
 from torch import Tensor
 
 from ablations.errors import Json
+from trainables.perceptrons.settings import PerceptronSettings
 from trainables.perceptrons.state import MemberState, Shape
 from trainables.perceptrons.updates import Optimizer
 from trainables.streams import stream
@@ -24,7 +24,7 @@ class Member:
     lease: Lease
     shape: Shape
     optimizer: Optimizer
-    epochs: int
+    settings: PerceptronSettings
     state: MemberState
     num_weights: int
     num_steps: float = 0.0
@@ -46,7 +46,7 @@ class Member:
     @property
     def finished(self) -> bool:
         """Whether it has had all its epochs."""
-        return self.epoch >= self.epochs
+        return self.epoch >= self.settings.epochs
 
     def order(self, num: int) -> Tensor:
         """Its own order of the training images in the coming epoch, on the CPU."""
@@ -117,7 +117,7 @@ class Member:
         found = {"num_parameters": float(self.num_weights + scalars)}
         found |= classifier_progress(
             self.curve,
-            self.lease.settings,
+            target=self.settings.target_accuracy,
             steps_per_epoch=round(self.num_steps / self.epoch),
             clock=self.clock,
             num_images=self.num_images,
@@ -132,26 +132,14 @@ class Member:
         return {"steps": list(steps), "alpha": list(alphas), "beta": list(betas)}
 
 
-def optimizer_of(settings: Mapping[str, Json], *, steps_per_epoch: int) -> Optimizer:
-    """The optimizer that resolved settings ask for."""
+def optimizer_of(settings: PerceptronSettings, *, steps_per_epoch: int) -> Optimizer:
+    """The optimizer that a trial asks for."""
     return Optimizer(
-        name=settings["optimizer"],  # type: ignore[arg-type]
-        lr=_number(settings["lr"]),
-        momentum=_number(settings.get("momentum", 0.0)),
-        weight_decay=_number(settings.get("weight_decay", 0.0)),
-        clip_norm=_number(settings.get("clip_norm", 0.0)),
-        train_scalars=settings.get("train_scalars", True) is not False,
-        scalar_lr=_number(settings.get("scalar_lr", 0.0)),
-        decay_scalars=settings.get("decay_scalars", False) is True,
-        schedule=settings.get("schedule", "constant"),  # type: ignore[arg-type]
-        num_steps=steps_per_epoch * round(_number(settings["epochs"])),
-        warmup=round(steps_per_epoch * _number(settings.get("warmup", 0.0))),
+        **asdict(settings.descent),
+        train_scalars=settings.activation.train_scalars,
+        num_steps=steps_per_epoch * settings.epochs,
+        warmup=round(steps_per_epoch * settings.warmup),
     )
-
-
-def _number(value: Json) -> float:
-    assert isinstance(value, int | float)
-    return float(value)
 
 
 def _compact(value: float) -> float | None:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from trainables.activations.bases import Base
-from trainables.activations.dynact import Kind
+from trainables.activations.settings import ALPHA_INIT, BETA_INIT, Kind
 from trainables.models.init import WeightInit, draw_linear
 from trainables.models.mlp import MLP
 from trainables.perceptrons.layout import LinearBlock, RowLayout
@@ -51,8 +51,8 @@ def initial_state(
     *,
     seed: int,
     how: WeightInit,
-    alpha_init: float = 1.0,
-    beta_init: float = 0.0,
+    alpha_init: float = ALPHA_INIT,
+    beta_init: float = BETA_INIT,
     device: str = "cpu",
 ) -> MemberState:
     """The member before training, drawn on the CPU."""

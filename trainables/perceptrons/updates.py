@@ -1,47 +1,25 @@
 """Optimizer steps of one member: torch's fused kernels on its own row, so no packmate can matter."""
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from trainables.perceptrons.state import MemberState
-from trainables.training.schedules import Schedule, factor
+from trainables.training.schedules import factor
+from trainables.training.settings import DescentSettings
 
-Name = Literal["sgd", "adam", "adamw"]
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # torch's defaults
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Optimizer:
-    """What a member is updated by. Clipping is by the norm of weights and scalars together.
+class Optimizer(DescentSettings):
+    """What a member is updated by. The schedule runs over `num_steps`, behind `warmup` steps that climb."""
 
-    Scalars learn at `scalar_lr` where it is not 0, and are spared from weight decay unless `decay_scalars`.
-    The schedule runs over `num_steps`, behind `warmup` steps that climb.
-    """
-
-    name: Name
-    lr: float
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    clip_norm: float = 0.0
     train_scalars: bool = True
-    scalar_lr: float = 0.0
-    decay_scalars: bool = False
-    schedule: Schedule = "constant"
     num_steps: int = 1
     warmup: int = 0
-
-    @property
-    def lr_of_scalars(self) -> float:
-        """The peak rate of alpha and beta."""
-        return self.scalar_lr if self.scalar_lr > 0 else self.lr
-
-    @property
-    def decay_of_scalars(self) -> float:
-        """The weight decay of alpha and beta."""
-        return self.weight_decay if self.decay_scalars else 0.0
 
     def factors(self, done: int, num: int) -> list[float]:
         """What the peak rates are multiplied by in the `num` steps that follow `done` ones."""
@@ -50,7 +28,7 @@ class Optimizer:
 
     def prepare(self, state: MemberState) -> None:
         """Give a new member the moments that this optimizer keeps."""
-        names = {"sgd": ("m",) if self.momentum else ()}.get(self.name, ("m", "v"))
+        names = {"sgd": ("m",) if self.momentum else ()}.get(self.rule, ("m", "v"))
         for name in names:
             state.moments[name] = torch.zeros_like(state.weights), torch.zeros_like(state.scalars)
 
@@ -89,7 +67,7 @@ class Update:
         for grads in [self._clipped] if self._clipped else ():
             _clip(grads, self._optimizer.clip_norm)
         for part in self._parts:
-            if self._optimizer.name == "sgd":
+            if self._optimizer.rule == "sgd":
                 self._sgd(part, part.lr * factor)
             else:
                 self._adam(part, part.lr * factor)
@@ -109,7 +87,7 @@ class Update:
         )
 
     def _adam(self, part: Part, lr: float) -> None:
-        fused = torch._fused_adamw_ if self._optimizer.name == "adamw" else torch._fused_adam_
+        fused = torch._fused_adamw_ if self._optimizer.rule == "adamw" else torch._fused_adam_
         fused(
             [part.values],
             [part.grad],

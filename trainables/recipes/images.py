@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from ablations.errors import Json
 from trainables.activations.sites import Sites, count_parameters
-from trainables.data.augment import Augment, augment
+from trainables.data.augment import augment
 from trainables.data.tensors import Examples, Tensors
 from trainables.measures.memory import PeakMemory
 from trainables.models.images import BUILDS, PREFIX, FromRows, Shape, build_network, build_torchvision
-from trainables.models.init import WeightInit, draw_weights
+from trainables.models.init import draw_weights
 from trainables.packs.routines import PackedRoutine
+from trainables.recipes.settings import ImageSettings
 from trainables.streams import stream, stream_seed
 from trainables.training.descent import Descent, initialise
-from trainables.training.measuring import any_measure, read_measures
 from trainables.training.progress import classifier_progress
 from trainables.training.run import Run
 from trainables.training.steps import Routine, Steps
@@ -42,9 +42,10 @@ def train(run: Run) -> Routine:
     data = run.data()
     memory = PeakMemory(run.device)
     shape = image_shape(data)
-    sites = Sites(run.settings)
-    network = make_network(run, shape, data.num_classes, sites)
-    training = _Training(run, network, data, shape)
+    settings = ImageSettings.read(run.settings)
+    sites = Sites(settings.activation, run.base(settings.activation.base))
+    network = make_network(run, settings, shape, data.num_classes, sites)
+    training = ImageTraining(run, settings, network, data, shape)
     best, tests = BestWeights(), dict[str, float]()
     if (saved := run.restore()) is not None:
         first = training.load(saved["training"]) + 1
@@ -53,7 +54,7 @@ def train(run: Run) -> Routine:
         first = 1
         _validate(run, network, data, 0, sites, best, 0.0)
         yield None
-    for epoch in range(first, int(str(run.settings["epochs"])) + 1):
+    for epoch in range(first, settings.epochs + 1):
         train_loss = yield from training.epoch(epoch - 1)
         _validate(run, network, data, epoch, sites, best, train_loss)
         yield None
@@ -67,8 +68,8 @@ def train(run: Run) -> Routine:
     tests |= _test(network, data, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
-    if any_measure(run.settings, tests=run.tests):
-        tests |= read_measures(network, data, run.settings, tests=run.tests)
+    if run.measures.wanted(run.settings, tests=run.tests):
+        tests |= run.measures.read(network, data, run.settings, tests=run.tests)
     if best.weights is not None:
         network.load_state_dict(best.weights)
         tests |= _test(network, data, "/best_validation")
@@ -88,9 +89,11 @@ def image_shape(data: Tensors) -> Shape:
     return (1, shape[0], shape[1]) if len(shape) == 2 else (shape[2], shape[0], shape[1])
 
 
-def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.Module:
+def make_network(
+    run: Run, settings: ImageSettings, shape: Shape, num_classes: int, sites: Sites
+) -> nn.Module:
     """The network on its device, its weights drawn from the trial's streams."""
-    name = str(run.settings["model"])
+    name = settings.model
     if name.startswith(PREFIX):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(stream_seed(run.seed, "init/network"))
@@ -100,9 +103,8 @@ def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.M
     else:
         network = build_network(shape, num_classes, sites, run.settings, code=run.code("model", name))
         initialise(network, run.seed)
-    how = cast(WeightInit, run.settings.get("weight_init", "torch"))
-    if how != "torch":
-        draw_weights(network, run.seed, how)
+    if settings.weight_init != "torch":
+        draw_weights(network, run.seed, settings.weight_init)
     if run.device == "cpu" and (name in BUILDS or name.startswith(PREFIX)):
         # oneDNN convolves in this layout if the weights have it; pools and norms follow. A fifth faster.
         # A plugin's network may count on the usual one.
@@ -110,23 +112,22 @@ def make_network(run: Run, shape: Shape, num_classes: int, sites: Sites) -> nn.M
     return FromRows(network, shape).to(run.device)
 
 
-class _Training:
+class ImageTraining:
     """The optimizer of one trial and its passes over the training images."""
 
-    def __init__(self, run: Run, network: nn.Module, data: Tensors, shape: Shape) -> None:
+    def __init__(
+        self, run: Run, settings: ImageSettings, network: nn.Module, data: Tensors, shape: Shape
+    ) -> None:
         self._run, self._network, self._data, self._shape = run, network, data, shape
-        settings = run.settings
-        self._batch = int(str(settings["batch_size"]))
+        self._settings, self._batch = settings, settings.batch_size
         per_epoch = -(-len(data.train) // self._batch)
         self._descent = Descent(
             network,
-            settings,
-            num_steps=per_epoch * int(str(settings["epochs"])),
-            warmup=round(per_epoch * float(str(settings["warmup"]))),
+            settings.descent,
+            num_steps=per_epoch * settings.epochs,
+            warmup=round(per_epoch * settings.warmup),
         )
         self._per_epoch, self._epochs, self._seconds = per_epoch, 0, 0.0
-        self._smoothing = float(str(settings["label_smoothing"]))
-        self._augment = cast(Augment, settings["augment"])
 
     def state(self) -> dict[str, object]:
         """What is trained and how far it is; orders and augmentation follow from the epoch."""
@@ -154,7 +155,7 @@ class _Training:
             num=len(batches),
             batch=lambda index: self._examples(batches[index], generator),
             objective=self._objective,
-            key=(image_group(self._run.settings), self._smoothing),
+            key=(image_group(self._run.settings), self._settings.label_smoothing),
         )
         total = torch.zeros((), dtype=torch.float64, device=device)
         for loss, batch in zip(losses, batches, strict=True):
@@ -167,7 +168,7 @@ class _Training:
         """Final metrics about how the training went."""
         return classifier_progress(
             self._run.curve,
-            self._run.settings,
+            target=self._settings.target_accuracy,
             steps_per_epoch=self._per_epoch,
             clock=self._run.clock,
             num_images=self._epochs * len(self._data.train),
@@ -176,11 +177,11 @@ class _Training:
 
     def _examples(self, batch: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         images = self._data.train.x[batch].view(-1, *self._shape)
-        return augment(images, self._augment, generator).flatten(1), self._data.train.y[batch]
+        return augment(images, self._settings.augment, generator).flatten(1), self._data.train.y[batch]
 
     def _objective(self, network: Callable[[Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
         with self._descent.autocast():
-            return F.cross_entropy(network(x), y, label_smoothing=self._smoothing)
+            return F.cross_entropy(network(x), y, label_smoothing=self._settings.label_smoothing)
 
 
 def _validate(
@@ -196,8 +197,8 @@ def _validate(
     loss, accuracy = evaluate(network, data.val)
     run.log_scalars(epoch, sites.scalars())
     metrics = {"val_loss": loss, "val_accuracy": accuracy}
-    if any_measure(run.settings, tests=run.tests, each_epoch=True):
-        metrics |= read_measures(network, data, run.settings, tests=run.tests, each_epoch=True)
+    if run.measures.wanted(run.settings, tests=run.tests, each_epoch=True):
+        metrics |= run.measures.read(network, data, run.settings, tests=run.tests, each_epoch=True)
     run.report(epoch, **metrics, **({"train_loss": train_loss} if epoch else {}))
     if epoch and "best_validation" in run.readings and (accuracy, -loss) > best.score:
         best.score = accuracy, -loss

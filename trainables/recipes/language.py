@@ -5,38 +5,30 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ablations.errors import Json
+from trainables.activations.settings import ActivationSettings
 from trainables.activations.sites import Sites, count_parameters
 from trainables.data.text import Tokens, read_texts, tokenize
 from trainables.measures.memory import PeakMemory
 from trainables.measures.passages import Passages, passages
 from trainables.measures.perplexity import perplexity
 from trainables.models.gpt import GPT
-from trainables.models.init import WeightInit, draw_weights
+from trainables.models.init import draw_weights
 from trainables.models.widths import PLAIN, hidden_width
 from trainables.packs.routines import PackedRoutine
+from trainables.recipes.settings import LanguageSettings, TransformerSettings
 from trainables.streams import stream
 from trainables.training.descent import Descent, initialise
-from trainables.training.measuring import any_measure, read_measures
 from trainables.training.progress import language_progress
 from trainables.training.run import Run
 from trainables.training.steps import Routine, Steps
 
-# The static activation of each variant; that of dynactglu and plain_dynact comes from base and scalars.
-STATIC: Mapping[str, str | None] = {
-    "swiglu": "silu",
-    "geglu": "gelu",
-    "reglu": "relu",
-    "bilinear": None,
-    "plain_relu": "relu",
-    "plain_gelu": "gelu",
-}
 # What models and data of one pack have in common; gates may differ.
 SHARED = (
     "dataset",
@@ -68,21 +60,20 @@ def load_corpus(name: str, datasets_dir: Path, tokenizer: str, vocabulary: int, 
 
 def train(run: Run) -> Routine:
     """Train the model that the settings describe; returns the final metrics."""
-    settings = run.settings
-    name = str(settings["dataset"])
+    settings = LanguageSettings.read(run.settings)
+    name = settings.dataset
     run.verify(name, read_texts(name, run.datasets_dir).fingerprint)
-    tokenizer, vocabulary = str(settings["tokenizer"]), int(str(settings.get("vocabulary", 256)))
-    tokens = load_tokens(name, run.datasets_dir, tokenizer, vocabulary)
+    asked = (name, run.datasets_dir, settings.tokenizer, settings.vocabulary)
+    tokens = load_tokens(*asked)
     memory = PeakMemory(run.device)
-    sites = make_sites(settings)
-    network = make_network(settings, tokens.vocabulary, sites).to(run.device)
+    sites = make_sites(run, settings.activation)
+    network = make_network(settings.transformer, tokens.vocabulary, sites).to(run.device)
     initialise(network, run.seed)
     _scale(network)
-    if (how := cast(WeightInit, settings.get("weight_init", "torch"))) != "torch":
-        draw_weights(network, run.seed, how)
-    corpus = load_corpus(name, run.datasets_dir, tokenizer, vocabulary, run.device)
-    training = _Training(run, network, corpus)
-    num_steps, every = int(str(settings["steps"])), int(str(settings["eval_every"]))
+    if settings.weight_init != "torch":
+        draw_weights(network, run.seed, settings.weight_init)
+    training = LanguageTraining(run, settings, network, load_corpus(*asked, run.device))
+    num_steps, every = settings.steps, settings.eval_every
     tests: dict[str, float] = {}
     points = [s for s in range(num_steps + 1) if s % every == 0 or s == num_steps or s in run.readings]
     if (saved := run.restore()) is not None:
@@ -92,7 +83,7 @@ def train(run: Run) -> Routine:
     for index, step in enumerate(points):
         if step % every == 0 or step == num_steps:
             train_loss = {"train_loss": training.mean_loss()} if step else {}
-            during = _measured(run, network, tokens, each_epoch=True)
+            during = _measured(run, settings.context, network, tokens, each_epoch=True)
             loss = evaluate(network, tokens.validation, settings, run.device)
             if sites is not None:
                 run.log_scalars(step, sites.scalars())
@@ -110,18 +101,17 @@ def train(run: Run) -> Routine:
     tests |= _test(network, tokens, settings, run.device, "") if run.tests else {}
     tests["num_parameters"] = float(count_parameters(network))
     tests |= training.progress() | {"peak_memory": memory.mib()}
-    return tests | _measured(run, network, tokens, each_epoch=False)
+    return tests | _measured(run, settings.context, network, tokens, each_epoch=False)
 
 
-def _measured(run: Run, network: GPT, tokens: Tokens, *, each_epoch: bool) -> dict[str, float]:
+def _measured(run: Run, context: int, network: GPT, tokens: Tokens, *, each_epoch: bool) -> dict[str, float]:
     """What the measures say that the settings switch on."""
-    if not any_measure(run.settings, each_epoch=each_epoch, tests=run.tests, text=True):
+    if not run.measures.wanted(run.settings, each_epoch=each_epoch, tests=run.tests, text=True):
         return {}
-    context = int(str(run.settings["context"]))
     data = Passages(
         train=passages(tokens.train, context, run.device), test=passages(tokens.test, context, run.device)
     )
-    return read_measures(network, data, run.settings, each_epoch=each_epoch, tests=run.tests)
+    return run.measures.read(network, data, run.settings, each_epoch=each_epoch, tests=run.tests)
 
 
 def language_group(settings: Mapping[str, Json]) -> tuple[Json, ...]:
@@ -129,24 +119,21 @@ def language_group(settings: Mapping[str, Json]) -> tuple[Json, ...]:
     return (*(settings.get(name) for name in SHARED), hidden_width(settings), settings["glu"] in PLAIN)
 
 
-def make_sites(settings: Mapping[str, Json]) -> Sites | None:
+def make_sites(run: Run, settings: ActivationSettings | None) -> Sites | None:
     """The activations of the feed-forwards; None for a bilinear model."""
-    if settings["glu"] not in STATIC:
-        return Sites(settings)
-    base = STATIC[str(settings["glu"])]
-    return None if base is None else Sites({"base": base, "scalars": "none"})
+    return None if settings is None else Sites(settings, run.base(settings.base))
 
 
-def make_network(settings: Mapping[str, Json], vocabulary: int, sites: Sites | None) -> GPT:
+def make_network(settings: TransformerSettings, vocabulary: int, sites: Sites | None) -> GPT:
     """The model. All GLUs have the same matrices; `match` says what they have to do with plain layers."""
     return GPT(
         vocabulary=vocabulary,
-        width=int(str(settings["width"])),
-        num_blocks=int(str(settings["blocks"])),
-        num_heads=int(str(settings["heads"])),
-        hidden=hidden_width(settings),
+        width=settings.width,
+        num_blocks=settings.num_blocks,
+        num_heads=settings.num_heads,
+        hidden=settings.hidden,
         activate=sites,
-        gated=settings["glu"] not in PLAIN,
+        gated=settings.gated,
     )
 
 
@@ -163,18 +150,17 @@ def _scale(network: GPT) -> None:
                         parameter.div_(math.sqrt(2 * len(network.blocks)))
 
 
-class _Training:
+class LanguageTraining:
     """The optimizer of one trial and its steps over random windows of the corpus."""
 
-    def __init__(self, run: Run, network: nn.Module, corpus: Tensor) -> None:
-        settings = run.settings
-        self._run, self._network, self._corpus = run, network, corpus
-        self._context, self._batch = int(str(settings["context"])), int(str(settings["batch_size"]))
+    def __init__(self, run: Run, settings: LanguageSettings, network: nn.Module, corpus: Tensor) -> None:
+        self._run, self._settings, self._network, self._corpus = run, settings, network, corpus
+        self._context, self._batch = settings.context, settings.batch_size
         self._descent = Descent(
             network,
-            settings,
-            num_steps=int(str(settings["steps"])),
-            warmup=int(str(settings["warmup_steps"])),
+            settings.descent,
+            num_steps=settings.steps,
+            warmup=settings.warmup_steps,
         )
         self._order = stream(run.seed, "order")
         self._losses: list[Tensor] = []
@@ -208,7 +194,7 @@ class _Training:
             num=num,
             batch=lambda _: self._windows(),
             objective=self._objective,
-            key=(language_group(self._run.settings), self._run.settings["glu"]),
+            key=(language_group(self._run.settings), self._settings.glu),
         )
 
     def _windows(self) -> tuple[Tensor, Tensor]:
@@ -233,7 +219,7 @@ class _Training:
         """Final metrics about how the training went."""
         return language_progress(
             self._run.curve,
-            self._run.settings,
+            target=self._settings.target_loss,
             clock=self._run.clock,
             num_tokens=self._num_steps * self._batch * self._context,
             train_seconds=self._seconds,
@@ -241,10 +227,10 @@ class _Training:
 
 
 @torch.no_grad()
-def evaluate(network: nn.Module, tokens: object, settings: Mapping[str, Json], device: str) -> float:
+def evaluate(network: nn.Module, tokens: object, settings: LanguageSettings, device: str) -> float:
     """Mean cross-entropy in nats a token over the first `eval_tokens` tokens, in adjacent windows."""
-    context = int(str(settings["context"]))
-    array = torch.as_tensor(tokens).to(torch.int64)[: int(str(settings["eval_tokens"])) + 1]
+    context = settings.context
+    array = torch.as_tensor(tokens).to(torch.int64)[: settings.eval_tokens + 1]
     windows = (len(array) - 1) // context
     x = array[: windows * context].view(windows, context).to(device)
     y = array[1 : windows * context + 1].view(windows, context).to(device)
@@ -259,7 +245,7 @@ def evaluate(network: nn.Module, tokens: object, settings: Mapping[str, Json], d
 
 
 def _test(
-    network: nn.Module, tokens: Tokens, settings: Mapping[str, Json], device: str, suffix: str
+    network: nn.Module, tokens: Tokens, settings: LanguageSettings, device: str, suffix: str
 ) -> dict[str, float]:
     loss = evaluate(network, tokens.test, settings, device)
     bits = loss / math.log(2) / tokens.bytes_per_token

@@ -1,15 +1,15 @@
 """Parameters of a network as a training sees them: seeded by name, grouped for the optimizer."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ablations.errors import Json
 from trainables.activations.dynact import Scalars
 from trainables.streams import stream_seed
-from trainables.training.schedules import Schedule, factor
+from trainables.training.schedules import factor
+from trainables.training.settings import DescentSettings
 
 PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -79,7 +79,7 @@ class Joined:
 
 
 def make_optimizer(
-    network: nn.Module, settings: Mapping[str, Json], joined: Joined | None = None
+    network: nn.Module, settings: DescentSettings, joined: Joined | None = None
 ) -> torch.optim.Optimizer:
     """The optimizer of a trial: alpha and beta in a group of their own where rate or decay are theirs alone.
 
@@ -89,20 +89,17 @@ def make_optimizer(
     scalars = scalar_parameters(network)
     ids = {id(parameter) for parameter in scalars.values()}
     weights = [p for p in network.parameters() if id(p) not in ids and p.requires_grad]
-    lr, decay = float(str(settings["lr"])), float(str(settings["weight_decay"]))
+    lr, decay = settings.lr, settings.weight_decay
     groups: list[dict[str, Any]] = [{"params": weights, "lr": lr, "weight_decay": decay}]
     trained = [p for p in scalars.values() if p.requires_grad] if joined is None else [joined.whole]
-    own = float(str(settings.get("scalar_lr", 0.0)))
-    rates = {"lr": own if own > 0 else lr, "weight_decay": decay if settings.get("decay_scalars") else 0.0}
+    rates = {"lr": settings.lr_of_scalars, "weight_decay": settings.decay_of_scalars}
     if rates == {"lr": lr, "weight_decay": decay}:
         weights += trained
     elif trained:
         groups.append({"params": trained, **rates})
-    kind = settings["optimizer"]
-    if kind == "sgd":
-        momentum = float(str(settings.get("momentum", 0.0)))
-        return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=True)
-    if kind == "adam":
+    if settings.rule == "sgd":
+        return torch.optim.SGD(groups, lr=lr, momentum=settings.momentum, fused=True)
+    if settings.rule == "adam":
         return torch.optim.Adam(groups, lr=lr, fused=True)
     return torch.optim.AdamW(groups, lr=lr, fused=True)
 
@@ -110,9 +107,7 @@ def make_optimizer(
 class Descent:
     """The `num_steps` steps of one training: its optimizer, its learning rates by step, its clipping."""
 
-    def __init__(
-        self, network: nn.Module, settings: Mapping[str, Json], *, num_steps: int, warmup: int
-    ) -> None:
+    def __init__(self, network: nn.Module, settings: DescentSettings, *, num_steps: int, warmup: int) -> None:
         self.num_steps = num_steps
         self._device = next(network.parameters()).device.type
         trained = [p for p in scalar_parameters(network).values() if p.requires_grad]
@@ -122,10 +117,10 @@ class Descent:
         self._clipped = [p for group in self._optimizer.param_groups for p in group["params"]]
         self._trained = [p for p in network.parameters() if p.requires_grad]
         self._peaks = [group["lr"] for group in self._optimizer.param_groups]
-        self._factor = factor(cast(Schedule, settings["schedule"]), num_steps=num_steps, warmup=warmup)
-        self.precision = PRECISIONS[str(settings.get("precision", "float32"))]
+        self._factor = factor(settings.schedule, num_steps=num_steps, warmup=warmup)
+        self.precision = PRECISIONS[settings.precision]
         self._scaler = torch.amp.GradScaler(self._device, enabled=self.precision == torch.float16)
-        self._clip = float(str(settings["clip_norm"]))
+        self._clip = settings.clip_norm
         self._step = 0
 
     def autocast(self) -> torch.autocast:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 
-from ablations.errors import Json
 from trainables.measures.convergence import Points, convergence, to_target
 
 # Seconds since the start of the training, by the step of its curve.
@@ -11,17 +10,17 @@ Clock = Sequence[tuple[float, float]]
 
 def classifier_progress(
     curve: Mapping[str, Points],
-    settings: Mapping[str, Json],
     *,
+    target: float,
     steps_per_epoch: int,
     clock: Clock,
     num_images: int,
     train_seconds: float,
 ) -> dict[str, float]:
-    """Convergence, time to `target_accuracy`, throughput. `num_images` were trained on in `train_seconds`."""
+    """Convergence, time to the target accuracy, throughput; `num_images` trained on in `train_seconds`."""
     reach = to_target(
         curve["val_accuracy"],
-        float(str(settings.get("target_accuracy", 0.9))),
+        target,
         rising=True,
         steps_a_point=steps_per_epoch,
         clock=clock,
@@ -32,15 +31,15 @@ def classifier_progress(
 
 def language_progress(
     curve: Mapping[str, Points],
-    settings: Mapping[str, Json],
     *,
+    target: float,
     clock: Clock,
     num_tokens: int,
     train_seconds: float,
 ) -> dict[str, float]:
-    """Convergence, time to `target_loss`, throughput."""
+    """Convergence, time to the `target` loss, throughput."""
     losses = curve["val_loss"]
-    reach = to_target(losses, float(str(settings.get("target_loss", 2.0))), rising=False, clock=clock)
+    reach = to_target(losses, target, rising=False, clock=clock)
     return convergence(losses) | reach | throughput(num_tokens, train_seconds)
 
 

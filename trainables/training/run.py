@@ -3,23 +3,21 @@
 import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ablations.errors import Json
-from trainables.catalogue import load_catalogue
+from trainables.activations.bases import Base
 from trainables.data.tensors import Tensors, to_device
-from trainables.data.vision import load
 from trainables.errors import DataMismatch
 from trainables.streams import stream, stream_seed
-from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Report, Source, State
+from trainables.training.measuring import Measures
 from trainables.training.numerics import device_name
 from trainables.training.steps import Routine
-from trainables.training.worker import Shelf
+from trainables.training.worker import Worker
 
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
 
@@ -29,7 +27,7 @@ class Stopped(Exception):
 
 
 class Run:
-    """One trial, as its training code sees it."""
+    """One trial, as its training code sees it; one that `shares` reads the worker's own copy of the data."""
 
     # Reports after a stop was asked for that are still taken before the training is broken off.
     PATIENCE = 1
@@ -38,29 +36,27 @@ class Run:
         self,
         lease: Lease,
         send: Send,
+        worker: Worker,
         *,
-        device: str,
-        datasets_dir: Path,
-        checkpoints: Checkpoints | None = None,
-        shelf: Shelf | None = None,
+        shares: bool = False,
     ) -> None:
         self.settings: Mapping[str, Json] = dict(lease.settings)
         self.seed = lease.seed
-        self.device = device
+        self.device = worker.device
         self.curve: dict[str, list[tuple[float, float | None]]] = {}
         self.clock: list[tuple[float, float]] = []  # seconds since the start, at every reported step
         self._started = time.perf_counter()
         self.stop: str | None = None
         self.bad: str | None = None
-        self.datasets_dir = datasets_dir
+        self.datasets_dir = worker.datasets_dir
         self.readings = lease.readings
         self.tests = lease.tests
         self.notes: list[str] = []
         self._scalars: list[tuple[float, list[float | None], list[float | None]]] = []
-        self._lease, self._send, self._shelf = lease, send, shelf
+        self._lease, self._send, self._worker, self._shares = lease, send, worker, shares
         self._ignored = 0
         self._saved: object = None
-        self._checkpoints = checkpoints
+        self._checkpoints = worker.checkpoints
         self._saved_at = self._started
 
     def stream(self, name: str) -> torch.Generator:
@@ -73,13 +69,13 @@ class Run:
         Raises: DataUnavailable, DataMismatch.
         """
         chosen = str(name if name is not None else self.settings["dataset"])
-        if self._shelf is not None:
-            data = self._shelf.tensors(chosen)
+        if self._shares:
+            data = self._worker.tensors(chosen)
             self.verify(chosen, data.source.fingerprint)
             return data
-        dataset = load(chosen, self.datasets_dir)
+        dataset = self._worker.load(chosen)
         self.verify(chosen, dataset.fingerprint)
-        return to_device(dataset, self.device)
+        return to_device(dataset, self.device)  # its own: a user's code may change it
 
     def verify(self, name: str, fingerprint: str) -> None:
         """Compare data with what the trial was planned for.
@@ -118,8 +114,19 @@ class Run:
 
     def code(self, kind: str, name: str) -> str:
         """The import string of a plugin's part, "" for one of the package's own."""
-        part = load_catalogue().component(kind, name)
-        return part.code if part is not None else ""
+        return self._worker.catalogue.code(kind, name)
+
+    def base(self, name: str) -> Base:
+        """A base function, the package's or a plugin's.
+
+        Raises: PluginMissing if neither is here.
+        """
+        return self._worker.base(name)
+
+    @property
+    def measures(self) -> Measures:
+        """The measures that settings can switch on."""
+        return self._worker.measures
 
     def note(self, text: str) -> None:
         """Say something about this trial that stands with its result."""
@@ -195,17 +202,14 @@ def train_one(
     train: Train,
     lease: Lease,
     source: Source,
-    *,
-    device: str,
-    datasets_dir: Path,
-    checkpoints: Checkpoints | None = None,
+    worker: Worker,
 ) -> Outcome:
     """Run user code on one lease; whatever it raises is the outcome.
 
     A mapping that it returns is added to the final metrics; otherwise these are the last reported ones.
     """
     reports = _Reports(source)
-    run = Run(lease, reports, device=device, datasets_dir=datasets_dir, checkpoints=checkpoints)
+    run = Run(lease, reports, worker)
     torch.manual_seed(stream_seed(lease.seed, "global"))  # for code that draws from torch's own generator
     returned: object = None
     try:
@@ -217,7 +221,7 @@ def train_one(
     except Exception as error:
         if reports.broken is error:
             raise  # the source itself, not the trial
-        return Outcome.failed(lease, error, device=device_name(device), seconds=run.seconds)
+        return Outcome.failed(lease, error, device=device_name(worker.device), seconds=run.seconds)
     return outcome_of(run, lease, returned, seconds=run.seconds)
 
 

@@ -1,20 +1,30 @@
-"""What all trials of one worker share: its data, on the device once, and the count of its steps."""
+"""What all trials of one worker share: what can be named, its data on the device once, its count of steps."""
 
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
+from trainables.activations.bases import BASES, Base
+from trainables.activations.plugins import find_base
+from trainables.catalogue import Catalogue
+from trainables.data.splits import Dataset
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
 from trainables.training.checkpoint import Checkpoints
+from trainables.training.measuring import Measures
 from trainables.training.tally import StepTally
 
 
-class Shelf:
-    """Keeps the dataset that was asked for last."""
+@dataclass(kw_only=True)
+class Worker:
+    """Holds the parts that trials ask for and hands them down; keeps the dataset that was asked for last."""
 
-    def __init__(self, device: str, datasets_dir: Path, checkpoints: Checkpoints | None = None) -> None:
-        self.device, self.datasets_dir, self.checkpoints = device, datasets_dir, checkpoints
-        self.tally = StepTally()
-        self._tensors: Tensors | None = None
+    catalogue: Catalogue
+    device: str
+    datasets_dir: Path
+    checkpoints: Checkpoints | None = None
+    tally: StepTally = field(default_factory=StepTally)
+    _tensors: Tensors | None = None
 
     def tensors(self, name: str) -> Tensors:
         """A dataset, standardised on the device. Nobody may change it.
@@ -22,5 +32,24 @@ class Shelf:
         Raises: DataUnavailable.
         """
         if self._tensors is None or self._tensors.source.name != name:
-            self._tensors = to_device(load(name, self.datasets_dir), self.device)
+            self._tensors = to_device(self.load(name), self.device)
         return self._tensors
+
+    def load(self, name: str) -> Dataset:
+        """A dataset with its splits.
+
+        Raises: DataUnavailable, PluginMissing.
+        """
+        return load(name, self.datasets_dir, code=self.catalogue.code("dataset", name))
+
+    def base(self, name: str) -> Base:
+        """A base function, ours or a plugin's.
+
+        Raises: PluginMissing if neither is here.
+        """
+        return BASES[name] if name in BASES else find_base(name, self.catalogue.code("activation", name))
+
+    @cached_property
+    def measures(self) -> Measures:
+        """The measures that trials can switch on."""
+        return Measures(self.catalogue.measures)

@@ -6,12 +6,12 @@ import pytest
 
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
+from tests.unit.trainables.parts import language_network, language_sites
 from trainables.activations.bases import BASES
 from trainables.activations.sites import count_parameters
 from trainables.catalogue import load_catalogue
 from trainables.models.mlp import MLP
 from trainables.models.widths import arm_size
-from trainables.recipes.language import make_network, make_sites
 
 CATALOGUE = load_catalogue()
 
@@ -28,7 +28,7 @@ def test_a_language_model_has_the_parameters_counted(scalars: str, hidden: int) 
     fixed = {"glu": "dynactglu", "scalars": scalars, "width": 24, "blocks": 3, "hidden": hidden}
     settings = settings_of("language-model", fixed)
     size = arm_size("language-model", settings)
-    network = make_network(settings, 256, make_sites(settings))
+    network = language_network(settings, 256, language_sites(settings))
     assert size is not None and size["num_parameters"] == count_parameters(network)
     assert size["hidden"] == network.blocks[0].feed_forward.gate.out_features == (hidden or 64)
 
@@ -38,7 +38,7 @@ def test_a_language_model_has_the_parameters_counted(scalars: str, hidden: int) 
 def test_so_does_one_with_a_plain_or_matched_feed_forward(glu: str, match: str) -> None:
     fixed = {"glu": glu, "match": match, "width": 24, "blocks": 2, "hidden": 50}
     settings = settings_of("language-model", fixed)
-    network = make_network(settings, 256, make_sites(settings))
+    network = language_network(settings, 256, language_sites(settings))
     inside = network.blocks[0].feed_forward.up.out_features
     assert inside == (33 if match == "parameters" and "plain" not in glu else 50)
     assert arm_size("language-model", settings) == {

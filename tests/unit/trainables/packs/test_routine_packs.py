@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.unit.trainables.parts import worker_for
 from tests.unit.trainables.sources import ListSource, numbers, settings_of, stripes, train
 from trainables.catalogue import load_catalogue
 from trainables.data.vision import load
@@ -21,7 +22,6 @@ from trainables.recipes.language import train as train_language
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.run import Run
 from trainables.training.steps import Routine
-from trainables.training.worker import Shelf
 
 IMAGES, LANGUAGE = "image-classifier", "language-model"
 MODELS: Mapping[str, Mapping[str, Any]] = {
@@ -143,10 +143,10 @@ def test_a_pruned_member_harms_nobody_and_its_place_is_refilled_at_once(folder: 
 
 def test_foreign_models_train_one_at_a_time(folder: Path) -> None:
     assert image_group({"model": "torchvision/resnet18"}) is None
-    shelf = Shelf("cpu", folder)
+    worker = worker_for(folder)
     assert IMAGE_CLASSIFIER.room("cpu") == 1 < IMAGE_CLASSIFIER.room("cuda")
-    assert IMAGE_CLASSIFIER.bench({"model": "torchvision/resnet18"}, shelf, 1).largest == 1
-    assert IMAGE_CLASSIFIER.bench({"model": "cnn"}, shelf, 1).largest is None
+    assert IMAGE_CLASSIFIER.bench({"model": "torchvision/resnet18"}, worker, 1).largest == 1
+    assert IMAGE_CLASSIFIER.bench({"model": "cnn"}, worker, 1).largest is None
 
 
 def test_auto_trains_one_at_a_time_where_packs_gain_nothing(folder: Path) -> None:
@@ -164,26 +164,26 @@ def test_measuring_takes_a_fair_share_of_what_stacked_trials_train(
     (first, *_) = images(folder, **settings)
     own = {**first.settings, "epochs": epochs}
     leases = [Lease(trial_id=str(seed), settings=own, seed=seed) for seed in range(16)]
-    shelf, source, sizes = Shelf("cpu", folder), ListSource(leases), dict[str, int]()
+    worker, source, sizes = worker_for(folder), ListSource(leases), dict[str, int]()
     code = PackedRoutine(train_images, image_group, stacked=True)
-    PackTrainer(source, code, shelf, threads=1, pack="auto", sizes=sizes).run()
+    PackTrainer(source, code, worker, threads=1, pack="auto", sizes=sizes).run()
     assert {outcome.state for outcome in source.outcomes.values()} == {"done"}
     assert len(sizes) == 1
-    trained = shelf.tally.steps - shelf.tally.wasted
+    trained = worker.tally.steps - worker.tally.wasted
     assert trained == 16 * epochs * -(-len(load("stripes", folder).train) // 10)
-    assert (shelf.tally.wasted > 0) == measured
-    assert shelf.tally.wasted <= SHARE * trained
+    assert (worker.tally.wasted > 0) == measured
+    assert worker.tally.wasted <= SHARE * trained
     if not measured:
         assert {outcome.pack for outcome in source.outcomes.values()} == {1}
 
 
 def test_steps_are_counted_and_those_after_a_divergence_are_wasted(folder: Path) -> None:
-    shelf, leases = Shelf("cpu", folder), images(folder, **MODELS["cnn"])
+    worker, leases = worker_for(folder), images(folder, **MODELS["cnn"])
     source = ListSource([lease for lease in leases if lease.trial_id in ("static", "wild")])
-    PackTrainer(source, IMAGE_CLASSIFIER, shelf, threads=1, pack=2).run()
+    PackTrainer(source, IMAGE_CLASSIFIER, worker, threads=1, pack=2).run()
     assert source.outcomes["wild"].state == "diverged"
-    assert shelf.tally.steps == 2 * 3 + 3 * len(source.outcomes["wild"].curve["train_loss"])
-    assert 0 <= shelf.tally.wasted <= 2
+    assert worker.tally.steps == 2 * 3 + 3 * len(source.outcomes["wild"].curve["train_loss"])
+    assert 0 <= worker.tally.wasted <= 2
 
 
 def test_members_draw_from_torchs_own_generator_as_if_they_were_alone(folder: Path) -> None:
@@ -197,7 +197,7 @@ def test_members_draw_from_torchs_own_generator_as_if_they_were_alone(folder: Pa
 
     def outcomes(pack: int) -> dict[str, Outcome]:
         source = ListSource([Lease(trial_id=str(seed), settings={}, seed=seed) for seed in range(4)])
-        PackTrainer(source, PackedRoutine(code), Shelf("cpu", folder), threads=1, pack=pack).run()
+        PackTrainer(source, PackedRoutine(code), worker_for(folder), threads=1, pack=pack).run()
         return source.outcomes
 
     alone, packed = outcomes(1), outcomes(3)
@@ -208,7 +208,7 @@ def test_members_draw_from_torchs_own_generator_as_if_they_were_alone(folder: Pa
 
 def train_with(leases: list[Lease], folder: Path, code: PackedRoutine, pack: int) -> dict[str, Outcome]:
     source = ListSource(leases)
-    PackTrainer(source, code, Shelf("cpu", folder), threads=1, pack=pack).run()
+    PackTrainer(source, code, worker_for(folder), threads=1, pack=pack).run()
     return source.outcomes
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.unit.trainables.parts import epochs_for, member_for
 from tests.unit.trainables.sources import lease, numbers, train
 from trainables.activations.fused.activation import COMPILED
 from trainables.data.tensors import to_device
@@ -18,9 +19,7 @@ from trainables.packs.sizing import (
     num_measured,
     tensor_bytes,
 )
-from trainables.perceptrons.epochs import PerceptronEpochs
 from trainables.perceptrons.layout import RowLayout
-from trainables.recipes.mlp import MLP_CLASSIFIER
 from trainables.training.lease import Report
 
 # Layers that have no compiled steps.
@@ -63,8 +62,8 @@ def test_memory_is_counted_once_and_grows_with_depth(datasets_dir: Path) -> None
     taken = []
     layout = RowLayout(inputs=data.inputs, width=16, num_classes=data.num_classes)
     for depth in (1, 8):
-        pack = PerceptronEpochs(layout, data, batch_size=250, device="cpu", threads=1)
-        pack.place([MLP_CLASSIFIER.member(lease("a", depth=depth), layout, "cpu", num_images=1000)])
+        pack = epochs_for(layout, data, batch_size=250)
+        pack.place([member_for(lease("a", depth=depth), layout, num_images=1000)])
         taken.append(tensor_bytes(*pack.buffers))
     weights = 4 * layout.length(1)
     # Weights and Adam's two moments, and, where steps are not compiled, gradients and a batch.

@@ -7,11 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from trainables.activations.sites import Sites
+from tests.unit.trainables.parts import descent_for, language_network, sites_for
 from trainables.models.images import BUILDS
 from trainables.packs.mapped import stacking_key, train_together
-from trainables.recipes.language import make_network
-from trainables.training.descent import Descent, initialise
+from trainables.training.descent import initialise
 from trainables.training.steps import Steps
 
 NUM_STEPS, ROWS = 4, 8
@@ -27,9 +26,9 @@ SHAPES = {
 
 def steps_of(model: str, seed: int, base: str, kind: str, *, order: Sequence[int] = range(ROWS)) -> Steps:
     """A fresh training; `order` is that of the rows of its batches."""
-    sites = Sites({"base": base, "scalars": kind})
+    sites = sites_for({"base": base, "scalars": kind})
     if model == "gpt":
-        network: nn.Module = make_network({**SHAPES[model]}, 16, sites)
+        network: nn.Module = language_network({**SHAPES[model]}, 16, sites)
     else:
         network = BUILDS[model]((1, 8, 8), 10, sites, SHAPES[model])
     initialise(network, seed)
@@ -45,7 +44,7 @@ def steps_of(model: str, seed: int, base: str, kind: str, *, order: Sequence[int
     settings = {**SETTINGS, "lr": 0.05 * (seed + 1)}
     return Steps(
         network=network,
-        descent=Descent(network, settings, num_steps=NUM_STEPS, warmup=0),
+        descent=descent_for(network, settings, num_steps=NUM_STEPS, warmup=0),
         num=NUM_STEPS,
         batch=batch,
         objective=lambda apply, x, y: F.cross_entropy(apply(x).flatten(0, -2), y.flatten()),

@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from tests.unit.trainables.parts import descent_for, member_for
 from tests.unit.trainables.sources import lease
 from trainables.activations.fused.activation import COMPILED
 from trainables.data.tensors import Tensors, to_device
@@ -17,8 +18,6 @@ from trainables.perceptrons.layout import RowLayout
 from trainables.perceptrons.member import Member
 from trainables.perceptrons.stack import Stack
 from trainables.perceptrons.state import to_module
-from trainables.recipes.mlp import MLP_CLASSIFIER
-from trainables.training.descent import Descent
 
 KINDS: list[dict[str, Any]] = [
     {"base": "relu"},
@@ -61,7 +60,7 @@ def data(datasets_dir: Path) -> Tensors:
 def member(data: Tensors, width: int, batch: int, kind: dict[str, Any]) -> tuple[Member, RowLayout]:
     layout = RowLayout(inputs=data.inputs, width=width, num_classes=data.num_classes)
     one = lease("a", width=width, batch_size=batch, epochs=1, **kind)
-    return MLP_CLASSIFIER.member(one, layout, "cpu", num_images=len(data.train)), layout
+    return member_for(one, layout, num_images=len(data.train)), layout
 
 
 @NEEDS_COMPILER
@@ -101,7 +100,7 @@ def test_steps_are_those_of_a_plain_torch_loop(data: Tensors, rule: dict[str, An
         losses = steps(order, [None])[:, 0]
     settings = ours.lease.settings
     warmup = round(35 * float(str(settings["warmup"])))
-    descent = Descent(module, settings, num_steps=35, warmup=warmup)
+    descent = descent_for(module, settings, num_steps=35, warmup=warmup)
     expected = []
     for batch in order[0].split(100):
         share = float(str(settings["label_smoothing"]))

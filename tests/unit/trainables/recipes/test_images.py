@@ -8,15 +8,15 @@ import torchvision
 
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
+from tests.unit.trainables.parts import optimizer_for, sites_for
 from tests.unit.trainables.sources import COSTLY, ListSource
-from trainables.activations.sites import Sites
 from trainables.catalogue import load_catalogue
 from trainables.data.augment import augment
 from trainables.models.images import BUILDS
 from trainables.models.init import draw_weights
 from trainables.models.torchvision_names import TORCHVISION
 from trainables.packs.trainer import run_trainer
-from trainables.training.descent import initialise, make_optimizer, scalar_parameters
+from trainables.training.descent import initialise, scalar_parameters
 from trainables.training.lease import Lease, Outcome
 from trainables.training.schedules import factor
 
@@ -72,7 +72,7 @@ def test_layers_of_one_name_start_alike_in_static_and_dynamic_networks(name: str
     networks = []
     for scalars in ("none", "per_layer"):
         network = BUILDS[name](
-            (3, 32, 32), 10, Sites({"base": "relu", "scalars": scalars}), {"width": 8, "heads": 4}
+            (3, 32, 32), 10, sites_for({"base": "relu", "scalars": scalars}), {"width": 8, "heads": 4}
         )
         initialise(network, seed=3)
         networks.append(network)
@@ -84,13 +84,15 @@ def test_layers_of_one_name_start_alike_in_static_and_dynamic_networks(name: str
 
 
 def test_weight_decay_spares_the_scalars_which_learn_at_their_own_rate() -> None:
-    network = BUILDS["cnn"]((1, 28, 28), 10, Sites({"base": "relu", "scalars": "per_layer"}), {"width": 4})
+    network = BUILDS["cnn"](
+        (1, 28, 28), 10, sites_for({"base": "relu", "scalars": "per_layer"}), {"width": 4}
+    )
     settings = {"optimizer": "adamw", "lr": 0.1, "weight_decay": 0.5, "scalar_lr": 0.01}
-    weights, scalars = make_optimizer(network, settings).param_groups
+    weights, scalars = optimizer_for(network, settings).param_groups
     assert (weights["weight_decay"], scalars["weight_decay"]) == (0.5, 0.0)
     assert (weights["lr"], scalars["lr"]) == (0.1, 0.01)
     assert len(scalars["params"]) == len(scalar_parameters(network)) == 12
-    decayed = make_optimizer(network, {**settings, "decay_scalars": True}).param_groups[1]
+    decayed = optimizer_for(network, {**settings, "decay_scalars": True}).param_groups[1]
     assert decayed["weight_decay"] == 0.5
 
 
@@ -108,7 +110,9 @@ def test_augmentation_comes_from_its_stream_and_keeps_what_it_shows() -> None:
 def test_weights_are_drawn_as_asked_and_alike_in_every_arm(how: str, wanted: float) -> None:
     drawn = []
     for scalars in ("none", "per_layer"):
-        network = BUILDS["cnn"]((1, 28, 28), 10, Sites({"base": "relu", "scalars": scalars}), {"width": 8})
+        network = BUILDS["cnn"](
+            (1, 28, 28), 10, sites_for({"base": "relu", "scalars": scalars}), {"width": 8}
+        )
         draw_weights(network, 0, how)  # type: ignore[arg-type]
         drawn.append(network.features[3].weight.detach())  # 8 channels to 8, 3x3
     assert torch.equal(*drawn)

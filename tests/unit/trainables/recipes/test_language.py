@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from tests.unit.trainables.parts import language_network, language_sites
 from tests.unit.trainables.sources import ListSource
 from trainables.activations.sites import count_parameters
 from trainables.catalogue import load_catalogue
@@ -14,7 +15,6 @@ from trainables.models.gpt import GPT, FeedForward
 from trainables.models.init import draw_weights
 from trainables.models.widths import hidden_width
 from trainables.packs.trainer import run_trainer
-from trainables.recipes.language import make_network, make_sites
 from trainables.training.lease import Lease, Outcome
 
 SETTINGS = {
@@ -57,7 +57,7 @@ def test_every_variant_learns(glu: str, corpora: Path) -> None:
 def test_variants_have_as_many_parameters_but_for_the_scalars() -> None:
     counts = {
         glu: count_parameters(
-            make_network({**SETTINGS, "glu": glu}, 256, make_sites({**SETTINGS, "glu": glu}))
+            language_network({**SETTINGS, "glu": glu}, 256, language_sites({**SETTINGS, "glu": glu}))
         )
         for glu in ("swiglu", "geglu", "reglu", "bilinear", "dynactglu")
     }
@@ -70,7 +70,7 @@ def test_matched_variants_have_as_many_parameters_as_the_plain_ones(hidden: int)
     counts = {}
     for glu in VARIANTS:
         settings = {**SETTINGS, "glu": glu, "match": "parameters", "hidden": hidden, "width": 24}
-        counts[glu] = count_parameters(make_network(settings, 256, make_sites(settings)))
+        counts[glu] = count_parameters(language_network(settings, 256, language_sites(settings)))
     assert len({count for glu, count in counts.items() if "dynact" not in glu}) == 1
     assert counts["dynactglu"] == counts["plain_dynact"] == counts["swiglu"] + 2
 
@@ -78,7 +78,7 @@ def test_matched_variants_have_as_many_parameters_as_the_plain_ones(hidden: int)
 def test_a_width_that_three_does_not_divide_is_matched_to_less_than_a_row() -> None:
     def count(glu: str) -> int:
         settings = {**SETTINGS, "glu": glu, "match": "parameters", "hidden": 100, "blocks": 3}
-        return count_parameters(make_network(settings, 256, make_sites(settings)))
+        return count_parameters(language_network(settings, 256, language_sites(settings)))
 
     assert 0 < abs(count("swiglu") - count("plain_relu")) <= 3 * 3 * 16 / 2
 
@@ -96,7 +96,7 @@ def test_a_plain_feed_forward_computes_what_it_should() -> None:
 
 
 def test_initial_weights_are_those_named_and_others_stay_small(corpora: Path) -> None:
-    network = make_network(SETTINGS, 256, make_sites(SETTINGS))
+    network = language_network(SETTINGS, 256, language_sites(SETTINGS))
     before = network.embedding.weight.clone()
     draw_weights(network, 0, "orthogonal")
     weight = network.blocks[0].attention.out.weight
@@ -122,7 +122,7 @@ def test_measures_are_read_where_they_make_sense(corpora: Path) -> None:
 
 
 def test_gradient_norms_are_those_of_backward() -> None:
-    network = make_network(SETTINGS, 256, make_sites(SETTINGS))
+    network = language_network(SETTINGS, 256, language_sites(SETTINGS))
     data = passages(np.arange(200, dtype=np.uint16), 16, "cpu")
     assert data.x.shape == (12, 16) and torch.equal(data.y, data.x + 1)
     found = measure_gradients(network, Passages(train=data, test=data), {})
@@ -135,7 +135,7 @@ def test_gradient_norms_are_those_of_backward() -> None:
 
 def test_a_layer_whose_paths_agree_is_linear() -> None:
     settings = {**SETTINGS, "glu": "dynactglu", "alpha_init": 0.7, "beta_init": 0.7, "blocks": 2}
-    network = make_network(settings, 256, make_sites(settings))
+    network = language_network(settings, 256, language_sites(settings))
     data = passages(np.arange(200, dtype=np.uint16), 16, "cpu")
     found = measure_linearity(network, Passages(train=data, test=data), {})
     assert all(value == pytest.approx(1.0) for value in found.values())

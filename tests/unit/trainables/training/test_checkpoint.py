@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.golden.losses import cases, resolved, write_data
+from tests.unit.trainables.parts import worker_for
 from tests.unit.trainables.sources import ListSource, numbers
 from trainables.errors import BadCheckpoint
 from trainables.packs.trainer import run_trainer
@@ -84,10 +85,8 @@ def test_users_code_restores_what_it_kept_and_its_curve_goes_on(tmp_path: Path) 
 
     lease, kept = Lease(trial_id="t", settings={}, seed=0), Checkpoints(folder=tmp_path)
     with pytest.raises(Killed):
-        train_one(train, lease, Mortal([lease]), device="cpu", datasets_dir=tmp_path, checkpoints=kept)
-    outcome = train_one(
-        train, lease, ListSource([lease]), device="cpu", datasets_dir=tmp_path, checkpoints=kept
-    )
+        train_one(train, lease, Mortal([lease]), worker_for(tmp_path, kept))
+    outcome = train_one(train, lease, ListSource([lease]), worker_for(tmp_path, kept))
     assert outcome.metrics["started_at"] == 2
     assert [step for step, _ in outcome.curve["loss"]] == [1, 2, 3, 4, 5]
 

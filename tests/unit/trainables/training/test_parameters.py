@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from tests.unit.trainables.parts import descent_for, optimizer_for
 from trainables.activations.bases import BASES
 from trainables.models.mlp import MLP
-from trainables.training.descent import Descent, initialise, make_optimizer, scalar_parameters
+from trainables.training.descent import Descent, initialise, scalar_parameters
 
 SETTINGS: dict[str, Any] = {"optimizer": "adamw", "lr": 0.01, "weight_decay": 0.1, "schedule": "constant"}
 KINDS: list[dict[str, Any]] = [
@@ -32,7 +33,7 @@ def _batches(num: int) -> list[tuple[Tensor, Tensor]]:
 
 
 def _descent(network: nn.Module, settings: dict[str, Any]) -> Descent:
-    return Descent(network, settings, num_steps=100, warmup=0)
+    return descent_for(network, settings, num_steps=100, warmup=0)
 
 
 def _train(network: nn.Module, descent: Descent, batches: list[tuple[Tensor, Tensor]]) -> None:
@@ -51,7 +52,7 @@ def test_scalars_taken_as_one_learn_as_one_by_one(kind: dict[str, Any], scalars:
     settings = {**SETTINGS, **kind}
     together, apart = _network(scalars), _network(scalars)
     _train(together, _descent(together, settings), _batches(10))
-    optimizer = make_optimizer(apart, settings)
+    optimizer = optimizer_for(apart, settings)
     for x, y in _batches(10):
         optimizer.zero_grad()
         F.cross_entropy(apart(x), y).backward()
@@ -95,10 +96,10 @@ def test_a_training_goes_on_from_its_state() -> None:
 
 def test_scalars_have_a_group_of_their_own_only_where_their_rates_differ() -> None:
     equal = {**SETTINGS, "decay_scalars": True}
-    assert len(make_optimizer(_network(), equal).param_groups) == 1
-    assert len(make_optimizer(_network(), SETTINGS).param_groups) == 2
-    assert len(make_optimizer(_network(), {**equal, "scalar_lr": 0.5}).param_groups) == 2
-    assert len(make_optimizer(_network("none"), SETTINGS).param_groups) == 1
+    assert len(optimizer_for(_network(), equal).param_groups) == 1
+    assert len(optimizer_for(_network(), SETTINGS).param_groups) == 2
+    assert len(optimizer_for(_network(), {**equal, "scalar_lr": 0.5}).param_groups) == 2
+    assert len(optimizer_for(_network("none"), SETTINGS).param_groups) == 1
 
 
 def test_scalars_that_are_not_trained_stay() -> None:
