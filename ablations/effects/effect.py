@@ -122,8 +122,9 @@ class EffectRow:
     `holes` the number of values missing for good. `others` holds the p-values of all tests, `bootstrap` the
     BCa interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
     `pairing` their correlation. `seeds_needed` would settle an inconclusive row, given its spread and the
-    margin. `reason` says why there is no verdict where the values alone would give one; `notes` stand
-    beside the verdict.
+    margin. `mixed` says what differs between its trials beside settings and seed: then nothing is decided.
+    `reason` says why there is no verdict where the values alone would give one; `notes` stand beside the
+    verdict.
     """
 
     contrast: str
@@ -155,6 +156,7 @@ class EffectRow:
     sensitivity: Sensitivity | None = None
     collapse: Collapse | None = None
     reason: str | None = None
+    mixed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
@@ -189,6 +191,7 @@ class EffectRow:
             "sensitivity": self.sensitivity.to_json() if self.sensitivity else None,
             "collapse": self.collapse.to_json() if self.collapse else None,
             "reason": self.reason,
+            "mixed": list(self.mixed),
             "notes": list(self.notes),
         }
 

@@ -19,6 +19,7 @@ from ablations.effects.effect import (
 )
 from ablations.effects.holes import UNRELATED, missing_runs, weigh_holes
 from ablations.effects.inference import Inference, infer
+from ablations.effects.mixtures import explained, mixtures, untested
 from ablations.effects.standing import State, standing_of
 from ablations.effects.summaries import summarise
 from ablations.effects.variance import shares_of_variance
@@ -107,11 +108,13 @@ def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> C
     gaps, margin = find_gaps(contrast, results), _margin(contrast, results)
     scores = gaps.dropped()
     alpha = contrast.alpha / occasion.num_looks
-    found = infer(contrast, scores, level=1 - alpha, margin=margin)
+    mixed = mixtures(contrast, results)
+    found = untested(infer(contrast, scores, level=1 - alpha, margin=margin), mixed)
     ruling = rule(contrast, found, alpha=alpha)
     rows = _rows(contrast, results, scores, found, ruling)
     if occasion.open and contrast.primary and occasion.withheld is None:
         rows = _with_verdicts(contrast, results, gaps, found, ruling, rows)
+    rows = explained(rows, mixed)
     shared = (*((POST_HOC,) if contrast.post_hoc else ()), *occasion.notes)
     if not occasion.open:
         rows = [_without_tests(row) for row in rows]
@@ -138,9 +141,10 @@ def _judge_apart(contrasts: Iterable[Contrast], results: Results, occasion: Occa
     """Exploratory rows: neither corrected nor judged."""
     for contrast in contrasts:
         scores = score(contrast, results)
-        found = infer(contrast, scores, level=1 - contrast.alpha, bootstrap=False)
+        mixed = mixtures(contrast, results)
+        found = untested(infer(contrast, scores, level=1 - contrast.alpha, bootstrap=False), mixed)
         ruling = rule(contrast, found, alpha=contrast.alpha)
-        for row in _rows(contrast, results, scores, found, ruling):
+        for row in explained(_rows(contrast, results, scores, found, ruling), mixed):
             yield replace(row, p_adjusted=None) if occasion.open else _without_tests(row)
 
 

@@ -1,7 +1,8 @@
 """Results: what every arm measured on every seed, and a reason for every hole."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -10,9 +11,12 @@ from jaxtyping import Bool, Float
 
 from ablations.design.design import Design
 from ablations.design.reading import Reading
+from ablations.design.search import search_of
 from ablations.errors import Json
+from ablations.results.environments import Environment, Origin
 
 UNENDED = ("planned", "leased", "running")
+TELLING = ("done", "diverged", "pruned")
 Curve = tuple[tuple[float, float | None], ...]
 
 
@@ -34,6 +38,7 @@ class TrialRecord:
     scalars: Json | None
     seconds: float | None
     device: str | None
+    environment: Environment | None = None
 
     @classmethod
     def from_json(cls, record: Mapping[str, Any]) -> "TrialRecord":
@@ -57,6 +62,7 @@ class TrialRecord:
             scalars=record.get("scalars"),
             seconds=record.get("seconds"),
             device=record.get("device"),
+            environment=Environment.from_json(record.get("environment")),
         )
 
 
@@ -76,7 +82,8 @@ class Results:
     """Measuring trials as tables, arms by seeds; NaN marks a hole.
 
     `diverged` trials count as the declared worst value of each metric; `ended` tells the trials that will
-    get no other value from those still to come.
+    get no other value from those still to come. `origins` names the trials behind every arm: its own,
+    and those of the search that its settings come from.
     """
 
     arms: tuple[str, ...]
@@ -87,6 +94,7 @@ class Results:
     ended: Bool[np.ndarray, "arms seeds"]
     holes: tuple[Hole, ...]
     arm_index: Mapping[str, int]
+    origins: Mapping[str, tuple[Origin, ...]] = field(default_factory=dict)
 
     @classmethod
     def build(cls, design: Design, records: Iterable[TrialRecord]) -> "Results":
@@ -95,6 +103,7 @@ class Results:
         tables = {reading.name: np.full((len(arms), len(seeds)), np.nan) for reading in design.readings}
         diverged = np.zeros((len(arms), len(seeds)), dtype=bool)
         ended = np.zeros((len(arms), len(seeds)), dtype=bool)
+        records = tuple(records)
         cells = _measured(records)
         holes: list[Hole] = []
         for (row, arm), (column, seed) in product(enumerate(arms), enumerate(seeds)):
@@ -117,6 +126,7 @@ class Results:
             ended=ended,
             holes=tuple(holes),
             arm_index={arm: row for row, arm in enumerate(arms)},
+            origins=_origins(design, records),
         )
 
     def first(self, num_seeds: int) -> "Results":
@@ -129,6 +139,10 @@ class Results:
             diverged=self.diverged[:, :num_seeds],
             ended=self.ended[:, :num_seeds],
             holes=tuple(hole for hole in self.holes if hole.seed in seeds),
+            origins={
+                arm: tuple(trial for trial in trials if trial.phase == "tuning" or trial.seed in seeds)
+                for arm, trials in self.origins.items()
+            },
         )
 
     @property
@@ -165,6 +179,25 @@ def _real(value: float | None) -> float | None:
 
 def _measured(records: Iterable[TrialRecord]) -> dict[tuple[str, int], TrialRecord]:
     return {(record.arm_id, record.seed): record for record in records if record.phase == "measuring"}
+
+
+def _origins(design: Design, records: Iterable[TrialRecord]) -> dict[str, tuple[Origin, ...]]:
+    """The trials with an outcome behind every arm, those of its search first."""
+    tuning = design.study.tuning
+    groups = {arm.id: search_of(arm, tuning) if tuning is not None else arm.id for arm in design.arms}
+    searching: dict[str, list[Origin]] = defaultdict(list)
+    measuring: dict[str, list[Origin]] = defaultdict(list)
+    for record in records:
+        if record.state not in TELLING or record.arm_id not in groups:
+            continue
+        found = Origin(
+            arm_id=record.arm_id, seed=record.seed, phase=record.phase, environment=record.environment
+        )
+        if record.phase == "tuning":
+            searching[groups[record.arm_id]].append(found)
+        else:
+            measuring[record.arm_id].append(found)
+    return {arm: (*searching[group], *measuring[arm]) for arm, group in groups.items()}
 
 
 def _read(record: TrialRecord, readings: Iterable[Reading]) -> tuple[dict[str, float], list[Hole]]:

@@ -14,6 +14,7 @@ from ablations.report.document.document import Block, Callout, Mark, Paragraph, 
 from ablations.report.document.numbers import compact, count, listing
 from ablations.report.evidence import Evidence, Measure, levels_text
 from ablations.report.sections.collapses import collapses
+from ablations.report.sections.versions import mixed
 from ablations.results.ranking import best_settings
 
 VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive", "no data")
@@ -61,6 +62,13 @@ def _single(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
 def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
     decided = [row for row in judged.rows if row.verdict in ("better", "worse", "equivalent")]
     num_rows = len(judged.rows)
+    if all(row.mixed for row in judged.rows):
+        return (
+            Mark("Nothing is decided", Style.STRONG),
+            f" in any of the {num_rows} comparisons on ",
+            Mark(measure.name),
+            ": their trials did not all run with the same code, data and kind of machine.",
+        )
     if not decided:
         return (
             Mark("No difference can be told from chance", Style.STRONG),
@@ -128,7 +136,7 @@ def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Ph
         "inconclusive": "cannot be told from",
         "no data": "has no data to be compared with",
     }
-    verb = words[row.verdict or "inconclusive"]
+    verb = "cannot be compared with" if row.mixed else words[row.verdict or "inconclusive"]
     return [
         Mark(compact(row.of)),
         " ",
@@ -230,7 +238,7 @@ def cautions(evidence: Evidence) -> list[Block]:
                 text="Failed and cancelled trials are holes: a comparison that needs one drops its seed.",
             )
         )
-    return [*blocks, *_fragile(evidence), *_notes(evidence)]
+    return [*blocks, *mixed(evidence), *_fragile(evidence), *_notes(evidence)]
 
 
 def _num_holes(states: Counter[str], state: str) -> int:
