@@ -3,7 +3,7 @@
 ServiceError
   BadRequest, Unauthorized, Forbidden, NotFound, StudyNotFound, NotAcceptable, TooLarge, WrongMediaType
   InvalidRequest, KeyReused                                          -> 422
-  StudyFinished, NothingToRetry, StaleAttempt, AttemptLive, KeyInFlight              -> 409
+  StudyFinished, StudyChanged, NothingToRetry, StaleAttempt, AttemptLive, KeyInFlight              -> 409
   ClusterUnavailable, TrackerUnavailable, LedgerUnavailable, WrongSchema   -> 503
   UnsafeBinding, BadSettings                                         the process does not start
 """
@@ -48,6 +48,14 @@ class StudyFinished(ServiceError):
     status = 409
     kind = "study-finished"
     title = "The study has already ended"
+
+
+class StudyChanged(ServiceError):
+    """What is to run is not what the study's results were measured with."""
+
+    status = 409
+    kind = "study-changed"
+    title = "Code, data or libraries have changed since this study's results were measured"
 
 
 class NothingToRetry(ServiceError):

@@ -90,16 +90,23 @@ class Catalogue:
 
         Raises: UnknownTrainable, PluginMissing.
         """
-        digests = {"trainable": code_digest(self.manifest(name).code)}
+        return {role: code_digest(code) for role, code in self.code_behind(name, settings).items()}
+
+    def code_behind(self, name: str, settings: Mapping[str, Json]) -> dict[str, str]:
+        """The import strings of a trial's code: of its trainable, and of every plugin its settings name.
+
+        Raises: UnknownTrainable.
+        """
+        found = {"trainable": self.manifest(name).code}
         for kind, setting in NAMED_BY.items():
             value = settings.get(setting)
             part = self.component(kind, value) if isinstance(value, str) else None
             if part is not None and part.code:
-                digests[f"{kind}:{part.name}"] = code_digest(part.code)
+                found[f"{kind}:{part.name}"] = part.code
         for part in self.measures.values():
             if settings.get(part.name) is True:
-                digests[f"measure:{part.name}"] = code_digest(part.code or part.text_code)
-        return digests
+                found[f"measure:{part.name}"] = part.code or part.text_code
+        return found
 
 
 def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:

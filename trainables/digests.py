@@ -3,6 +3,7 @@
 import hashlib
 import importlib.util
 from functools import cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 
 from trainables.errors import PluginMissing
@@ -15,6 +16,28 @@ def code_digest(code: str) -> str:
 
     Raises: PluginMissing if there is no such package here.
     """
+    spec = _found(code)
+    if spec.submodule_search_locations:
+        return _digest_of(tuple(sorted(spec.submodule_search_locations)))
+    return hashlib.sha256(Path(spec.origin or "").read_bytes()).hexdigest()
+
+
+def code_home(code: str) -> Path:
+    """The folder, or the file, of the import package that "module:attribute" lives in.
+
+    Raises: PluginMissing.
+    """
+    spec = _found(code)
+    folders = sorted(spec.submodule_search_locations or ())
+    return Path(folders[0] if folders else spec.origin or "")
+
+
+def forget_digests() -> None:
+    """Read source anew when it is next asked for: a process that lives long sees it change."""
+    _digest_of.cache_clear()
+
+
+def _found(code: str) -> ModuleSpec:
     top = code.partition(":")[0].partition(".")[0]
     try:
         spec = importlib.util.find_spec(top)
@@ -22,9 +45,7 @@ def code_digest(code: str) -> str:
         spec = None
     if spec is None:
         raise PluginMissing(f"plugin_missing: no package {top} here, for {code}")
-    if spec.submodule_search_locations:
-        return _digest_of(tuple(sorted(spec.submodule_search_locations)))
-    return hashlib.sha256(Path(spec.origin or "").read_bytes()).hexdigest()
+    return spec
 
 
 @cache

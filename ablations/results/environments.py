@@ -118,6 +118,15 @@ def num_unknown(trials: Iterable[Origin]) -> int:
     return sum(trial.environment is None for trial in trials)
 
 
+def code_part(role: str, trainable: str) -> str:
+    """The name of a piece of code: of the trainable, or of the part that plays this role.
+
+    >>> code_part("activation:swish", "mlp-classifier")
+    'code:activation:swish'
+    """
+    return f"{CODE}:trainable:{trainable}" if role == "trainable" else f"{CODE}:{role}"
+
+
 def part_name(part: str) -> str:
     """A part in words.
 

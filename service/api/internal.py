@@ -22,12 +22,20 @@ class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
 
+class EnvironmentBody(_Body):
+    """What a trial will run with, and the commits of its code."""
+
+    parts: dict[str, str]
+    commits: dict[str, str] = {}
+
+
 class Resolved(_Body):
     """The resolved settings of a planned trial. `metrics` names what a reused trial must have."""
 
     id: _Id
     settings: dict[str, Any]
     fingerprint: str = Field(pattern="^[0-9a-f]{1,64}$")
+    environment: EnvironmentBody | None = None
     metrics: list[str] = []
 
 

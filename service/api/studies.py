@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from itertools import count, islice
 from typing import Annotated, Any
 
@@ -16,12 +17,17 @@ from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Study, StudyPage, StudyState
 from service.api.submission import Submission, body_digest, read_question, store
+from service.api.versions import ask_first, changes
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
 from service.ledger import Tx, history, steering, studies, submissions
 from service.ledger.studies import StudyRow
+from service.ledger.tables import OPEN_TRIALS, TRIAL_STATES
 from service.sizes import with_sizes
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
+Anyway = Annotated[bool, Query(description="Go on though code, data or libraries have changed")]
+Afresh = Annotated[bool, Query(description="Run every trial anew; old results are kept as superseded")]
+REUSES_NOTHING = "`anyway` makes the new study all the same: what has changed runs anew, the rest is reused"
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY = {
     "requestBody": {
@@ -148,30 +154,61 @@ def pause(request: Request, context: InContext, project: InProject, study_id: St
 
 
 @router.post("/{study_id}/resume", status_code=202)
-def resume(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
-    """Let a paused study go on. Repeating it changes nothing."""
-    return _change(steering.resume, request, context, project, study_id)
+def resume(
+    request: Request,
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    anyway: Anyway = False,
+    afresh: Afresh = False,
+) -> Study:
+    """Let a paused study go on. Repeating it changes nothing.
+
+    Where code, data or libraries have changed since its results were measured, the answer is 409 and says
+    what, unless `anyway` or `afresh` is given.
+    """
+    return _go_on(steering.resume, request, context, project, study_id, anyway=anyway, afresh=afresh)
 
 
 @router.post("/{study_id}/retry", status_code=202)
-def retry(request: Request, context: InContext, project: InProject, study_id: StudyId) -> Study:
-    """Run the failed trials of an ended study again, and judge it anew when they have ended."""
-    return _change(steering.retry, request, context, project, study_id)
+def retry(
+    request: Request,
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    anyway: Anyway = False,
+    afresh: Afresh = False,
+) -> Study:
+    """Run the failed trials of an ended study again, and judge it anew when they have ended.
+
+    What has changed since is asked about as for `resume`; with `afresh` all trials run anew, failed or not.
+    """
+    return _go_on(steering.retry, request, context, project, study_id, anyway=anyway, afresh=afresh)
 
 
 @router.post("/{study_id}/extend", status_code=202, response_model=Study, openapi_extra=_EXTEND)
 def extend(
-    request: Request, context: InContext, project: InProject, study_id: StudyId, body: StudyBody
+    request: Request,
+    context: InContext,
+    project: InProject,
+    study_id: StudyId,
+    body: StudyBody,
+    anyway: Anyway = False,
+    afresh: Afresh = False,
 ) -> JSONResponse:
     """Ask the same question with more seeds in all, as a new study: trials that are done are reused.
 
     The first report stays as it is. The new one says that the study was extended, and gives verdicts only
-    where looks were declared at the start.
+    where looks were declared at the start. What was measured with other code, data or libraries cannot be
+    reused and runs anew: that is asked about as for `resume`, and both answers mean the same here.
     """
     wanted = loads_json(body)
     with context.ledger.read() as tx:
-        spec = dict(studies.get(tx, study_id, project).spec)
-    seeds = _more_seeds(wanted, spec["seeds"])
+        row = studies.get(tx, study_id, project)
+        spec = dict(row.spec)
+        seeds = _more_seeds(wanted, spec["seeds"])
+        if not (anyway or afresh):
+            ask_first(tx, context, row, TRIAL_STATES, REUSES_NOTHING)
     question = read_question({**spec, "seeds": seeds, **_more_searches(spec, seeds)}, context.catalogue)
     with context.ledger.write() as tx:
         return _accepted(_store(tx, context, project, question, request))
@@ -212,6 +249,27 @@ def _change(
         studies.get(tx, study_id, project)
         row = change(tx, study_id)
         return study_shown(tx, row, context.settings, base_url(request, context.settings))
+
+
+def _go_on(
+    change: Callable[..., StudyRow],
+    request: Request,
+    context: Context,
+    project: str,
+    study_id: str,
+    *,
+    anyway: bool,
+    afresh: bool,
+) -> Study:
+    """Resume or retry, once it is sure that results of several versions are not mixed unawares."""
+    with context.ledger.read() as tx:
+        row = studies.get(tx, study_id, project)
+        states = OPEN_TRIALS if row.state == "paused" else ("failed",)
+        asked = afresh or row.state not in ("paused", "done", "failed")
+        if not (asked or anyway):
+            ask_first(tx, context, row, states)
+        changed = not asked and bool(changes(tx, context, row, states))
+    return _change(partial(change, changed=changed, afresh=afresh), request, context, project, study_id)
 
 
 def _submit(context: Context, project: str, body: bytes, request: Request) -> Json:

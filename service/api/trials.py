@@ -1,6 +1,7 @@
 """Trials, and the logs of what ran them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,11 +11,11 @@ from pydantic import Field
 from ablations.design.reading import Reading, read_readings
 from ablations.errors import Problems
 from ablations.study.parsing import parse_study
-from service.api.context import InContext, InProject, StudyId
+from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, bad_cursor, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Phase, Trial, TrialPage, TrialState
 from service.errors import NotFound
-from service.ledger import attempts, studies, trials
+from service.ledger import anew, attempts, studies, trials
 from service.ledger.trials import TrialRow
 from trainables.catalogue import Catalogue
 
@@ -30,6 +31,7 @@ class TrialQuery(PageQuery):
     arm: Word | None = None
     arm_id: Word | None = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    superseded: bool = Field(False, description="Instead, earlier results of trials that were run anew")
 
 
 @router.get("/{study_id}/trials")
@@ -43,6 +45,8 @@ def list_trials(
 ) -> TrialPage:
     """A study's trials as planned. `arm` is an arm's label or id."""
     after = _position(query.cursor)
+    if query.superseded:
+        return _superseded(request, response, context, project, study_id, query)
     with context.ledger.read() as tx:
         study = studies.get(tx, study_id, project)
         rows = trials.page(
@@ -61,6 +65,22 @@ def list_trials(
     cursor = encode_cursor(str(shown[-1].position)) if len(rows) > query.limit else None
     link_next(request, response, context.settings, cursor)
     return TrialPage(items=[_shown(row, rates) for row in shown], next=cursor)
+
+
+def _superseded(
+    request: Request, response: Response, context: Context, project: str, study_id: str, query: TrialQuery
+) -> TrialPage:
+    """Results that `afresh` set aside, oldest first; other filters do not apply to them."""
+    with context.ledger.read() as tx:
+        study = studies.get(tx, study_id, project)
+        rows = anew.page(tx, study_id, limit=query.limit + 1, after=_position(query.cursor))
+    rates = _rates_of(study.spec, context.catalogue)
+    shown = rows[: query.limit]
+    cursor = encode_cursor(str(shown[-1][0])) if len(rows) > query.limit else None
+    link_next(request, response, context.settings, cursor)
+    names = {field.name for field in fields(TrialRow)}
+    old = [TrialRow(**{name: row[name] for name in names}) for _, row in shown]
+    return TrialPage(items=[_shown(row, rates) for row in old], next=cursor)
 
 
 @router.get("/{study_id}/logs", response_class=PlainTextResponse)

@@ -17,6 +17,10 @@ ApiKey = Annotated[
     str | None, typer.Option("--api-key", envvar="ABLATE_API_KEY", help="API key.", show_envvar=True)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
+CHANGED = (
+    "results of this study were measured with something else: --anyway goes on with what is here now,"
+    " --afresh (resume, retry) runs everything anew"
+)
 FINAL = ("done", "failed", "cancelled")
 """The states that a study ends in."""
 
@@ -77,6 +81,8 @@ class Client:
             return answer
         problem = _problem(answer)
         text = describe(problem, f"{method} {path}: HTTP {answer.status_code}")
+        if problem.get("type") == "/problems/study-changed":
+            text += f"\n{CHANGED}"
         if answer.status_code >= 500:
             raise Unreachable(text)
         raise BadInput(text)

@@ -13,6 +13,12 @@ from service.cli.studyfile import File, Overrides, read_study
 from service.cli.system import DataDir, home
 
 Id = Annotated[str, typer.Argument(help="Id of the study.")]
+Anyway = Annotated[
+    bool, typer.Option("--anyway", help="Go on though something has changed; mixed rows get no verdict.")
+]
+Afresh = Annotated[
+    bool, typer.Option("--afresh", help="Run every trial anew; old results are kept as superseded.")
+]
 
 
 def plan(
@@ -75,36 +81,63 @@ def pause(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson =
     _steer(id, "pause", url, api_key, json=json)
 
 
-def resume(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
-    """Let a paused study go on."""
-    _steer(id, "resume", url, api_key, json=json)
+def resume(
+    id: Id,
+    anyway: Anyway = False,
+    afresh: Afresh = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Let a paused study go on; asks first where code, data or libraries have changed."""
+    _steer(id, "resume", url, api_key, json=json, anyway=anyway, afresh=afresh)
 
 
-def retry(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
-    """Run the failed trials of an ended study again."""
-    _steer(id, "retry", url, api_key, json=json)
+def retry(
+    id: Id,
+    anyway: Anyway = False,
+    afresh: Afresh = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Run the failed trials of an ended study again; asks first as `resume` does."""
+    _steer(id, "retry", url, api_key, json=json, anyway=anyway, afresh=afresh)
 
 
 def extend(
     id: Id,
     seeds: Annotated[int, typer.Option("--seeds", min=2, help="How many seeds in all.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict and print it.")] = False,
+    anyway: Anyway = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
     json: AsJson = False,
 ) -> None:
     """Ask the same question with more seeds, as a new study that reuses what is done; prints its id.
 
+    Results that were measured with other code, data or libraries cannot be reused: then it asks first.
+
     Verdicts come only where `analysis.looks` named this number of seeds before there were results.
     """
     with connect(url, api_key) as client:
-        _tell(client, client.post(f"/v1/studies/{id}/extend", {"seeds": seeds}), wait=wait, json=json)
+        _tell(
+            client,
+            client.post(f"/v1/studies/{id}/extend{_query(anyway=anyway)}", {"seeds": seeds}),
+            wait=wait,
+            json=json,
+        )
 
 
-def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool) -> None:
+def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool, **flags: bool) -> None:
     with connect(url, api_key) as client:
-        study = client.post(f"/v1/studies/{id}/{verb}")
+        study = client.post(f"/v1/studies/{id}/{verb}{_query(**flags)}")
     typer.echo(json_.dumps(study, indent=2) if json else f"{id} is {study['state']}")
+
+
+def _query(**flags: bool) -> str:
+    given = [f"{name}=true" for name, wanted in flags.items() if wanted]
+    return f"?{'&'.join(given)}" if given else ""
 
 
 def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:

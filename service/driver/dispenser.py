@@ -65,6 +65,7 @@ class Dispenser:
                     "id": task["id"],
                     "settings": task["lease"]["settings"],
                     "fingerprint": task["lease"]["fingerprint"],
+                    "environment": task.get("environment"),
                     "metrics": task["metrics"],
                 }
                 for task in batch

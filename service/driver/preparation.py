@@ -9,10 +9,13 @@ from ablations.design.design import Design
 from ablations.design.search import tuning_metric
 from ablations.errors import Json
 from ablations.identity import fingerprint
+from ablations.results.environments import DATA, Environment, code_part
 from service.driver.places import Place
 from trainables.catalogue import Catalogue
 from trainables.data.fingerprints import data_fingerprint
+from trainables.digests import code_home
 from trainables.errors import TrainableError
+from trainables.revisions import revision_of
 from trainables.training.lease import Lease
 
 DATASET = "dataset"
@@ -44,6 +47,7 @@ class Preparation:
         """
         data = self._data_fingerprint(settings.get(DATASET))
         place = self._place()
+        digests = self._catalogue.code_digests(self._trainable, settings)
         lease = Lease(
             trial_id=trial_id,
             settings=dict(settings),
@@ -51,7 +55,7 @@ class Preparation:
             fingerprint=fingerprint(
                 settings=settings,
                 seed=seed,
-                code=self._catalogue.code_digests(self._trainable, settings),
+                code=digests,
                 torch=place.torch,
                 numerics=place.numerics,
                 threads=place.threads,
@@ -63,7 +67,34 @@ class Preparation:
             tests=measuring,
         )
         needed = self._metrics if measuring else self._searched
-        return {"id": trial_id, "lease": lease.to_json(), "metrics": needed}
+        environment = self._environment(settings, digests, data)
+        return {
+            "id": trial_id,
+            "lease": lease.to_json(),
+            "metrics": needed,
+            "environment": environment.to_json(),
+        }
+
+    def _environment(
+        self, settings: Mapping[str, Json], digests: Mapping[str, str], data: str | None
+    ) -> Environment:
+        """What the trial's fingerprint hashes beside its settings and seed, and the commits of its code."""
+        place = self._place()
+        code = self._catalogue.code_behind(self._trainable, settings)
+        revisions = {role: revision_of(code_home(code[role])) for role in digests}
+        parts = {code_part(role, self._trainable): digest for role, digest in digests.items()}
+        if data is not None:
+            parts[f"{DATA}:{settings[DATASET]}"] = data
+        return Environment(
+            parts={
+                **parts,
+                "torch": place.torch,
+                "numerics": place.numerics,
+                "threads": str(place.threads),
+                "hardware": place.hardware,
+            },
+            commits={code_part(role, self._trainable): found for role, found in revisions.items() if found},
+        )
 
     def _data_fingerprint(self, name: Json) -> str | None:
         if not isinstance(name, str):

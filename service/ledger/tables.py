@@ -109,6 +109,14 @@ tags = Table(
     Index(None, "name", "value", "study_id"),
 )
 
+environments = Table(
+    "environments",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("parts", JSON, nullable=False),
+    Column("commits", JSON, nullable=False),
+)
+
 trials = Table(
     "trials",
     metadata,
@@ -142,11 +150,23 @@ trials = Table(
     Column("scalars", JSON(none_as_null=True)),
     Column("curve", JSON(none_as_null=True)),
     Column("traceback", Text),
+    Column("environment_id", String(64)),
     _among("state", TRIAL_STATES),
     UniqueConstraint("study_id", "position"),
     # Covers the counting of progress, which is asked for all the time.
     Index(None, "study_id", "state", "reused_from"),
     Index(None, "fingerprint", "project"),
+)
+
+superseded = Table(
+    "superseded",
+    metadata,
+    Column("number", _ROW_NUMBER, primary_key=True),
+    _study_id(),
+    Column("trial_id", String(40), nullable=False),
+    _time("superseded_at", default=True),
+    Column("row", JSON, nullable=False),
+    Index(None, "study_id", "number"),
 )
 
 attempts = Table(

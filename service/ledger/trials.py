@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, bindparam, select, update
 
 from service.errors import NotFound
-from service.ledger import events, outbox
+from service.ledger import environments, events, outbox
 from service.ledger.database import Tx
 from service.ledger.fence import check_live, hold, is_live
 from service.ledger.tables import ENDED_TRIALS, HELD_TRIALS, OPEN_TRIALS, db_now, studies, trials
@@ -27,6 +27,7 @@ _RECORD = (
     "scalars",
     "seconds",
     "device",
+    "environment_id",
 )
 _WORK = (*_KEY, "arm", "levels", "settings", "state", "attempts", "fingerprint", "metrics")
 _COPIED = ("metrics", "curve", "scalars", "seconds", "device", "pack")
@@ -137,13 +138,25 @@ def each_record(
 
     Without `courses` there are no curves and scalars, by far the widest of what is stored.
     """
+    known = environments.by_id(tx, study_id)
     names = [name for name in _RECORD if courses or name not in ("curve", "scalars")]
     query = select(*(trials.c[name] for name in names)).where(trials.c.study_id == study_id)
     if ids is not None:
         query = query.where(trials.c.id.in_(ids))
     rows = tx.execute(query.order_by(trials.c.position).execution_options(yield_per=_CHUNK))
     for row in rows.mappings():
-        yield {**row, "metrics": row["metrics"] or {}, "curve": row.get("curve") or {}}
+        yield {
+            **row,
+            "metrics": row["metrics"] or {},
+            "curve": row.get("curve") or {},
+            "environment": known.get(row["environment_id"]),
+        }
+
+
+def settings_of(tx: Tx, study_id: str, states: Sequence[str]) -> list[Mapping[str, Json]]:
+    """The settings of a study's trials in these states."""
+    mine = (trials.c.study_id == study_id) & trials.c.state.in_(states)
+    return list(tx.execute(select(trials.c.settings).where(mine)).scalars())
 
 
 def work(tx: Tx, study_id: str) -> list[dict[str, Json]]:
@@ -155,22 +168,33 @@ def work(tx: Tx, study_id: str) -> list[dict[str, Json]]:
 def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, Json]]) -> list[str]:
     """Set resolved settings and fingerprints of planned trials; ids of those found done already.
 
-    An entry is {id, settings, fingerprint} and may name the `metrics` a reused trial must have. A done
-    trial of the same project and phase is reused: its results are copied.
+    An entry is {id, settings, fingerprint}; it may have the `environment` that the trial will run with, and
+    name the `metrics` a reused trial must have. A done trial of the same project and phase is reused: its
+    results are copied.
 
     Raises: StaleAttempt.
     """
     hold(tx, study_id)
     check_live(tx, study_id, attempt)
     if resolved:
+        ids = environments.keep(tx, (entry.get("environment") for entry in resolved))
         tx.execute(
             update(trials)
             .where(trials.c.id == bindparam("trial"), trials.c.study_id == study_id)
             .where(trials.c.state == "planned", is_live(study_id, attempt))
-            .values(settings=bindparam("resolved"), fingerprint=bindparam("print")),
+            .values(
+                settings=bindparam("resolved"),
+                fingerprint=bindparam("print"),
+                environment_id=bindparam("environment"),
+            ),
             [
-                {"trial": entry["id"], "resolved": dict(entry["settings"]), "print": entry["fingerprint"]}
-                for entry in resolved
+                {
+                    "trial": entry["id"],
+                    "resolved": dict(entry["settings"]),
+                    "print": entry["fingerprint"],
+                    "environment": id,
+                }
+                for entry, id in zip(resolved, ids, strict=True)
             ],
         )
     reused: list[str] = []

@@ -46,7 +46,7 @@ def run_of(row: TrialRow, record: Mapping[str, Any], *, setting_names: Iterable[
     return MlflowRun(
         trial_id=row.id,
         name=f"{row.arm} seed={row.seed}" if row.arm else f"{row.id} seed={row.seed}",
-        tags=_tags(row),
+        tags=_tags(row) | _commits(record),
         params=_params(row, setting_names),
         metrics=tuple(_metrics(record, start_ms, end_ms)),
         artifacts=artifacts,
@@ -72,6 +72,14 @@ def _tags(row: TrialRow) -> dict[str, str]:
         "mlflow.source.type": "JOB",
     }
     return {name: str(value) for name, value in tags.items() if value}
+
+
+def _commits(record: Mapping[str, Any]) -> dict[str, str]:
+    """The commits of a trial's code, where it is in repositories, and whether each was clean."""
+    commits = (record.get("environment") or {}).get("commits") or {}
+    tags = {f"ablate.commit.{part.removeprefix('code:')}": said for part, said in commits.items()}
+    own = next((said for part, said in commits.items() if part.startswith("code:trainable:")), None)
+    return tags | ({"mlflow.source.git.commit": own.split()[0]} if own else {})
 
 
 def _params(row: TrialRow, setting_names: Iterable[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ from ablations.plan.compile import compile_design
 from ablations.report.build import build_report
 from ablations.report.document.document import Report
 from ablations.report.renderers import html, latex, markdown, sheets
+from ablations.report.sections.versions import environment_facts
 from ablations.results.results import Results, TrialRecord
 from ablations.study.parsing import parse_study
 from service.errors import LedgerUnavailable
@@ -335,6 +336,7 @@ def _provenance(study: StudyRow, records: Sequence[TrialRecord], *, num_attempts
         "trial_seconds": round(sum(r.seconds or 0.0 for r in records), 3),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
+        "ran with": environment_facts([record.environment for record in records if record.metrics]),
     }
 
 
