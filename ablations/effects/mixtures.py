@@ -68,7 +68,6 @@ def _mixture(trials: Sequence[Origin]) -> Mixture:
 def _explained(row: EffectRow, mixture: Mixture) -> EffectRow:
     if not mixture.changed:
         return replace(row, notes=(*row.notes, *mixture.unknown)) if mixture.unknown else row
-    reason = f"no verdict: {'; '.join(mixture.changed)}"
     return replace(
         row,
         verdict=None if row.verdict is None else "inconclusive",
@@ -78,5 +77,5 @@ def _explained(row: EffectRow, mixture: Mixture) -> EffectRow:
         collapse=None,
         reason="; ".join(mixture.changed),
         bootstrap=None,
-        notes=(reason, *mixture.unknown),
+        notes=mixture.unknown,
     )

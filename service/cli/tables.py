@@ -26,8 +26,7 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
         console.print(f"[yellow]{escape(standing or INTERIM)}[/yellow]")
     for contrast in effects["contrasts"]:
         console.print(_effect_table(_title(contrast), contrast["rows"], verdicts=True))
-        mixed = [f"no verdict where {why}" for row in contrast["rows"] for why in row.get("mixed") or ()]
-        for note in dict.fromkeys((*mixed, *(contrast.get("notes") or ()))):
+        for note in contrast.get("notes") or ():
             console.print(f"[yellow]{escape(str(note))}[/yellow]")
         for row in contrast["rows"]:
             said = [note for note in row.get("notes") or () if note not in (contrast.get("notes") or ())]

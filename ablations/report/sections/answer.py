@@ -255,7 +255,9 @@ def _fragile(evidence: Evidence) -> list[Block]:
         title = f"{count(num, 'verdict')} would change with other values in the holes"
         text = f"They stand all the same: {UNRELATED}."
         return [Callout(tone="warning", title=title, text=text)]
-    withheld = sum(row.reason is not None and row.verdict == "inconclusive" for row in rows)
+    withheld = sum(
+        row.sensitivity is not None and row.verdict == "inconclusive" for row in rows if row.reason
+    )
     title = f"{count(num, 'row')} would be decided otherwise with other values in the holes"
     text = (
         f"{count(withheld, 'verdict')} that the finished seeds would give {'is' if withheld == 1 else 'are'}"

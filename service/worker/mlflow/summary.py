@@ -95,14 +95,6 @@ def _table(contrast: Mapping[str, Any]) -> Iterable[str]:
             _verdict(row),
         )
         yield f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
-    yield from _reasons(contrast["rows"])
-
-
-def _reasons(rows: Iterable[Mapping[str, Any]]) -> Iterable[str]:
-    """Why rows that mix versions are not decided, each reason once."""
-    for reason in dict.fromkeys(reason for row in rows for reason in row.get("mixed") or ()):
-        yield ""
-        yield f"No verdict where {reason}."
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
