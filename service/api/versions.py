@@ -80,9 +80,15 @@ def _data(catalogue: Catalogue, context: Context, name: Any) -> dict[str, str]:
     from trainables.data.fingerprints import data_fingerprint
 
     try:
-        return {f"{DATA}:{name}": data_fingerprint(part.name, context.settings.datasets_dir)}
+        found = data_fingerprint(
+            part.name,
+            context.settings.datasets_dir,
+            corpus=catalogue.is_corpus(part.name),
+            code=catalogue.code("dataset", part.name),
+        )
     except TrainableError:
         return {}
+    return {f"{DATA}:{name}": found}
 
 
 def _library() -> dict[str, str]:
