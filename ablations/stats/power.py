@@ -14,6 +14,9 @@ MAX_SEEDS = 1_000_000
 QUADRATURE = 400
 SEED_GRID = (*range(2, 100), *(math.ceil(100 * 1.019**i) for i in range(490)))
 NO_WRONG_SIGN = 10.0  # beyond this shift a significant effect of the wrong sign has a chance below 1e-20
+FAR = 1e4  # a critical value beside which the noise of the mean is nothing, and where scipy's series diverge
+DOUBLINGS = 64
+ITERATIONS = 500
 
 
 def power_of(effect: float, *, num_seeds: int, alpha: float) -> float:
@@ -28,6 +31,10 @@ def power_of(effect: float, *, num_seeds: int, alpha: float) -> float:
     """
     df, shift = num_seeds - 1, abs(effect) * math.sqrt(num_seeds)
     critical = float(stats.t.isf(alpha / 2, df))
+    if critical > FAR or math.isinf(shift):
+        # Found if the observed spread is small enough: all that still decides.
+        reach = 0.0 if math.isinf(critical) else shift / critical
+        return max(alpha, float(stats.chi2.cdf(df * reach**2, df)) if reach < FAR else 1.0)
     found = float(stats.nct.sf(critical, df, shift))
     if shift < NO_WRONG_SIGN:
         found += float(stats.nct.sf(critical, df, -shift))
@@ -111,11 +118,19 @@ def _settled(num_seeds: int, alpha: float, power: float) -> float:
 
 
 def _smallest(power_at: Callable[[float], float], power: float) -> float:
-    """The smallest effect with this power."""
+    """The smallest effect with this power; infinite where none has it within sight."""
+    if power_at(0.0) >= power:
+        return 0.0
     high = 1.0
-    while power_at(high) < power:
+    for _ in range(DOUBLINGS):
+        if power_at(high) >= power:
+            break
         high *= 2
-    return float(optimize.brentq(lambda effect: power_at(effect) - power, 0.0, high, xtol=1e-9))
+    else:
+        return math.inf
+    return float(
+        optimize.brentq(lambda effect: power_at(effect) - power, 0.0, high, xtol=1e-9, maxiter=ITERATIONS)
+    )
 
 
 def _fewest(enough: Callable[[int], bool]) -> int | None:

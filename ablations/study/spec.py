@@ -49,6 +49,8 @@ MAX_SEEDS = 10_000
 FIRST_TUNING_SEED = 1_000_000
 MAX_CANDIDATES = 100_000
 MAX_LOOKS = 3
+MIN_ALPHA, MAX_ALPHA = 1e-6, 0.5
+"""Below, no number of seeds that anybody trains can decide; above, a verdict would be a coin's."""
 PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
 LIST, MAPPING, VALUE = "\x00list", "\x00mapping", "\x00value"
 
@@ -200,7 +202,7 @@ class AnalysisSpec(Model):
 
     contrasts: dict[Name, ContrastSpec] = {}
     primary: Name | None = None
-    alpha: Annotated[float, Field(gt=0, lt=1)] = 0.05
+    alpha: Annotated[float, Field(ge=MIN_ALPHA, le=MAX_ALPHA)] = 0.05
     test: Literal["paired_t", "sign_flip", "wilcoxon"] = "paired_t"
     correction: Literal["holm", "bh", "none"] = "holm"
     missing: Literal["related", "unrelated"] = "related"

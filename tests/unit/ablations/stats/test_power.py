@@ -70,3 +70,27 @@ def test_settling_takes_both_kinds_of_evidence() -> None:
             )
             < 0.8
         )
+
+
+@pytest.mark.parametrize("alpha", [5e-324, 1e-300, 1e-12, 1e-9, 0.9, 1 - 1e-16])
+@pytest.mark.parametrize("num_seeds", [2, 3, 10, 10_000])
+def test_every_search_ends_whatever_the_level(alpha: float, num_seeds: int) -> None:
+    for found in (
+        detectable_effect(num_seeds=num_seeds, alpha=alpha),
+        equivalence_margin(num_seeds=num_seeds, alpha=alpha),
+    ):
+        assert found >= 0
+    assert detectable_effect(num_seeds=num_seeds, alpha=alpha) >= detectable_effect(
+        num_seeds=num_seeds, alpha=0.95
+    )
+    for margin in (5e-324, 1.0, 1e308, np.inf):
+        settling = seeds_to_settle(margin, alpha=alpha)
+        assert settling is None or settling >= 2
+
+
+def test_power_far_in_the_tail_joins_what_is_exact() -> None:
+    """Where the critical value is so large that the mean's own noise is nothing beside it."""
+    from_below = [detectable_effect(num_seeds=2, alpha=alpha) * alpha for alpha in (1.3e-4, 1.2e-4)]
+    from_above = [detectable_effect(num_seeds=2, alpha=alpha) * alpha for alpha in (6e-5, 1e-6)]
+    assert from_above == pytest.approx([from_below[0]] * 2, rel=1e-3)
+    assert power_of(np.inf, num_seeds=2, alpha=0.05) == 1.0

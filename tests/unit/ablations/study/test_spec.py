@@ -85,7 +85,7 @@ def test_several_problems_at_once() -> None:
 def test_a_broken_bound_or_choice_is_told() -> None:
     found = problems_of({**EXAMPLE, "seeds": -3, "design": "magic", "analysis": {"alpha": 2, "looks": [1]}})
     allowed = {path: problem.allowed for path, problem in found.items()}
-    assert allowed["seeds"] == {"low": 1} and allowed["analysis.alpha"] == {"below": 1}
+    assert allowed["seeds"] == {"low": 1} and allowed["analysis.alpha"] == {"high": 0.5}
     assert allowed["design"] == ["factorial", "one_factor", "leave_one_out", "listed"]
     assert allowed["analysis.looks.0"] == {"low": 2}
     assert found["seeds"].detail == "must be greater than or equal to 1"
@@ -122,7 +122,7 @@ def test_a_broken_bound_or_choice_is_told() -> None:
         ({"metrics": [{"name": "c", "of": "a"}]}, "metrics.0"),
         ({"metrics": [{"name": "c", "of": "a", "below": 1, "above": 0}]}, "metrics.0"),
         ({"metrics": ["a"]}, "metrics.0"),
-        ({"analysis": {"alpha": 0}}, "analysis.alpha"),
+        ({"analysis": {"alpha": 5e-324}}, "analysis.alpha"),
         ({"analysis": {"alpha": 1}}, "analysis.alpha"),
         ({"analysis": {"test": "anova"}}, "analysis.test"),
         ({"analysis": {"primary": "nowhere"}}, "analysis.primary"),
