@@ -16,7 +16,8 @@ from service.settings import Settings
 from service.worker.loop import Loop, run_all
 from service.worker.mlflow.publisher import Publisher
 from service.worker.reconciler import Reconciler
-from service.worker.reports.build import ReportBuilder
+from service.worker.reports.build import ReportBuilder, WorkshopMaker
+from service.workshop import Workshop
 from trainables.catalogue import LiveCatalogue
 
 logger = logging.getLogger("ablate.worker")
@@ -25,6 +26,8 @@ RECONCILE_S = 0.25
 REPORT_S = 0.5
 PUBLISH_S = 0.5
 PATIENCE_S = 8.0
+NUM_BENCHES, SPARE_BENCHES = 4, 2
+"""Processes that build reports at once, and how many of them are kept for last reports."""
 PING_TIMEOUT_S = 2.0
 
 
@@ -40,7 +43,11 @@ def main() -> None:
     ledger = open_ledger(settings.database_url)
     catalogue = LiveCatalogue(settings.datasets_dir)
     reconciler = Reconciler(settings, ledger, _cluster(settings), api_answers=lambda: _answers(settings))
-    builder = ReportBuilder(ledger, catalogue.manifest)
+    workshop = Workshop(NUM_BENCHES, spare=SPARE_BENCHES)
+    maker = WorkshopMaker(
+        ledger, catalogue, workshop, url=settings.database_url, datasets_dir=settings.datasets_dir
+    )
+    builder = ReportBuilder(ledger, catalogue.manifest, maker=maker)
     loops = [
         Loop(name="reconciler", work=_always(reconciler.reconcile), pause_s=RECONCILE_S),
         Loop(name="reports", work=lambda: bool(builder.build_due()), pause_s=REPORT_S),
@@ -52,6 +59,8 @@ def main() -> None:
     if (told := os.environ.get("ABLATE_READY_FILE")) is not None:
         Path(told).touch()
     run_all(loops, stopped, patience_s=PATIENCE_S)
+    builder.close()
+    workshop.close()
     ledger.close()
     logger.info("worker ends")
 

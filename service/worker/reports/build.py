@@ -6,9 +6,12 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 from ablations.contrasts.contrast import compile_contrasts
@@ -25,12 +28,14 @@ from ablations.report.sections.versions import environment_facts
 from ablations.results.results import Results, TrialRecord
 from ablations.study.parsing import parse_study
 from service.errors import LedgerUnavailable
-from service.ledger import Ledger, attempts, counts, outbox, studies, trials
+from service.ledger import Ledger, attempts, counts, open_ledger, outbox, studies, trials
 from service.ledger.attempts import Attempt
 from service.ledger.builds import FigureFile
 from service.ledger.studies import StudyRow
 from service.worker.reports.failure import failed_build
 from service.worker.reports.precedents import precedent_of
+from service.workshop import WorkOverdue, Workshop
+from trainables.catalogue import LiveCatalogue
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +48,10 @@ MAX_TRIES = 3
 """A last report that cannot be built is given up after so many tries; its study ends all the same."""
 RETRY_S = (2.0, 10.0)
 AGAIN_S = 60.0
+BY_S, BY_S_A_TRIAL = 120.0, 0.01
+"""How long one build may take: more than a study of that size needs, so that a search without end ends."""
+MAX_LAST, MAX_OTHER = 6, 2
+"""How many last builds, and how many other pieces of work, are in hand at once."""
 PACKAGES = ("ablation-service", "torch", "ray", "optuna", "numpy", "scipy")
 
 
@@ -56,24 +65,105 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What is built of a study, with the state and the error it ends with if this is the end."""
+
+    built: Built
+    measured: bool
+    state: str
+    error: str | None
+
+
+class Maker:
+    """Builds and draws in this very process."""
+
+    def __init__(self, ledger: Ledger, manifest: Callable[[str], Manifest]) -> None:
+        self._ledger = ledger
+        self._manifest = manifest
+
+    def make(self, study: StudyRow, *, final: bool) -> Made:
+        """Everything a study's build needs is read, and built of."""
+        with self._ledger.read() as tx:
+            records = [TrialRecord.from_json(record) for record in trials.each_record(tx, study.id)]
+            past = attempts.all_of(tx, study.id)
+            precedent = precedent_of(tx, study, self._manifest)
+        built = build(
+            study, self._manifest, records, num_attempts=len(past), final=final, precedent=precedent
+        )
+        state = study.state if study.state == "cancelled" else _final_state(records)
+        return Made(
+            built=built,
+            measured=any(record.metrics for record in records),
+            state=state,
+            error=_error(records, past) if state == "failed" else None,
+        )
+
+    def draw(self, report: Report) -> tuple[FigureFile, ...]:
+        """The figures of a report, as files."""
+        return draw_files(report)
+
+
+class WorkshopMaker(Maker):
+    """Builds and draws in processes of their own, each with a deadline: they harm nobody else."""
+
+    def __init__(
+        self, ledger: Ledger, catalogue: LiveCatalogue, workshop: Workshop, *, url: str, datasets_dir: Path
+    ) -> None:
+        super().__init__(ledger, catalogue.manifest)
+        self._workshop = workshop
+        self._make = partial(make_elsewhere, url, datasets_dir)
+
+    def make(self, study: StudyRow, *, final: bool) -> Made:
+        """As here, elsewhere. Raises: WorkOverdue, WorkDied."""
+        urgent = final or study.state == "cancelled"
+        return self._workshop.do(_by_s(study), urgent, self._make, study, final=final)
+
+    def draw(self, report: Report) -> tuple[FigureFile, ...]:
+        """As here, elsewhere. Raises: WorkOverdue, WorkDied."""
+        return self._workshop.do(BY_S, False, draw_files, report)
+
+
+def make_elsewhere(url: str, datasets_dir: Path, study: StudyRow, *, final: bool) -> Made:
+    """What a bench does of a build: it has its own way to the ledger."""
+    ledger = open_ledger(url)
+    try:
+        return Maker(ledger, LiveCatalogue(datasets_dir).manifest).make(study, final=final)
+    finally:
+        ledger.close()
+
+
+def draw_files(report: Report) -> tuple[FigureFile, ...]:
+    """The figures of a report, as files."""
+    return tuple(figure_files(report))
+
+
+def _by_s(study: StudyRow) -> float:
+    return BY_S + BY_S_A_TRIAL * study.num_trials
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Interim:
     seq: int
     due_at: float
 
 
 class ReportBuilder:
-    """Finds the studies whose report is due and builds it."""
+    """Finds studies whose report is due and has it built: one after another, or with a maker side by side."""
 
     def __init__(
         self,
         ledger: Ledger,
         manifest: Callable[[str], Manifest],
         *,
+        maker: Maker | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
-        self._manifest = manifest
         self._clock = clock
+        self._maker = maker or Maker(ledger, manifest)
+        self._hands = ThreadPoolExecutor(MAX_LAST + MAX_OTHER, "reports") if maker is not None else None
+        self._last: set[str] = set()
+        self._other: set[str] = set()
         self._interims: dict[str, _Interim] = {}
         self._tries: dict[str, int] = {}
         self._broken: list[str] | None = None
@@ -81,31 +171,63 @@ class ReportBuilder:
 
     def build_due(self) -> int:
         """Build what is due; how many reports were stored. One study's trouble does not stop the others."""
+        busy = self._last | self._other
         with self._ledger.read() as tx:
             active, cancelled = studies.active(tx), studies.unbuilt(tx)
             ended = {study.id for study in active if not counts.num_open(tx, study.id)}
             paused = studies.paused_since_build(tx)
         running = [study for study in active if study.state in ("queued", "running")]
         running += paused
-        self._interims = {
-            study.id: self._interims[study.id] for study in running if study.id in self._interims
-        }
-        num_stored = self._build_broken()
+        for study_id in set(self._interims) - {study.id for study in running}:
+            self._interims.pop(study_id, None)
+        num_stored = self._have("broken", self._build_broken, self._other)
         for study in [*running, *cancelled]:
+            if study.id in busy:
+                continue
             final = study.state == "cancelled" or (study.id in ended and study.state != "paused")
-            try:
-                stored = self._complete(study) if final else self._update(study)
-                num_stored += stored
-                if stored and study.state == "cancelled":
-                    break  # the other cancelled ones come next time: nobody who runs is to wait for them
-            except LedgerUnavailable as error:
-                logger.warning("study %s: %s", study.id, error)
-            except Exception as error:
-                # Much code reads whatever trials left behind; the next study is not to blame.
-                logger.exception("study %s: the report could not be built", study.id)
-                num_stored += self._missed(study, error, final=final)
+            stored = self._have(
+                study.id, partial(self._turn, study, final=final), self._last if final else self._other
+            )
+            num_stored += stored
+            if stored and study.state == "cancelled":
+                break  # the other cancelled ones come next time: nobody who runs is to wait for them
         # Nobody who waits for a verdict is to wait for figures.
-        return num_stored or self._draw_next()
+        return num_stored or self._have("figures", self._draw_next, self._other)
+
+    def close(self) -> None:
+        """Begin nothing more; what is in hand is not waited for."""
+        if self._hands is not None:
+            self._hands.shutdown(wait=False, cancel_futures=True)
+
+    def _have(self, name: str, work: Callable[[], int], in_hand: set[str]) -> int:
+        """Do a piece of work now, or see that a thread does; how many reports it has stored by now."""
+        if self._hands is None:
+            return int(work())
+        room = MAX_LAST if in_hand is self._last else MAX_OTHER
+        if name not in in_hand and len(in_hand) < room:
+            in_hand.add(name)
+            self._hands.submit(self._do, name, work, in_hand)
+        return 0
+
+    def _do(self, name: str, work: Callable[[], int], in_hand: set[str]) -> None:
+        try:
+            work()
+        except Exception:
+            logger.exception("%s failed", name)
+        finally:
+            in_hand.discard(name)
+
+    def _turn(self, study: StudyRow, *, final: bool) -> int:
+        """One study's build, if it is due."""
+        try:
+            return int(self._complete(study) if final else self._update(study))
+        except LedgerUnavailable as error:
+            logger.warning("study %s: %s", study.id, error)
+            return 0
+        except Exception as error:
+            # Much code reads whatever trials left behind; the next study is not to blame.
+            logger.exception("study %s: the report could not be built", study.id)
+            return int(self._missed(study, error, final=final))
 
     def _missed(self, study: StudyRow, error: Exception, *, final: bool) -> bool:
         """A build failed: wait, or, after the last try, end the study without it and say so."""
@@ -113,7 +235,8 @@ class ReportBuilder:
             # Only something new could help.
             self._interims[study.id] = _Interim(seq=study.seq, due_at=self._clock() + AGAIN_S)
             return False
-        tries = self._tries.get(study.id, 0) + 1
+        # What takes for ever would take for ever again.
+        tries = MAX_TRIES if isinstance(error, WorkOverdue) else self._tries.get(study.id, 0) + 1
         self._tries[study.id] = tries
         if tries < MAX_TRIES:
             self._interims[study.id] = _Interim(seq=-1, due_at=self._clock() + RETRY_S[tries - 1])
@@ -137,7 +260,7 @@ class ReportBuilder:
             with self._ledger.read() as tx:
                 study = studies.get(tx, study_id)
             try:
-                built, _ = self._build(study, final=study.state != "cancelled")
+                built = self._maker.make(study, final=study.state != "cancelled").built
             except Exception:
                 logger.exception("study %s: the report still cannot be built", study_id)
                 continue
@@ -153,25 +276,21 @@ class ReportBuilder:
         """The last build, stored together with the study's end."""
         if self._clock() < self._due_at(study.id):
             return False
-        built, records = self._build(study, final=study.state != "cancelled")
-        measured = any(record.metrics for record in records)
-        state = study.state if study.state == "cancelled" else _final_state(records)
+        made = self._maker.make(study, final=study.state != "cancelled")
         with self._ledger.write() as tx:
-            past = attempts.all_of(tx, study.id)
-            error = _error(records, past) if state == "failed" else None
             stored = studies.complete(
                 tx,
                 study.id,
-                state=state,
-                effects=built.effects,
-                reports=built.formats,
-                figures_follow=measured,
-                error=error,
+                state=made.state,
+                effects=made.built.effects,
+                reports=made.built.formats,
+                figures_follow=made.measured,
+                error=made.error,
             )
-        if stored and measured:
-            self._to_draw()[study.id] = built.report
+        if stored and made.measured:
+            self._to_draw()[study.id] = made.built.report
         if stored:
-            logger.info("study %s is %s", study.id, state)
+            logger.info("study %s is %s", study.id, made.state)
         return stored
 
     def _to_draw(self) -> dict[str, Report | None]:
@@ -191,8 +310,8 @@ class ReportBuilder:
             if report is None:
                 with self._ledger.read() as tx:
                     study = studies.get(tx, study_id)
-                report = self._build(study, final=study.state != "cancelled")[0].report
-            files = tuple(figure_files(report))
+                report = self._maker.make(study, final=study.state != "cancelled").built.report
+            files = self._maker.draw(report)
         except LedgerUnavailable:
             raise
         except Exception:
@@ -217,7 +336,7 @@ class ReportBuilder:
             return False
         if last is not None and (last.seq >= study.seq or started < last.due_at):
             return False
-        built, _ = self._build(study, final=False)
+        built = self._maker.make(study, final=False).built
         with self._ledger.write() as tx:
             stored = studies.save_interim(
                 tx, study.id, seq=study.seq, effects=built.effects, reports=built.formats
@@ -231,21 +350,6 @@ class ReportBuilder:
     def _due_at(self, study_id: str) -> float:
         last = self._interims.get(study_id)
         return last.due_at if last is not None and last.seq < 0 else 0.0
-
-    def _build(self, study: StudyRow, *, final: bool) -> tuple[Built, list[TrialRecord]]:
-        with self._ledger.read() as tx:
-            records = [TrialRecord.from_json(record) for record in trials.each_record(tx, study.id)]
-            past = attempts.all_of(tx, study.id)
-            precedent = precedent_of(tx, study, self._manifest)
-        built = build(
-            study,
-            self._manifest,
-            records,
-            num_attempts=len(past),
-            final=final,
-            precedent=precedent,
-        )
-        return built, records
 
 
 def build(

@@ -2,7 +2,9 @@
 
 import csv
 import io
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,22 +17,32 @@ from ablations.study.parsing import parse_study
 from service.ledger import attempts, builds, migrate, open_ledger, outbox, steering, studies, trials
 from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
-from service.worker.reports.build import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
+from service.worker.reports.build import (
+    FIRST_S,
+    INTERIM_S,
+    MAX_TRIES,
+    Made,
+    ReportBuilder,
+    WorkshopMaker,
+)
+from service.workshop import Workshop
+from tests.ledger_samples import SPEC as REAL
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
+from trainables.catalogue import LiveCatalogue
 
 
 class Scene:
     """A running study of twelve trials, and a clock that only a test moves."""
 
     def __init__(self, folder: Path) -> None:
-        url = f"sqlite:///{folder / 'ledger.db'}"
-        migrate(url)
-        self.ledger = open_ledger(url)
+        self.url = f"sqlite:///{folder / 'ledger.db'}"
+        migrate(self.url)
+        self.ledger = open_ledger(self.url)
         self.now = 0.0
         self.builder = ReportBuilder(self.ledger, lambda _name: MLP, clock=lambda: self.now)
-        planned = [
+        self.planned = [
             NewTrial(
                 id=f"t{n}",
                 arm_id=trial.arm.id,
@@ -44,7 +56,7 @@ class Scene:
         ]
         with self.ledger.write() as tx:
             self.id = studies.create(
-                tx, study_id="a" * 24, project="p", name="small", spec=SMALL, labels={}, planned=planned
+                tx, study_id="a" * 24, project="p", name="small", spec=SMALL, labels={}, planned=self.planned
             ).id
             attempts.begin(tx, self.id)
             attempts.start(tx, self.id, 1)
@@ -265,3 +277,50 @@ def test_a_cancelled_and_a_paused_study_say_so_in_effects_and_report(scene: Scen
     with scene.ledger.read() as tx:
         markdown = studies.report(tx, scene.id, "md") or ""
     assert "still running" not in markdown and "was cancelled" in markdown and "differs" not in markdown
+
+
+class Spinning(WorkshopMaker):
+    """Has the builds of one study never end, as a search without bound does."""
+
+    def make(self, study: StudyRow, *, final: bool) -> Made:
+        if study.id == "a" * 24:
+            self._workshop.do(2.0, final, spin)
+        return super().make(study, final=final)
+
+
+def spin() -> None:
+    while True:
+        pass
+
+
+def test_a_build_without_end_costs_its_own_study_a_report_and_nobody_else(scene: Scene) -> None:
+    planned = [replace(trial, id=f"other-{trial.id}") for trial in scene.planned]
+    with scene.ledger.write() as tx:
+        studies.create(
+            tx, study_id="b" * 24, project="p", name="other", spec=REAL, labels={}, planned=planned[:1]
+        )
+        attempts.begin(tx, "b" * 24)
+        attempts.start(tx, "b" * 24, 1)
+        trials.abandon(tx, "b" * 24, "gone")
+    scene.end(*range(12))
+    workshop = Workshop(2, spare=1)
+    maker = Spinning(scene.ledger, LiveCatalogue(None), workshop, url=scene.url, datasets_dir=Path("nowhere"))
+    builder = ReportBuilder(scene.ledger, LiveCatalogue(None).manifest, maker=maker)
+    ends: dict[str, float] = {}
+    began = time.monotonic()
+    while len(ends) < 2 and time.monotonic() - began < 60:
+        builder.build_due()
+        time.sleep(0.1)
+        with scene.ledger.read() as tx:
+            for study in (studies.get(tx, "a" * 24), studies.get(tx, "b" * 24)):
+                if study.finished_at is not None:
+                    ends.setdefault(study.id, time.monotonic() - began)
+    builder.close()
+    workshop.close()
+    assert set(ends) == {"a" * 24, "b" * 24}
+    with scene.ledger.read() as tx:
+        other = studies.get(tx, "b" * 24)
+        assert (other.state, other.error) == ("failed", "gone")
+        assert studies.formats(tx, other.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
+    assert scene.study().state == "done"
+    assert scene.study().error == "the report could not be built: WorkOverdue: it did not end within 2 s"
