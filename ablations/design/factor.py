@@ -52,6 +52,7 @@ class Factor:
 
 
 Written = tuple[str, Json]
+Distinct = tuple[bool, Scalar]
 """A level as it is written: its path and its value."""
 
 
@@ -76,13 +77,18 @@ def read_factors(study: StudySpec, manifest: Manifest, problems: Problems) -> tu
 
 def _levels_of_arms(study: StudySpec) -> dict[str, list[Written]]:
     """The levels that a listed design without factors uses, in the order of their size."""
-    found: dict[str, list[Written]] = {}
+    found: dict[str, dict[Distinct, Written]] = {}
     for i, arm in enumerate(study.arms or ()):
         for name, value in arm.items():
-            levels = found.setdefault(name, [])
-            if not any(same(level, value) for _, level in levels):
-                levels.append((f"arms.{i}.{name}", value))
-    return {name: sorted(levels, key=lambda level: _natural(level[1])) for name, levels in found.items()}
+            found.setdefault(name, {}).setdefault(_distinct(value), (f"arms.{i}.{name}", value))
+    return {
+        name: sorted(levels.values(), key=lambda level: _natural(level[1])) for name, levels in found.items()
+    }
+
+
+def _distinct(value: Scalar) -> Distinct:
+    """Equal for values that are one, by the rule of `same`."""
+    return isinstance(value, bool), value
 
 
 def _values(
@@ -96,15 +102,14 @@ def _values(
     if setting.kind == "floats":
         problems.add(path, f"{name} takes lists; give its levels names: {{short: {{{name}: [1, 2]}}}}")
         return None
-    found: list[Level] = []
+    found: dict[Distinct, Level] = {}
     for here, value in levels:
         with problems.noting():
             plain = coerce(setting, value, here)
-            if any(same(level.name, plain) for level in found):
+            level = Level(name=scalar(plain), settings={name: plain})
+            if found.setdefault(_distinct(level.name), level) is not level:
                 problems.add(here, f"the level {plain!r} is listed twice")
-            else:
-                found.append(Level(name=scalar(plain), settings={name: plain}))
-    return _factor(name, found, setting)
+    return _factor(name, list(found.values()), setting)
 
 
 def _bundles(

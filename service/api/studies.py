@@ -8,9 +8,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import Field
 
 from ablations.errors import Json, Problem
 from ablations.study.documents import loads_json
+from ablations.study.spec import MAX_SEEDS, StudySpec
 from service.api.answers import studies_shown, study_shown
 from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId
@@ -28,6 +30,7 @@ router = APIRouter(prefix="/v1/studies", tags=["studies"])
 Anyway = Annotated[bool, Query(description="Go on though code, data or libraries have changed")]
 Afresh = Annotated[bool, Query(description="Run every trial anew; old results are kept as superseded")]
 REUSES_NOTHING = "`anyway` makes the new study all the same: what has changed runs anew, the rest is reused"
+MAX_TAGS = 16
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _BODY = {
     "requestBody": {
@@ -42,7 +45,14 @@ _EXTEND = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "properties": {"seeds": {"type": "integer", "description": "How many in all."}},
+                    "properties": {
+                        "seeds": {
+                            "type": "integer",
+                            "minimum": 2,
+                            "maximum": MAX_SEEDS,
+                            "description": "How many in all.",
+                        }
+                    },
                     "required": ["seeds"],
                     "additionalProperties": False,
                 }
@@ -56,7 +66,7 @@ class StudyQuery(PageQuery):
     """Which studies to list."""
 
     state: StudyState | None = None
-    tag: list[Word] = []
+    tag: list[Word] = Field([], max_length=MAX_TAGS)
 
 
 @router.post("", status_code=202, response_model=Study, openapi_extra=_BODY)
@@ -206,6 +216,7 @@ def extend(
     with context.ledger.read() as tx:
         row = studies.get(tx, study_id, project)
         spec = dict(row.spec)
+        spec.setdefault("seeds", StudySpec.model_fields["seeds"].default)
         seeds = _more_seeds(wanted, spec["seeds"])
         if not (anyway or afresh):
             ask_first(tx, context, row, TRIAL_STATES, REUSES_NOTHING)
@@ -221,12 +232,14 @@ def _more_seeds(wanted: Json, had: Json) -> Json:
     """
     num = _num_seeds(had)
     total = wanted.get("seeds") if isinstance(wanted, dict) and wanted.keys() == {"seeds"} else None
-    if not isinstance(total, int) or isinstance(total, bool) or total <= num:
+    if not isinstance(total, int) or isinstance(total, bool) or not num < total <= MAX_SEEDS:
         detail = f"say how many seeds there should be in all, more than the {num} there are"
-        raise InvalidRequest(f"seeds: {detail}", [Problem(path="seeds", detail=detail)])
+        problem = Problem(path="seeds", detail=detail, allowed={"low": num + 1, "high": MAX_SEEDS})
+        raise InvalidRequest(f"seeds: {detail}, at most {MAX_SEEDS}", [problem])
     if not isinstance(had, list):
         return total
-    new = (seed for seed in count() if seed not in had)
+    known = set(had)
+    new = (seed for seed in count() if seed not in known)
     return [*had, *islice(new, total - num)]
 
 

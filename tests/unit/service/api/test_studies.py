@@ -1,5 +1,6 @@
 """Submitting, planning, listing, looking at and cancelling studies."""
 
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -201,13 +202,30 @@ def test_extend_asks_the_same_with_more_seeds(client: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "body", [{}, [], {"seeds": 4}, {"seeds": 0}, {"seeds": True}, {"seeds": "9"}, {"seeds": 9, "name": "x"}]
+    "body",
+    [
+        *({}, [], {"seeds": 4}, {"seeds": 0}, {"seeds": True}, {"seeds": "9"}, {"seeds": 9, "name": "x"}),
+        *({"seeds": 10_001}, {"seeds": 20_000_000}, {"seeds": 10**30}),
+    ],
 )
-def test_an_extension_that_is_none_is_refused(client: TestClient, body: Any) -> None:
-    study = submit(client, seeds=4)
+@pytest.mark.parametrize("had", [4, [0, 1, 2, 3]])
+def test_an_extension_that_is_none_is_refused_before_any_work(
+    client: TestClient, body: Any, had: Any
+) -> None:
+    study = submit(client, seeds=had)
+    tracemalloc.start()
     answer = client.post(f"/v1/studies/{study['id']}/extend", json=body)
-    assert answer.status_code == 422
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert answer.status_code == 422 and peak < 20e6
     assert [error["path"] for error in answer.json()["errors"]] == ["seeds"]
+
+
+def test_a_study_that_left_its_seeds_out_can_be_extended(client: TestClient) -> None:
+    answer = client.post("/v1/studies", json={key: STUDY[key] for key in STUDY if key != "seeds"})
+    longer = client.post(f"/v1/studies/{answer.json()['id']}/extend", json={"seeds": 11})
+    assert longer.status_code == 202, longer.text
+    assert longer.json()["progress"]["total"] == answer.json()["progress"]["total"] * 1.1
 
 
 def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Ledger) -> None:
