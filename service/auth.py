@@ -1,7 +1,6 @@
 """Who may call: API keys, hashed and scoped to a project, and tokens of attempts."""
 
 import base64
-import binascii
 import hashlib
 import hmac
 import ipaddress
@@ -64,7 +63,7 @@ def _key(authorization: str | None) -> str | None:
     if scheme.lower() == "basic":
         try:
             return base64.b64decode(value, validate=True).decode().partition(":")[2] or None
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:  # no base64, no UTF-8, or no ASCII to begin with
             return None
     return None
 

@@ -138,6 +138,14 @@ class NotAcceptable(ServiceError):
     title = "Not available in this format"
 
 
+class TooSlow(ServiceError):
+    """The request did not arrive in time."""
+
+    status = 408
+    kind = "too-slow"
+    title = "The request took too long to arrive"
+
+
 class Unauthorized(ServiceError):
     """No key, or a wrong one."""
 

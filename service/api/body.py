@@ -1,5 +1,6 @@
 """Reading request bodies: JSON only and up to a size."""
 
+import asyncio
 import json
 import math
 from collections.abc import Callable, Coroutine
@@ -8,10 +9,11 @@ from typing import Annotated, Any
 from fastapi import Depends, Request
 
 from ablations.errors import NotJson
-from service.errors import TooLarge, WrongMediaType
+from service.errors import TooLarge, TooSlow, WrongMediaType
 
 MAX_STUDY_BYTES = 1 << 20
 MAX_INTERNAL_BYTES = 64 << 20
+WITHIN_S = 60.0
 
 
 def read_body(limit: int) -> Callable[[Request], Coroutine[Any, Any, bytes]]:
@@ -20,10 +22,14 @@ def read_body(limit: int) -> Callable[[Request], Coroutine[Any, Any, bytes]]:
     async def read(request: Request) -> bytes:
         _check_headers(request, limit)
         body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > limit:
-                raise TooLarge(f"the body is larger than {limit} bytes")
+        try:
+            async with asyncio.timeout(WITHIN_S):
+                async for chunk in request.stream():
+                    body += chunk
+                    if len(body) > limit:
+                        raise TooLarge(f"the body is larger than {limit} bytes")
+        except TimeoutError:
+            raise TooSlow(f"the body did not arrive within {WITHIN_S:g} s") from None
         return bytes(body)
 
     return read

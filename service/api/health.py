@@ -1,7 +1,11 @@
 """Liveness, and readiness with each thing the service needs."""
 
+import logging
+import re
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 
 import httpx
 from fastapi import APIRouter
@@ -11,11 +15,15 @@ from ablations.errors import Json
 from service.api.context import InContext
 from service.api.problems import problem
 from service.errors import ClusterUnavailable, ServiceError, TrackerUnavailable
-from service.ledger import Ledger, check_schema
+from service.ledger import Ledger
+from service.ledger.database import refuse_other_schema
 from service.settings import Settings
 
 router = APIRouter(tags=["health"])
 _TIMEOUT_S = 2.0
+_FRESH_S = 1.0
+_ANSWERED = re.compile(r"answered \d{3}")
+_log = logging.getLogger(__name__)
 
 
 class DependencyAway(ServiceError):
@@ -24,6 +32,26 @@ class DependencyAway(ServiceError):
     status = 503
     kind = "not-ready"
     title = "Something the service needs does not answer"
+
+
+class Readiness:
+    """What the last look found. Anybody may ask, so that asking often does not mean looking often."""
+
+    def __init__(self, probes: Mapping[str, Callable[[], None]]) -> None:
+        self._probes = probes
+        self._lock = Lock()
+        self._looked_at = -_FRESH_S
+        self._found: Mapping[str, str | None] = {}
+
+    def look(self) -> Mapping[str, str | None]:
+        """What is wrong with each thing, as of a second ago at most."""
+        with self._lock:
+            if time.monotonic() - self._looked_at >= _FRESH_S:
+                with ThreadPoolExecutor(len(self._probes)) as pool:
+                    failures = pool.map(_failure, self._probes.values())
+                    self._found = dict(zip(self._probes, failures, strict=True))
+                self._looked_at = time.monotonic()
+            return self._found
 
 
 @router.get("/healthz")
@@ -35,8 +63,8 @@ def live() -> dict[str, str]:
 @router.get("/readyz")
 def ready(context: InContext) -> JSONResponse:
     """Whether each thing the service needs answers."""
-    with ThreadPoolExecutor(len(context.probes)) as pool:
-        found = dict(zip(context.probes, pool.map(_failure, context.probes.values()), strict=True))
+    readiness: Readiness = context.kept.setdefault("readiness", Readiness(context.probes))
+    found = readiness.look()
     checks: dict[str, Json] = {name: failure or "ok" for name, failure in found.items()}
     away = [name for name, failure in found.items() if failure is not None]
     if away:
@@ -48,8 +76,8 @@ def make_probes(settings: Settings, ledger: Ledger) -> Mapping[str, Callable[[],
     """One check for each thing the service needs; a check raises ServiceError, saying what is wrong."""
 
     def database() -> None:
-        with ledger.read():
-            check_schema(settings.database_url)
+        with ledger.read() as tx:
+            refuse_other_schema(tx)
 
     def ray() -> None:
         token = settings.ray_token_path
@@ -71,7 +99,10 @@ def _failure(probe: Callable[[], None]) -> str | None:
     try:
         probe()
     except ServiceError as error:
-        return error.detail
+        # Callers without a key ask this: where things are is for the log.
+        _log.warning("not ready: %s", error.detail)
+        answered = _ANSWERED.search(error.detail)
+        return f"{error.title}: {answered[0]}" if answered else error.title
     return None
 
 

@@ -55,11 +55,14 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     os.environ["ABLATE_HOST"], os.environ["ABLATE_PORT"] = host, str(port)
     import uvicorn
 
+    from service.api.patience import patient_protocol
+
     uvicorn.run(
         "service.app:create_app",
         factory=True,
         host=host,
         port=port,
+        http=patient_protocol(),
         timeout_graceful_shutdown=GRACEFUL_S,
         access_log=False,
     )

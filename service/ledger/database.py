@@ -88,9 +88,14 @@ def check_schema(url: str) -> None:
     ledger = open_ledger(url)
     try:
         with ledger.read() as tx:
-            found = _schema(tx)
+            refuse_other_schema(tx)
     finally:
         ledger.close()
+
+
+def refuse_other_schema(tx: Tx) -> None:
+    """The same for a ledger that is open. Raises: WrongSchema."""
+    found = _schema(tx)
     if found != SCHEMA:
         raise WrongSchema(
             f"the database has schema {found or 'none'}, this program needs {SCHEMA}: run `ablate migrate`"

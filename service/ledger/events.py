@@ -9,6 +9,7 @@ from service.ledger.database import Tx
 from service.ledger.tables import events, studies
 
 Data = Mapping[str, object]
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +54,16 @@ def append_many(tx: Tx, study_id: str, entries: Sequence[tuple[str, Data]]) -> i
 def latest_seq(tx: Tx, study_id: str) -> int:
     """The number of the study's latest event; 0 for a study that does not exist."""
     return int(tx.execute(select(studies.c.seq).where(studies.c.id == study_id)).scalar_one_or_none() or 0)
+
+
+def latest_seqs(tx: Tx, study_ids: Sequence[str]) -> dict[str, int]:
+    """The numbers of the latest events of these studies."""
+    found: dict[str, int] = {}
+    for start in range(0, len(study_ids), _CHUNK):
+        some = study_ids[start : start + _CHUNK]
+        rows = tx.execute(select(studies.c.id, studies.c.seq).where(studies.c.id.in_(some)))
+        found |= {study_id: seq for study_id, seq in rows}
+    return found
 
 
 def after(tx: Tx, study_id: str, seq: int, limit: int = 500) -> list[Event]:

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from service.app import create_app
 from service.auth import check_binding, project_of
-from service.errors import Unauthorized, UnsafeBinding, WrongSchema
+from service.errors import ClusterUnavailable, Unauthorized, UnsafeBinding, WrongSchema
 from service.settings import Settings
 from tests.unit.service.api.conftest import KEYS, SMALL, STUDY, make_app
 
@@ -41,6 +41,14 @@ def test_without_a_known_key_nothing_is_shown(guarded: TestClient, path: str, ke
     assert "www-authenticate" in answer.headers
 
 
+@pytest.mark.parametrize("scheme", [b"Basic ", b"Bearer ", b"\xff ", b""])
+@pytest.mark.parametrize("value", [b"\xff\xff", b"/////w==", b"Og==", b"\x80" * 10_000])
+def test_a_header_of_any_bytes_is_answered(guarded: TestClient, scheme: bytes, value: bytes) -> None:
+    assert guarded.get("/v1/studies", headers={b"Authorization": scheme + value}).status_code == 401
+    internal = guarded.get("/internal/studies/a/1/work", headers={b"Authorization": scheme + value})
+    assert internal.status_code in (401, 404)
+
+
 def test_a_body_is_not_read_before_the_key_is_known(guarded: TestClient) -> None:
     assert guarded.post("/v1/studies", content=b"x" * (2 << 20)).status_code == 401
 
@@ -48,6 +56,21 @@ def test_a_body_is_not_read_before_the_key_is_known(guarded: TestClient) -> None
 def test_health_needs_no_key(guarded: TestClient) -> None:
     assert guarded.get("/healthz").status_code == 200
     assert guarded.get("/readyz").status_code == 503
+
+
+def test_readiness_costs_one_look_and_tells_no_address(guarded: TestClient) -> None:
+    asked: list[str] = []
+    context = guarded.app.state.context  # type: ignore[attr-defined]
+
+    def probe() -> None:
+        asked.append("once")
+        raise ClusterUnavailable("http://10.0.0.7:8265/api/version: refused")
+
+    made = replace(context, probes={"ray": probe}, kept={})
+    guarded.app.state.context = made  # type: ignore[attr-defined]
+    answers = [guarded.get("/readyz") for _ in range(20)]
+    assert {answer.status_code for answer in answers} == {503} and len(asked) == 1
+    assert "10.0.0.7" not in answers[0].text and answers[0].json()["checks"]["ray"] != "ok"
 
 
 def test_each_key_opens_its_own_project(guarded: TestClient) -> None:
