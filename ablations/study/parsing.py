@@ -48,6 +48,7 @@ MESSAGES: Mapping[str, str] = {
     "too_short": "must not be empty",
     "string_too_short": "must not be empty",
     "literal_error": "is none of the choices",
+    "string_pattern_mismatch": "holds a character that is not allowed here",
 }
 
 
@@ -67,7 +68,9 @@ def parse_study(data: Json) -> StudySpec:
 
 
 def _problem(details: ErrorDetails) -> Problem:
-    path = tuple(str(part) for part in details["loc"] if not str(part).startswith("\x00"))
+    # A key that is wrong stands in the path itself.
+    steps = [str(part) for part in details["loc"] if part != "[key]"]
+    path = tuple(step for step in steps if not step.startswith("\x00"))
     detail, allowed = details["msg"].removeprefix("Value error, "), None
     if path == ("metric",):
         detail = "give metric or metrics, not both"
@@ -83,6 +86,8 @@ def _problem(details: ErrorDetails) -> Problem:
 def _allowed(details: ErrorDetails) -> Json:
     """The bound or the choices that pydantic found broken, in the words of a setting's own."""
     context = details.get("ctx", {})
+    if details["type"] == "string_pattern_mismatch":
+        return {"pattern": context["pattern"]}
     if details["type"] == "literal_error":
         return list(re.findall(r"'([^']*)'", str(context["expected"])))
     return {name: context[bound] for bound, name in BOUNDS.items() if bound in context} or None

@@ -25,6 +25,7 @@ Fields beyond the example of the README:
 """
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -51,13 +52,18 @@ MAX_CANDIDATES = 100_000
 MAX_LOOKS = 3
 MIN_ALPHA, MAX_ALPHA = 1e-6, 0.5
 """Below, no number of seeds that anybody trains can decide; above, a verdict would be a coin's."""
-PRINTABLE = r"^[^\x00-\x1f\x7f]*$"
+PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$"
+"""What may be shown anywhere: no control characters, old or new, and nothing that turns or hides text."""
+TAG = r"^[A-Za-z0-9_][A-Za-z0-9_ .-]*$"
+_PRINTABLE = re.compile(PRINTABLE)
 LIST, MAPPING, VALUE = "\x00list", "\x00mapping", "\x00value"
 
 
 def _check_scalar(value: Any) -> Scalar:
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number")
+    if isinstance(value, str) and not _PRINTABLE.match(value):
+        raise ValueError("holds a character that cannot be shown: a control, or one that turns or hides text")
     if value is None or isinstance(value, str | int | float | bool):
         return value
     raise ValueError("must be a string, a number, true, false or null")
@@ -91,6 +97,7 @@ Level = Annotated[
 Value = Annotated[Any, PlainValidator(_check_json), WithJsonSchema({})]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE)]
 MetricName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]*$")]
+TagName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=TAG)]
 Bundle = dict[Name, Value]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -326,7 +333,7 @@ class StudySpec(Model):
     analysis: AnalysisSpec = AnalysisSpec()
     tuning: TuningSpec | None = None
     resources: ResourcesSpec = ResourcesSpec()
-    tags: dict[Name, Annotated[str, StringConstraints(max_length=1000)]] = {}
+    tags: dict[TagName, Annotated[str, StringConstraints(max_length=1000, pattern=PRINTABLE)]] = {}
 
     @model_validator(mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """The publisher's tracking server: the fake behaves like MLflow."""
 
+import itertools
 import os
 import socket
 import subprocess
@@ -11,9 +12,11 @@ from uuid import uuid4
 
 import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from service.errors import TrackerUnavailable
-from service.worker.mlflow.tracker import MetricPoint, MlflowTracker, Tracker, TrackerRefused
+from service.worker.mlflow.tracker import MetricPoint, MlflowTracker, Tracker, TrackerRefused, clean_key
 from tests.contract.fake_tracker import FakeTracker
 
 STARTS_WITHIN_S = 120
@@ -137,6 +140,48 @@ def test_mlflow_keeps_what_it_was_sent(mlflow_url: str, name: str) -> None:
     assert sorted(m["value"] for m in history) == [float(k) for k in range(1500)]
     assert kept == {"alpha": 1}
     tracker.close()
+
+
+@pytest.mark.integration
+def test_mlflow_takes_every_name(mlflow_url: str) -> None:
+    """Whatever a study may name, and what older ones have named, becomes a key of its own."""
+    tracker = MlflowTracker(mlflow_url)
+    num_experiments = itertools.count()
+
+    @settings(max_examples=60, deadline=None, database=None, derandomize=True)
+    @given(
+        names=st.lists(
+            st.text(min_size=1, max_size=300) | st.text("a/.@[]: \x9b\u202e", min_size=1, max_size=6),
+            min_size=1,
+            max_size=8,
+            unique=True,
+        ),
+        label=st.text(max_size=600),
+    )
+    def send(names: list[str], label: str) -> None:
+        written = {f"ablate.tag.{name}": name for name in names}
+        title = f"names {uuid4().hex} {next(num_experiments)} {label[:400]}"
+        experiment = tracker.create_experiment(title, written)
+        tracker.tag_experiment(experiment, written)
+        run = tracker.create_run(experiment, f"run {label}", 1000, written)
+        points = [
+            MetricPoint(key=name, value=float(place), step=0, timestamp_ms=1)
+            for place, name in enumerate(names)
+        ]
+        for _ in range(2):
+            tracker.log(run, points, {name: str(place) for place, name in enumerate(names)})
+        with httpx.Client(base_url=mlflow_url) as http:
+            stored = http.get("/api/2.0/mlflow/runs/get", params={"run_id": run}).json()["run"]["data"]
+        assert len(stored["params"]) == len(stored["metrics"]) == len(names)
+
+    send()
+    tracker.close()
+
+
+def test_names_that_are_cleaned_stay_apart() -> None:
+    odd = ["x[1]", "x(1)", "x_1_", "a/../b", "b", "..", ".", "/", "a//b", "a/b", "x" * 251, "x" * 252]
+    assert len({clean_key(name) for name in odd}) == len(odd)
+    assert clean_key("test_accuracy/5") == "test_accuracy/5"
 
 
 def test_nobody_there() -> None:

@@ -4,7 +4,9 @@ MLflow's own client retries for minutes and repeats creates; a loop that must no
 make a run twice asks and decides for itself.
 """
 
+import hashlib
 import json
+import posixpath
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ ARTIFACTS = "/api/2.0/mlflow-artifacts/artifacts"
 PAGE = 1000
 # What MLflow takes in one log-batch.
 MAX_METRICS, MAX_PARAMS, MAX_ENTITIES = 1000, 100, 1000
-MAX_PARAM, MAX_TAG = 6000, 5000
+MAX_PARAM, MAX_TAG, MAX_KEY, MAX_RUN_NAME = 6000, 5000, 250, 250
 _FORBIDDEN = re.compile(r"[^\w\-. /:]")
 
 
@@ -134,7 +136,7 @@ class MlflowTracker:
         """A new run; not safe to repeat, so look for it first."""
         body = {
             "experiment_id": experiment_id,
-            "run_name": name,
+            "run_name": name[:MAX_RUN_NAME],
             "start_time": start_ms,
             "tags": _pairs(tags, MAX_TAG),
         }
@@ -150,7 +152,7 @@ class MlflowTracker:
             {"key": clean_key(m.key), "value": m.value, "step": m.step, "timestamp": m.timestamp_ms}
             for m in metrics
         ]
-        pairs = _pairs({clean_key(key): value for key, value in params.items()}, MAX_PARAM)
+        pairs = _pairs(params, MAX_PARAM)
         while values or pairs:
             batch_params, pairs = pairs[:MAX_PARAMS], pairs[MAX_PARAMS:]
             room = min(MAX_METRICS, MAX_ENTITIES - len(batch_params))
@@ -187,8 +189,17 @@ class MlflowTracker:
 
 
 def clean_key(name: str) -> str:
-    """A metric or param name as MLflow takes it."""
-    return _FORBIDDEN.sub("_", name)[:250]
+    """A metric's, param's or tag's name as MLflow takes it; different names stay different.
+
+    MLflow takes letters, digits and a few marks, and nothing that a path would spell in another way.
+    """
+    cleaned = _FORBIDDEN.sub("_", name)
+    if cleaned.startswith(("/", "..")) or cleaned != posixpath.normpath(cleaned) or cleaned == ".":
+        cleaned = cleaned.replace("/", "_").replace("..", "_").removeprefix(".")
+    if cleaned == name and len(name) <= MAX_KEY:
+        return name
+    mark = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{cleaned[: MAX_KEY - len(mark) - 1]}_{mark}"
 
 
 def as_json(value: object) -> bytes:
@@ -197,4 +208,4 @@ def as_json(value: object) -> bytes:
 
 
 def _pairs(values: Mapping[str, str], longest: int | None) -> list[dict[str, str]]:
-    return [{"key": key, "value": value[:longest]} for key, value in values.items()]
+    return [{"key": clean_key(key), "value": value[:longest]} for key, value in values.items()]
