@@ -9,7 +9,7 @@ from ablations.effects.effect import EffectRow, Effects
 from ablations.errors import Json
 from ablations.results.results import TrialRecord
 
-EFFECT_NUMBERS = ("estimate", "low", "high", "p", "p_adjusted", "n", "holes", "unit", "verdict")
+EFFECT_NUMBERS = ("estimate", "low", "high", "p", "p_adjusted", "n", "holes", "unit", "verdict", "reason")
 
 
 def trials(design: Design, records: Sequence[TrialRecord]) -> str:
