@@ -43,6 +43,17 @@ class Contrast:
     margin: float | None = None
     missing: Literal["related", "unrelated"] = "related"
 
+    @property
+    def of_rates(self) -> bool:
+        """Whether every row compares the rates of two arms, which McNemar's test does."""
+        pairs = all(sorted(row.weights.values()) == [-1.0, 1.0] for row in self.rows)
+        return self.kind == "rate" and bool(self.rows) and pairs
+
+    @property
+    def carried_by(self) -> Literal["paired_t", "sign_flip", "wilcoxon", "mcnemar"]:
+        """The test that carries the verdicts."""
+        return "mcnemar" if self.of_rates else self.test
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contrasts:
@@ -61,6 +72,11 @@ class Contrasts:
     arms: tuple[Arm, ...] = ()
     factors: tuple[Factor, ...] = ()
     alpha: float = 0.05
+
+    @property
+    def num_looks(self) -> int:
+        """Between how many looks alpha is split."""
+        return max(1, len(self.looks))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -123,6 +123,7 @@ class EffectRow:
     BCa interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
     `pairing` their correlation. `seeds_needed` would settle an inconclusive row, given its spread and the
     margin. `mixed` says what differs between its trials beside settings and seed: then nothing is decided.
+    `simultaneous` holds for all rows of the family at once, and so for one that is singled out.
     `reason` says why there is no verdict where the values alone would give one; `notes` stand beside the
     verdict.
     """
@@ -153,6 +154,7 @@ class EffectRow:
     against_mean: float | None = None
     pairing: float | None = None
     seeds_needed: int | None = None
+    simultaneous: Interval | None = None
     sensitivity: Sensitivity | None = None
     collapse: Collapse | None = None
     reason: str | None = None
@@ -188,6 +190,7 @@ class EffectRow:
             "against_mean": self.against_mean,
             "pairing": self.pairing,
             "seeds_needed": self.seeds_needed,
+            "simultaneous": self.simultaneous.to_json() if self.simultaneous else None,
             "sensitivity": self.sensitivity.to_json() if self.sensitivity else None,
             "collapse": self.collapse.to_json() if self.collapse else None,
             "reason": self.reason,

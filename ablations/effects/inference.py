@@ -6,7 +6,6 @@ import numpy as np
 from jaxtyping import Float
 
 from ablations.contrasts.contrast import Contrast
-from ablations.contrasts.rows import ContrastRow
 from ablations.results.scoring import Block, Scores
 from ablations.stats.bootstrap import bca
 from ablations.stats.equivalence import rate_equivalence, tost
@@ -71,7 +70,7 @@ def infer(
 
     Unless `complete`, only what a verdict needs: neither the other tests nor the bootstrap.
     """
-    of_rates = contrast.kind == "rate" and bool(contrast.rows) and all(map(_is_pair, contrast.rows))
+    of_rates = contrast.of_rates
     pseudomedian = contrast.test == "wilcoxon" and not of_rates
     arrays = [field.name for field in fields(Inference) if field.type is not bool]
     found = Inference(
@@ -114,10 +113,6 @@ def _enlarge(found: Inference, rows: np.ndarray, scale: Float[np.ndarray, " bloc
     """Everything that is in the unit of the scores, back at their size."""
     for name in IN_UNITS:
         getattr(found, name)[rows] *= scale
-
-
-def _is_pair(row: ContrastRow) -> bool:
-    return sorted(row.weights.values()) == [-1.0, 1.0]
 
 
 def _locate(found: Inference, block: Block) -> None:

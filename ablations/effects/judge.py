@@ -20,6 +20,7 @@ from ablations.effects.effect import (
 from ablations.effects.holes import UNRELATED, missing_runs, weigh_holes
 from ablations.effects.inference import Inference, infer
 from ablations.effects.mixtures import explained, mixtures, untested
+from ablations.effects.simultaneous import simultaneous
 from ablations.effects.standing import State, standing_of
 from ablations.effects.summaries import summarise
 from ablations.effects.variance import shares_of_variance
@@ -101,7 +102,7 @@ def _occasion(contrasts: Contrasts, results: Results, *, open: bool, extended: b
         notes.append(f"look {which} of {len(looks)}: alpha is split between the looks")
     if contrasts.tuned_once:
         notes.append(TUNED_ONCE)
-    return Occasion(open=open, withheld=withheld, num_looks=max(1, len(looks)), notes=tuple(notes))
+    return Occasion(open=open, withheld=withheld, num_looks=contrasts.num_looks, notes=tuple(notes))
 
 
 def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> ContrastEffects:
@@ -112,6 +113,9 @@ def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> C
     found = untested(infer(contrast, scores, level=1 - alpha, margin=margin), mixed)
     ruling = rule(contrast, found, alpha=alpha)
     rows = _rows(contrast, results, scores, found, ruling)
+    if contrast.primary:
+        at_once = simultaneous(contrast, scores, alpha=alpha)
+        rows = [replace(row, simultaneous=wide) for row, wide in zip(rows, at_once, strict=True)]
     if occasion.open and contrast.primary and occasion.withheld is None:
         rows = _with_verdicts(contrast, results, gaps, found, ruling, rows)
     rows = explained(rows, mixed)

@@ -1,6 +1,5 @@
 """Verdicts: the rule that turns tests into better, worse, equivalent or inconclusive."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,9 +8,9 @@ from jaxtyping import Float
 from ablations.contrasts.contrast import Contrast
 from ablations.effects.effect import Verdict
 from ablations.effects.inference import Inference
-from ablations.stats.correction import adjust
-from ablations.stats.permutation import smallest_p
+from ablations.stats.correction import adjust, share_of
 from ablations.stats.power import seeds_to_settle
+from ablations.stats.reach import enough_seeds, smallest_adjusted, smallest_p
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,7 @@ def choose(contrast: Contrast, found: Inference) -> tuple[str, Float[np.ndarray,
 
 def share_of_alpha(contrast: Contrast, alpha: float) -> float:
     """The level at which one row of a family must be significant, at worst."""
-    return alpha / (1 if contrast.correction == "none" else max(1, len(contrast.rows)))
+    return share_of(alpha, len(contrast.rows), contrast.correction)
 
 
 def settling_seeds(
@@ -85,12 +84,19 @@ def settling_seeds(
 ) -> list[int | None]:
     """For each inconclusive row the seeds that would settle it, from its spread and the margin alone.
 
-    Never from its observed effect: that would promise too much just when the effect is overestimated.
+    Never from its observed effect: that would promise too much just when the effect is overestimated. Never
+    fewer than the test needs to find anything in this family, either.
     """
+    if margin is None:
+        return [None] * len(ruling.verdicts)
     share = share_of_alpha(contrast, ruling.alpha)
+    least = enough_seeds(ruling.test, len(contrast.rows), contrast.correction, alpha=ruling.alpha)
     return [
-        seeds_to_settle(margin / float(sd), alpha=share)
-        if margin is not None and verdict == "inconclusive" and sd > 0
+        max(seeds, least)
+        if verdict == "inconclusive"
+        and sd > 0
+        and least is not None
+        and (seeds := seeds_to_settle(margin / float(sd), alpha=share)) is not None
         else None
         for verdict, sd in zip(ruling.verdicts, found.sd, strict=True)
     ]
@@ -100,11 +106,12 @@ def remarks(
     contrast: Contrast, ruling: Ruling, found: Inference, n: np.ndarray, num_seeds: int
 ) -> list[list[str]]:
     """What a reader must know beside each verdict."""
+    best = smallest_adjusted(ruling.test, [int(seeds) for seeds in n], contrast.correction)
     return [
         [
             *_on_spread(contrast, found, row, int(n[row])),
             *_on_margin(ruling, row),
-            *_on_seeds(contrast, ruling, int(n[row]), num_seeds),
+            *_on_seeds(contrast, ruling, int(n[row]), num_seeds, best=float(best[row])),
         ]
         for row in range(len(n))
     ]
@@ -114,7 +121,7 @@ def _on_spread(contrast: Contrast, found: Inference, row: int, n: int) -> list[s
     if contrast.test != "paired_t" or found.of_rates or found.coarse[row] != 1 or found.estimate[row] == 0:
         return []
     alike = "are equal" if found.sd[row] == 0 else "spread by less than one step of the metric"
-    best = f"which {n} seeds cannot bring below {smallest_p(n):.2g}"
+    best = f"which {n} seeds cannot bring below {smallest_p('sign_flip', n):.2g}"
     return [f"all differences {alike}, so there is no t test: p is the sign-flip test's, {best}"]
 
 
@@ -124,15 +131,14 @@ def _on_margin(ruling: Ruling, row: int) -> list[str]:
     return []
 
 
-def _on_seeds(contrast: Contrast, ruling: Ruling, n: int, num_seeds: int) -> list[str]:
+def _on_seeds(contrast: Contrast, ruling: Ruling, n: int, num_seeds: int, *, best: float) -> list[str]:
     found = []
     if n < num_seeds:
         found.append(f"{num_seeds - n} of {num_seeds} seeds are left out, as an arm has no value there")
     if n < 2:
         found.append("fewer than two seeds: no interval and no test")
-    elif ruling.test != "paired_t":
-        best = smallest_p(n) / share_of_alpha(contrast, ruling.alpha)
-        if best > 1:
-            enough = n + math.ceil(math.log2(best))
-            found.append(f"no result of {n} seeds could be significant in this family; {enough} seeds could")
+    elif best > ruling.alpha:
+        enough = enough_seeds(ruling.test, len(contrast.rows), contrast.correction, alpha=ruling.alpha)
+        could = "no number of seeds" if enough is None else f"{enough} seeds"
+        found.append(f"no result of {n} seeds could be significant in this family; {could} could")
     return found

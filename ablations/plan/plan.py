@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from ablations.contrasts.contrast import Contrast, Contrasts, compile_contrasts
 from ablations.contrasts.rows import ContrastRow
@@ -16,9 +17,19 @@ from ablations.plan.compile import compile_design
 from ablations.plan.cost import Cost, TimedTrial, estimate_cost
 from ablations.plan.spread import Spread
 from ablations.results.scoring import worst_score
-from ablations.stats.power import POWER, detectable_effect, seeds_needed
+from ablations.stats import reach
+from ablations.stats.correction import share_of
+from ablations.stats.power import POWER
 from ablations.stats.rarity import not_excluded, seeds_to_exclude
+from ablations.stats.reach import Test, detectable_with
 from ablations.study.spec import StudySpec
+
+TEST_NAMES: Mapping[Test, str] = {
+    "paired_t": "the t test",
+    "sign_flip": "the sign-flip test",
+    "wilcoxon": "the signed-rank test",
+    "mcnemar": "McNemar's test",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,15 +37,18 @@ class PlannedContrast:
     """One family before its results: its rows, and what this many seeds can show.
 
     `smallest_p` is the smallest adjusted p that the test can give, None for the t test, which has no
-    smallest. `detectable_effect` is found with a chance of 80 % at alpha divided by the family's size, in
-    standard deviations of the paired difference unless `spread` is known; None where no size could be
-    significant.
+    smallest. `detectable_effect` is found by this `test` with a chance of 80 % at `alpha`, a look's share,
+    divided by the family's size. Its `unit` is the metric's, or standard deviations of the paired difference
+    unless `spread` is known; None where no size could be significant.
     """
 
     contrast: Contrast
+    test: Test
+    alpha: float
     smallest_p: float | None
     detectable_effect: float | None
     num_seeds: int
+    unit: Literal["sd", "metric"] = "sd"
     spread: Spread | None = None
 
     def to_json(self) -> dict[str, Json]:
@@ -49,12 +63,13 @@ class PlannedContrast:
             "shape": contrast.shape,
             "within": list(contrast.within),
             "over": list(contrast.over),
-            "test": contrast.test,
+            "test": self.test,
             "correction": contrast.correction,
-            "alpha": contrast.alpha,
+            "alpha": self.alpha,
             "family_size": len(contrast.rows),
             "smallest_p": self.smallest_p,
             "detectable_effect": self.detectable_effect,
+            "unit": self.unit,
             "spread": None if self.spread is None else self.spread.sd,
             "rows": [_row_json(row, self.num_seeds) for row in contrast.rows],
         }
@@ -194,7 +209,8 @@ def make_plan(
     design = compile_design(study, manifest)
     compiled = compile_contrasts(design)
     spreads = dict(spread or {}) | _stated(study)
-    planned = tuple(_planned(contrast, design, spreads) for contrast in compiled.contrasts)
+    looks = compiled.num_looks
+    planned = tuple(_planned(contrast, design, spreads, looks) for contrast in compiled.contrasts)
     return Plan(
         design=design,
         contrasts=planned,
@@ -213,59 +229,91 @@ def _stated(study: StudySpec) -> dict[str, Spread]:
     }
 
 
-def _planned(contrast: Contrast, design: Design, spreads: Mapping[str, Spread]) -> PlannedContrast:
-    num_seeds, smallest = len(design.seeds), smallest_p(contrast, len(design.seeds))
-    known = spreads.get(contrast.metric)
-    reachable = smallest is None or smallest <= contrast.alpha
-    effect = detectable_effect(num_seeds=num_seeds, alpha=_share(contrast)) if reachable else None
+def _planned(
+    contrast: Contrast, design: Design, spreads: Mapping[str, Spread], num_looks: int
+) -> PlannedContrast:
+    num_seeds, test = len(design.seeds), contrast.carried_by
+    alpha = contrast.alpha / num_looks
+    known = None if test == "mcnemar" else spreads.get(contrast.metric)
+    effect = detectable_with(test, num_seeds=num_seeds, alpha=_share(contrast, num_seeds, alpha))
     return PlannedContrast(
         contrast=contrast,
-        smallest_p=smallest,
+        test=test,
+        alpha=alpha,
+        smallest_p=smallest_p(contrast, num_seeds),
         detectable_effect=None if effect is None else effect * (known.sd if known else 1.0),
         num_seeds=num_seeds,
+        unit="sd" if known is None and test != "mcnemar" else "metric",
         spread=known,
     )
 
 
-def _share(contrast: Contrast) -> float:
-    """The level at which one row of a family must be significant, at worst."""
-    return contrast.alpha / (1 if contrast.correction == "none" else len(contrast.rows))
+def _share(contrast: Contrast, num_seeds: int, alpha: float) -> float:
+    """The level at which one row of a family must be significant, at worst.
+
+    Benjamini and Hochberg's lets more rows pass the more are clear: as many as the test's smallest p needs.
+    """
+    num_rows = len(contrast.rows)
+    if contrast.correction != "bh":
+        return share_of(alpha, num_rows, contrast.correction)
+    best = reach.smallest_p(contrast.carried_by, num_seeds)
+    return alpha * min(num_rows, max(1, math.ceil(num_rows * best / alpha - 1e-9))) / num_rows
 
 
 def smallest_p(contrast: Contrast, num_seeds: int) -> float | None:
-    """The smallest adjusted p of a row, where every row is as clear as can be; None for the t test.
-
-    Both the sign-flip and the signed-rank test give 2 out of 2^n at best. Holm multiplies that by the number
-    of rows; where all rows are alike, Benjamini and Hochberg's procedure leaves it.
-    """
-    if contrast.test == "paired_t":
+    """The smallest adjusted p of a row, where every row is as clear as can be; None for the t test."""
+    if contrast.carried_by == "paired_t":
         return None
-    best = math.ldexp(2.0, -num_seeds)
-    return min(1.0, best * (len(contrast.rows) if contrast.correction == "holm" else 1))
+    each = [num_seeds] * len(contrast.rows)
+    return float(reach.smallest_adjusted(contrast.carried_by, each, contrast.correction).max(initial=0.0))
 
 
 def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -> Power:
     primary = next((contrast for contrast in compiled.contrasts if contrast.primary), None)
     if primary is None:
         return Power(detectable_effect=None, basis="the study asks no question", num_seeds=len(design.seeds))
-    planned = _planned(primary, design, spreads)
-    share, known = _share(primary), spreads.get(primary.metric)
-    margins = design.study.analysis.margin
-    if known is None:
-        basis = f"in standard deviations of the paired difference, as no spread of {primary.metric} is known"
-    else:
-        basis = f"{primary.metric}, whose paired differences spread by {known.sd:g}: {known.basis}"
+    planned = _planned(primary, design, spreads, compiled.num_looks)
     return Power(
         detectable_effect=planned.detectable_effect,
-        basis=basis,
-        alpha=share,
-        num_seeds=len(design.seeds),
+        basis=_basis(planned, compiled.num_looks),
+        alpha=_share(primary, planned.num_seeds, planned.alpha),
+        num_seeds=planned.num_seeds,
         seeds_for_margin={
-            reading.name: seeds_needed(_on_scale(margins[reading.name], reading) / seen.sd, alpha=share)
-            for reading in design.readings
-            if reading.name in margins and (seen := spreads.get(reading.name)) is not None
+            contrast.metric: seeds
+            for contrast in compiled.contrasts
+            if contrast.name == primary.name and contrast.margin is not None
+            for seeds in _for_margin(contrast, design, spreads, compiled.num_looks)
         },
     )
+
+
+def _basis(planned: PlannedContrast, num_looks: int) -> str:
+    """What the detectable effect rests on: the test, its level at a look, and the spread."""
+    metric, test = planned.contrast.metric, TEST_NAMES[planned.test]
+    at = f" at each of {num_looks} looks" if num_looks > 1 else ""
+    if planned.detectable_effect is None:
+        return f"no result of {planned.num_seeds} seeds can be significant by {test}{at}"
+    if planned.test == "mcnemar":
+        return f"by {test}{at}, where all seeds that disagree on {metric} do so on one side"
+    if planned.spread is None:
+        unknown = f"as no spread of {metric} is known"
+        return f"by {test}{at}, in standard deviations of the paired difference, {unknown}"
+    seen = planned.spread
+    return f"by {test}{at}; {metric}, whose paired differences spread by {seen.sd:g}: {seen.basis}"
+
+
+def _for_margin(
+    contrast: Contrast, design: Design, spreads: Mapping[str, Spread], num_looks: int
+) -> Iterable[int | None]:
+    """The seeds that would find a difference as large as the margin, where its spread is known."""
+    reading = next(r for r in design.readings if r.name == contrast.metric)
+    seen, margin = spreads.get(contrast.metric), contrast.margin
+    assert margin is not None
+    alpha = share_of(contrast.alpha / num_looks, len(contrast.rows), contrast.correction)
+    if contrast.carried_by == "mcnemar":
+        yield reach.seeds_with("mcnemar", margin, alpha=alpha)
+    elif seen is not None:
+        yield reach.seeds_with(contrast.carried_by, _on_scale(margin, reading) / seen.sd, alpha=alpha)
 
 
 def _on_scale(margin: float, reading: Reading) -> float:
@@ -276,15 +324,14 @@ def _on_scale(margin: float, reading: Reading) -> float:
 def _hopeless(planned: Sequence[PlannedContrast]) -> tuple[str, ...]:
     return tuple(
         f"{p.contrast.name} on {p.contrast.metric}: no effect could ever be significant, as the smallest "
-        f"adjusted p of {p.contrast.test} with {p.num_seeds} seeds and {len(p.contrast.rows)} rows is "
-        f"{text_of(round(p.smallest_p, 6))}; {_enough(p)} seeds would do"
+        f"adjusted p of {TEST_NAMES[p.test]} with {p.num_seeds} seeds and {len(p.contrast.rows)} rows is "
+        f"{text_of(round(p.smallest_p, 6))}, above {text_of(round(p.alpha, 6))}; {_enough(p)} would do"
         for p in planned
-        if p.smallest_p is not None and p.smallest_p > p.contrast.alpha
+        if p.smallest_p is not None and p.smallest_p > p.alpha
     )
 
 
-def _enough(planned: PlannedContrast) -> int:
-    num_seeds = planned.num_seeds
-    while (p := smallest_p(planned.contrast, num_seeds)) is not None and p > planned.contrast.alpha:
-        num_seeds += 1
-    return num_seeds
+def _enough(planned: PlannedContrast) -> str:
+    contrast = planned.contrast
+    found = reach.enough_seeds(planned.test, len(contrast.rows), contrast.correction, alpha=planned.alpha)
+    return "no number of seeds" if found is None else f"{found} seeds"

@@ -21,6 +21,11 @@ def adjust(p: Float[np.ndarray, " rows"], correction: Correction) -> Float[np.nd
     return np.where(np.isnan(p), np.nan, adjusted)
 
 
+def share_of(alpha: float, num_rows: int, correction: Correction) -> float:
+    """The level at which one row of a family must be significant, at worst."""
+    return alpha / (1 if correction == "none" else max(1, num_rows))
+
+
 def holm(p: Float[np.ndarray, " rows"]) -> Float[np.ndarray, " rows"]:
     """Holm's step-down adjustment: the chance of any false alarm in the family stays below alpha.
 

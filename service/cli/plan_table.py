@@ -102,7 +102,7 @@ def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _effect(plan: Mapping[str, Any]) -> str:
     value = number_text(float(f"{plan['power']['detectable_effect']:.3g}"))
     primary = [contrast for contrast in plan.get("contrasts") or () if contrast.get("primary")]
-    known = bool(primary) and primary[0].get("spread") is not None
+    known = bool(primary) and primary[0].get("unit") == "metric"
     return f"a difference of {value}" if known else f"a difference of {value} standard deviations"
 
 
@@ -130,7 +130,7 @@ def _detectable(contrast: Mapping[str, Any]) -> str:
     effect = contrast.get("detectable_effect")
     if effect is None:
         return "nothing" if "detectable_effect" in contrast else "-"
-    return f"{effect:.3g}" if contrast.get("spread") is not None else f"{effect:.3g} sd"
+    return f"{effect:.3g}" if contrast.get("unit") == "metric" else f"{effect:.3g} sd"
 
 
 def _rows(contrast: Mapping[str, Any], every: bool) -> Table:

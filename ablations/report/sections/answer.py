@@ -105,7 +105,7 @@ def _extremes(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
         "The largest decided effect: ",
         *_claim(largest, measure),
         " ",
-        _figures(largest, judged.alpha),
+        _figures(largest, judged.alpha, among=len(judged.rows)),
         ".",
     ]
     undecided = [r for r in judged.rows if r.verdict == "inconclusive"]
@@ -125,7 +125,7 @@ def _largest_estimate(judged: ContrastEffects, measure: Measure) -> tuple[Phrase
     widest = max(known, key=lambda r: abs(r.estimate or 0.0))
     claim = _claim(widest, measure) if widest.verdict else [*_pair(widest, measure)]
     which = "The largest estimate: " if len(judged.rows) > 1 else "The estimate: "
-    return (which, *claim, " ", _figures(widest, judged.alpha), ".")
+    return (which, *claim, " ", _figures(widest, judged.alpha, among=len(judged.rows)), ".")
 
 
 def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Phrase]:
@@ -158,13 +158,16 @@ def _where(row: EffectRow) -> list[Phrase]:
     return [" where ", Mark(levels_text(row.within))] if row.within else []
 
 
-def _figures(row: EffectRow, alpha: float) -> str:
-    """The numbers behind a claim, in brackets."""
-    half = (row.high - row.low) / 2 if row.low is not None and row.high is not None else None
+def _figures(row: EffectRow, alpha: float, *, among: int = 1) -> str:
+    """The numbers behind a claim, in brackets; a row picked `among` several has the interval for all."""
+    picked = row.simultaneous if among > 1 else None
+    low, high = (picked.low, picked.high) if picked is not None else (row.low, row.high)
+    half = (high - low) / 2 if low is not None and high is not None else None
     decimals = numbers.decimals_for([half])
     parts = [f"difference {numbers.difference(row.estimate, decimals)}"]
-    if half is not None:
-        parts.append(f"{numbers.interval_name(alpha)} {numbers.interval(row.low, row.high, decimals)}")
+    if half is not None and (picked is not None or among == 1):
+        whose = f" for all {among} rows at once" if picked is not None else ""
+        parts.append(f"{numbers.interval_name(alpha)}{whose} {numbers.interval(low, high, decimals)}")
     if row.p_adjusted is not None:
         parts.append(f"adjusted {numbers.p_phrase(row.p_adjusted)}")
     parts.append(count(row.n, "seed"))

@@ -7,15 +7,10 @@ from ablations.report.document.document import Block, Callout, Column, Fold, Kin
 from ablations.report.document.numbers import compact, count, decimals_for, interval_name, listing
 from ablations.report.document.plots import Figure, Forest, ForestRow, slug
 from ablations.report.evidence import Evidence, Measure, levels_text, selection_text
+from ablations.report.sections.procedures import CORRECTIONS, title_of
 
 MAX_OPEN_ROWS = 24
 SETTLE = "seeds that would settle the row, from its spread and the margin"
-TEST_NAMES = {
-    "paired_t": "Paired t test",
-    "sign_flip": "Exact sign-flip test",
-    "wilcoxon": "Wilcoxon test",
-    "mcnemar": "Exact McNemar test",
-}
 PSEUDOMEDIAN = (
     "Estimates and intervals are Hodges and Lehmann's (the median of all averages of two seeds), which is"
     " what this test is about: one extreme seed moves the mean, and neither these nor the verdict."
@@ -95,15 +90,14 @@ def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     averaged = f", averaged over {listing(asked.over)}" if asked.over else ""
     where = selection_text(evidence.selection(judged.name))
     where = f" where {where}" if where else ""
-    correction = {"holm": "Holm", "bh": "Benjamini-Hochberg", "none": "no"}[judged.correction]
     margin = ""
     if judged.margin is not None:
         margin = f" Differences within \N{PLUS-MINUS SIGN}{compact(judged.margin)} count as none."
     centre = f" {PSEUDOMEDIAN}" if judged.estimator == "pseudomedian" else ""
-    corrected = f"{correction} correction over {count(len(judged.rows), 'row')}"
+    corrected = f"{CORRECTIONS[judged.correction]} over {count(len(judged.rows), 'row')}"
     return (
         f"{kind} between arms that share a seed{where}{averaged}. "
-        f"{TEST_NAMES.get(judged.test, judged.test)}, {corrected},"
+        f"{title_of(judged)}, {corrected},"
         f" \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}.{centre}{margin}"
     )
 

@@ -1,23 +1,14 @@
 """How the numbers were made, in words somebody can paste into a paper."""
 
+from ablations.effects.effect import ContrastEffects
 from ablations.effects.holes import UNRELATED
 from ablations.report.document.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
 from ablations.report.document.numbers import compact, count, listing
 from ablations.report.evidence import Evidence, Measure, levels_text
 from ablations.report.sections.collapses import on_collapse
+from ablations.report.sections.procedures import KEEPS, procedure
 from ablations.report.sections.promises import promises
 
-TESTS = {
-    "paired_t": "the paired t test",
-    "sign_flip": "the exact sign-flip test",
-    "wilcoxon": "the Wilcoxon signed-rank test",
-    "mcnemar": "McNemar's exact test",
-}
-CORRECTIONS = {
-    "holm": "Holm's step-down method",
-    "bh": "the Benjamini-Hochberg method",
-    "none": "nothing (p-values stand as they are)",
-}
 MAX_EXCLUDED = 200
 
 
@@ -75,10 +66,21 @@ def _inference(evidence: Evidence) -> str:
         "Two arms match when they differ in the judged factor and agree on every other factor that applies"
         " to both. An effect is the difference within a seed, averaged over the matched arms to one score a"
         f" seed, summarised over seeds with {interval} of {level} %. Verdicts rest on"
-        f" {TESTS.get(judged.test, judged.test)}; p-values within one contrast are adjusted by"
-        f" {CORRECTIONS[judged.correction]} and compared with {compact(judged.alpha)}. Only the primary"
+        f" {procedure(judged.test, judged.rows)}; p-values within one contrast are"
+        f" {KEEPS[judged.correction]} at {compact(judged.alpha)}.{_singled_out(judged)} Only the primary"
         " contrast carries verdicts: better or worse by the goal of the metric, inconclusive where the data"
         " do not decide. Everything else is exploratory."
+    )
+
+
+def _singled_out(judged: ContrastEffects) -> str:
+    """What the interval of a row is that the answer picks by its result."""
+    if len(judged.rows) < 2:
+        return ""
+    return (
+        f" The interval of a row that the answer singles out holds for all {len(judged.rows)} rows at once"
+        " (Bonferroni), as the largest of several effects is likely overestimated; those in tables are for"
+        " one row each."
     )
 
 

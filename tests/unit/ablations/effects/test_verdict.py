@@ -411,3 +411,35 @@ def test_an_analysis_that_cannot_be_done_is_refused(
     with pytest.raises(InvalidStudy) as caught:
         design_of(SMALL, analysis=analysis, **changes)
     assert path in [problem.path for problem in caught.value.problems]
+
+
+MANY = {"scalars": ["none", "shared"], "depth": list(range(1, 9))}
+
+
+def by_depth(
+    correction: str, num_seeds: int, margin: float | None = None, test: str = "sign_flip"
+) -> Effects:
+    analysis: dict[str, Any] = {
+        "test": test,
+        "correction": correction,
+        "contrasts": {"each": {"vary": "scalars", "within": ["depth"]}},
+    }
+    if margin is not None:
+        analysis["margin"] = {"test_accuracy": margin}
+    design = design_of(SMALL, seeds=num_seeds, factors=MANY, analysis=analysis)
+    return judged(design, planted(design, effect_of(0.2)))
+
+
+def test_a_row_that_is_better_is_not_called_hopeless_under_benjamini_and_hochberg() -> None:
+    rows = by_depth("bh", 6).contrasts[0].rows
+    assert {row.verdict for row in rows} == {"better"}
+    assert not any("could be significant" in note for row in rows for note in row.notes)
+    held = by_depth("holm", 6).contrasts[0].rows
+    assert {row.verdict for row in held} == {"inconclusive"}
+    assert all("no result of 6 seeds" in row.notes[0] and "9 seeds could" in row.notes[0] for row in held)
+
+
+def test_seeds_to_settle_are_never_fewer_than_the_test_needs() -> None:
+    rows = by_depth("holm", 4, margin=5.0).contrasts[0].rows
+    assert {row.seeds_needed for row in rows if row.verdict == "inconclusive"} == {9}
+    assert any("9 seeds could" in note for row in rows for note in row.notes)

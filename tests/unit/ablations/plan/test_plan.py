@@ -190,3 +190,58 @@ def test_components_left_out_are_not_called_unmatched():
     }
     plan = make_plan(parse_study(study), MLP)
     assert plan.contrasts and not [text for text in plan.warnings if "matches" in text]
+
+
+def test_a_plan_counts_the_looks_between_which_alpha_is_split() -> None:
+    looks = {"test": "sign_flip", "looks": [5, 6]}
+    plan = plan_of(SMALL, factors={"scalars": ["none", "shared"]}, seeds=6, analysis=looks)
+    (contrast,) = plan["contrasts"]
+    assert contrast["alpha"] == 0.025 and contrast["smallest_p"] == 2**-5  # below 0.05, but not below 0.025
+    assert contrast["detectable_effect"] is None
+    assert any("above 0.025; 7 seeds would do" in warning for warning in plan["warnings"])
+    whole = plan_of(SMALL, seeds=10)["power"]["detectable_effect"]
+    split = plan_of(SMALL, seeds=10, analysis={"looks": [5, 10]})["power"]
+    assert split["alpha"] == 0.025 and split["detectable_effect"] > whole
+    assert "at each of 2 looks" in split["basis"]
+
+
+RATE = {"metric": ..., "metrics": [{"name": "collapsed", "of": "test_accuracy", "below": 0.8}]}
+
+
+def test_a_plan_knows_what_mcnemars_test_can_reach() -> None:
+    factors = {"scalars": ["none", "shared", "per_layer"]}
+    plan = plan_of(SMALL, factors=factors, seeds=5, **RATE)
+    (contrast,) = plan["contrasts"]
+    assert (contrast["test"], contrast["family_size"], contrast["smallest_p"]) == ("mcnemar", 2, 2 * 2**-4)
+    assert contrast["detectable_effect"] is None and plan["power"]["detectable_effect"] is None
+    assert "no result of 5 seeds can be significant by McNemar's test" in plan["power"]["basis"]
+    assert any(
+        "McNemar's test with 5 seeds and 2 rows" in w and "7 seeds would do" in w for w in plan["warnings"]
+    )
+    (contrast,) = plan_of(SMALL, factors=factors, seeds=10, **RATE)["contrasts"]
+    assert contrast["unit"] == "metric" and 0.6 < contrast["detectable_effect"] < 0.9
+
+
+@pytest.mark.parametrize("test", ["sign_flip", "wilcoxon"])
+def test_power_is_that_of_the_test_asked_for(test: str) -> None:
+    by_t = plan_of(SMALL, seeds=6)["power"]["detectable_effect"]
+    asked = plan_of(SMALL, seeds=6, analysis={"test": test})["power"]
+    assert asked["detectable_effect"] > 1.05 * by_t and "test, in standard deviations" in asked["basis"]
+
+
+def test_the_smallest_p_of_random_flips_is_their_share() -> None:
+    analysis = {"test": "sign_flip"}
+    (contrast,) = plan_of(SMALL, seeds=27, analysis=analysis)["contrasts"]
+    assert contrast["smallest_p"] == 2**-16
+
+
+def test_under_benjamini_and_hochberg_ten_rows_need_no_more_seeds_than_one() -> None:
+    analysis = {
+        "test": "sign_flip",
+        "correction": "bh",
+        "contrasts": {"it": {"vary": "scalars", "within": ["base", "depth"]}},
+    }
+    plan = plan_of(SMALL, factors=WIDE, seeds=6, analysis=analysis)
+    (contrast,) = plan["contrasts"]
+    assert (contrast["family_size"], contrast["smallest_p"]) == (10, 2**-5)
+    assert contrast["detectable_effect"] is not None and not any("ever" in w for w in plan["warnings"])

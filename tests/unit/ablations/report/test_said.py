@@ -103,3 +103,30 @@ def test_a_search_without_a_score_says_so() -> None:
     parts = {"design": design, "effects": effects, "results": results, "records": []}
     text = markdown.render(build_report(study_id="s", provenance=PROVENANCE, **parts))
     assert "No candidate has a score yet" in text
+
+
+def test_a_test_is_called_exact_only_where_it_is() -> None:
+    analysis = {"analysis": {"test": "sign_flip"}}
+    few = said({**RATED, **analysis, "seeds": 20})
+    assert "Exact sign-flip test" in few and "the exact sign-flip test" in few
+    many = said({**RATED, **analysis, "seeds": 21})
+    assert "xact sign-flip" not in many and "Sign-flip test with 65535 random flips" in many
+
+
+@pytest.mark.parametrize(
+    ("correction", "words"),
+    [
+        ("holm", "the chance of any false claim in the contrast"),
+        ("bh", "the expected share of false ones among the claims"),
+        ("none", "not adjusted"),
+    ],
+)
+def test_methods_say_what_a_correction_keeps(correction: str, words: str) -> None:
+    assert words in said({**RATED, "analysis": {"correction": correction}})
+
+
+def test_the_largest_of_several_effects_has_an_interval_for_all_of_them() -> None:
+    contrasts = {"contrasts": {"each": {"vary": "scalars", "within": ["depth"]}}}
+    text = said({**RATED, "analysis": contrasts})
+    assert "interval for all 3 rows at once" in text and "(Bonferroni)" in text
+    assert "at once" not in said(RATED)
