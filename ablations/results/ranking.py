@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
 from ablations.design.arm import Arm
+from ablations.design.candidate import Candidate, mean_score, rank
 from ablations.design.design import Design
 from ablations.design.search import search_of, searched_arms, searches, shared_levels, tuning_metric
 from ablations.errors import Json
-from ablations.identity import canonical
 from ablations.manifest import Scalar
 from ablations.results.results import TrialRecord
 from ablations.study.spec import Range, TuningSpec
@@ -61,10 +62,6 @@ def best_settings(design: Design, records: Iterable[TrialRecord]) -> tuple[Best,
     """The best candidates of every search, in the order of its records; none without tuning.
 
     One of each search, or as many as are measured: settings that differ, so that each is measured once.
-
-    A candidate's score is the mean over the arms of its search and its tuning seeds, where a diverged trial
-    counts as the metric's worst value; a candidate with a trial that has no value has no score. Of equals
-    the earlier one wins.
     """
     tuning = design.study.tuning
     if tuning is None:
@@ -97,45 +94,43 @@ def _best(
     repeat: int | None,
     candidates: Mapping[int, Sequence[TrialRecord]],
 ) -> Iterator[Best]:
-    name, goal = tuning_metric(design.study, design.manifest)
+    name, _ = tuning_metric(design.study, design.manifest)
     worst = design.manifest.metric(name).worst
-    scores = {number: _score(trials, name, worst) for number, trials in sorted(candidates.items())}
-    scored = {number: value for number, value in scores.items() if value is not None}
-    ranked = sorted(scored, key=lambda number: scored[number], reverse=goal == "maximize")
-    seen: set[str] = set()
-    for number in ranked:
-        # What does not apply to one arm may to another.
-        settings = {key: value for trial in candidates[number] for key, value in trial.settings.items()}
-        searched = {key: settings[key] for key in tuning.space if key in settings}
-        if canonical(searched) in seen:
-            continue
-        seen.add(canonical(searched))
+    scores = {
+        number: mean_score([(trial.state, trial.metrics.get(name)) for trial in trials], worst)
+        for number, trials in candidates.items()
+    }
+    tried = [
+        Candidate(number=number, settings=_searched_settings(tuning, trials))
+        for number, trials in sorted(candidates.items())
+    ]
+    own = searched_arms(arms)
+    ranked = islice(rank(design, own, tried, scores), tuning.confirm)
+    for place, found in enumerate(ranked, start=1):
+        candidate = found.candidate
         yield Best(
             levels=shared_levels(arms[0], tuning),
-            rank=len(seen),
-            num_arms=len(searched_arms(arms)),
+            rank=place,
+            num_arms=len(own),
             repeat=repeat,
-            candidate=number,
-            settings=searched,
+            candidate=candidate.number,
+            settings=candidate.settings,
             metric=name,
-            value=scored[number],
-            num_seeds=len({trial.seed for trial in candidates[number]}),
-            num_scored=len(scored),
+            value=found.score,
+            num_seeds=len({trial.seed for trial in candidates[candidate.number]}),
+            num_scored=sum(score is not None for score in scores.values()),
             num_candidates=tuning.candidates,
-            on_edge=_on_edge(tuning, searched),
+            on_edge=_settings_at_edge(tuning, candidate.settings),
         )
-        if len(seen) == tuning.confirm:
-            return
 
 
-def _score(trials: Sequence[TrialRecord], metric: str, worst: float) -> float | None:
-    if any(trial.state not in ("done", "diverged") for trial in trials):
-        return None
-    values = [trial.metrics.get(metric) if trial.state == "done" else worst for trial in trials]
-    return float(np.mean([worst if value is None else value for value in values]))
+def _searched_settings(tuning: TuningSpec, trials: Iterable[TrialRecord]) -> dict[str, Json]:
+    """The searched settings of a candidate; what does not apply to one arm may to another."""
+    tried = {name: value for trial in trials for name, value in trial.settings.items()}
+    return {name: tried[name] for name in tuning.space if name in tried}
 
 
-def _on_edge(tuning: TuningSpec, settings: Mapping[str, Json]) -> tuple[str, ...]:
+def _settings_at_edge(tuning: TuningSpec, settings: Mapping[str, Json]) -> tuple[str, ...]:
     """Settings whose best value is an end of their range, or of a list of numbers."""
     edges: list[str] = []
     for name, value in settings.items():

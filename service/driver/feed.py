@@ -3,15 +3,17 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from ablations.design.arm import Arm
+from ablations.design.candidate import Candidate, Outcome, mean_score, rank
 from ablations.design.design import Design
 from ablations.design.search import rank_of, search_of, tuning_metric
 from ablations.errors import Json
-from ablations.identity import canonical, digest
+from ablations.identity import digest
 from ablations.study.spec import TuningSpec
-from service.driver.tuning import Candidate, Search, distributions, mean_score
+from service.driver.tuning import Search, distributions
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
 Row = Mapping[str, Any]
@@ -106,23 +108,23 @@ class Feed:
                     ready += self._candidate_trials(key, candidate)
                 self._score(key)
             if search.finished:
-                found = self._distinct(key, search.ranked(), max(self._measuring[key], default=0))
-                for rank, trial_ids in self._measuring[key].items():
-                    if rank <= len(found):
-                        ready += self._trials(trial_ids, found[rank - 1].settings)
+                found = self._winners(key)
+                for place, trial_ids in self._measuring[key].items():
+                    if place <= len(found):
+                        ready += self._trials(trial_ids, found[place - 1].settings)
                     else:
                         hopeless |= dict.fromkeys(trial_ids, _too_few(len(found)))
         return self._give(ready=ready, hopeless=hopeless)
 
-    def _distinct(self, key: Key, ranked: Sequence[Candidate], num: int) -> list[Candidate]:
-        """Each of the best settings once, `num` at most: what does not apply makes no difference."""
-        arm = self._arm(self._tuning[key][0][0])
-        found: dict[str, Candidate] = {}
-        for candidate in ranked:
-            if len(found) == num:
-                break
-            found.setdefault(canonical(self._design.resolve(arm, candidate.settings)), candidate)
-        return list(found.values())
+    def _winners(self, key: Key) -> list[Candidate]:
+        """The best candidates of a search, as many as are measured."""
+        search, num = self._searches[key], max(self._measuring[key], default=0)
+        ranked = rank(self._design, self._searched_arms(key), search.candidates, search.scores)
+        return [one.candidate for one in islice(ranked, num)]
+
+    def _searched_arms(self, key: Key) -> list[Arm]:
+        """The arms that the candidates of a search are tried in."""
+        return list({arm.id: arm for arm in map(self._arm, self._tuning[key][0])}.values())
 
     def _give(self, *, ready: Sequence[Ready], hopeless: Mapping[str, str] | None = None) -> Step:
         """Each trial once, and none that has ended."""
@@ -140,7 +142,8 @@ class Feed:
         for number in list(self._asked[key]):
             rows = [self._rows[i] for i in self._tuning[key][number]]
             if all(row["state"] in ENDED for row in rows):
-                self._searches[key].score(number, mean_score(rows, metric.name, metric.worst))
+                outcomes = [_outcome(row, metric.name) for row in rows]
+                self._searches[key].score(number, mean_score(outcomes, metric.worst))
                 del self._asked[key][number]
 
     def _candidate_trials(self, key: Key, candidate: Candidate) -> list[Ready]:
@@ -155,8 +158,8 @@ class Feed:
         return self._arms[self._rows[trial_id]["arm_id"]]
 
     def _search(self, tuning: TuningSpec, key: Key, num_candidates: int) -> Search:
-        arms = {self._rows[i]["arm_id"]: self._arm(i) for i in self._tuning[key][0]}
-        applying = {name for arm in arms.values() for name in self._design.possible(arm, tuning.fixed)}
+        arms = self._searched_arms(key)
+        applying = {name for arm in arms for name in self._design.possible(arm, tuning.fixed)}
         space = {
             name: domain for name, domain in distributions(tuning, self._manifest).items() if name in applying
         }
@@ -171,6 +174,10 @@ class Feed:
             seed=int(digest({"arm": search, "search": tuning.sampler, **again})[:8], 16),
             start=[{name: at[name] for name in at if name in space} for at in tuning.start],
         )
+
+
+def _outcome(row: Row, metric: str) -> Outcome:
+    return row["state"], (row["metrics"] or {}).get(metric)
 
 
 def _too_few(found: int) -> str:

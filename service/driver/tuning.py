@@ -6,15 +6,15 @@ names need a finished trial, or a scan of all trials, before every suggestion.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import cycle, islice, product
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import optuna
 from jaxtyping import Float
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
+from ablations.design.candidate import Candidate
 from ablations.errors import Json
 from ablations.manifest import Manifest
 from ablations.study.spec import Range, TuningSpec
@@ -24,14 +24,6 @@ BATCH = 4
 Space = Mapping[str, BaseDistribution]
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One point of the space: its number within the search, from 0 on, and its settings."""
-
-    number: int
-    settings: Mapping[str, Json]
 
 
 class Search:
@@ -54,7 +46,6 @@ class Search:
     ) -> None:
         self._space = dict(space)
         self._num_candidates = num_candidates
-        self._rising = goal == "maximize"
         self._settings: list[Mapping[str, Json]] = []
         self._scores: dict[int, float | None] = {}
         self._points = laid_out(sampler, space, num_candidates, seed)
@@ -83,10 +74,7 @@ class Search:
             size = min(self._batch if start else self._first, self._num_candidates - start)
             self._asked += [self._study.ask(self._space) for _ in range(size)]
             self._settings += [trial.params for trial in self._asked[start:]]
-        return [
-            Candidate(number=number, settings=dict(self._settings[number]))
-            for number in range(start, len(self._settings))
-        ]
+        return self.candidates[start:]
 
     def score(self, number: int, value: float | None) -> None:
         """A candidate's score; None when it has none, because a trial of it failed."""
@@ -102,11 +90,15 @@ class Search:
             else:
                 self._study.tell(trial, outcome)
 
-    def ranked(self) -> list[Candidate]:
-        """The candidates that have a score, best first, the earlier one of two equals before the other."""
-        scored = [(value, number) for number, value in self._scores.items() if value is not None]
-        scored.sort(key=lambda one: (-one[0] if self._rising else one[0], one[1]))
-        return [Candidate(number=number, settings=dict(self._settings[number])) for _, number in scored]
+    @property
+    def candidates(self) -> list[Candidate]:
+        """Those that were asked so far."""
+        return [Candidate(number=i, settings=dict(own)) for i, own in enumerate(self._settings)]
+
+    @property
+    def scores(self) -> Mapping[int, float | None]:
+        """The scores by the candidates' numbers."""
+        return self._scores
 
 
 def distributions(tuning: TuningSpec, manifest: Manifest) -> dict[str, BaseDistribution]:
@@ -121,17 +113,6 @@ def distributions(tuning: TuningSpec, manifest: Manifest) -> dict[str, BaseDistr
         else:
             space[name] = FloatDistribution(domain.low, domain.high, log=domain.log)
     return space
-
-
-def mean_score(rows: Sequence[Mapping[str, Any]], metric: str, worst: float) -> float | None:
-    """A candidate's score over its arms and tuning seeds: diverged counts as worst, a failure spoils it."""
-    values: list[float] = []
-    for row in rows:
-        if row["state"] not in ("done", "diverged"):
-            return None
-        value = (row["metrics"] or {}).get(metric)
-        values.append(worst if value is None or row["state"] == "diverged" else float(value))
-    return sum(values) / len(values)
 
 
 def laid_out(sampler: str, space: Space, num: int, seed: int) -> list[dict[str, Json]]:
