@@ -87,8 +87,8 @@ class PackTrainer:
         """The fastest size: measured once for a group, when there is more than one trial to measure with."""
         name = f"{device_name(self._worker.device)}, {self._threads} threads: {group}"
         if name not in self._sizes:
-            if len(leases := self._of(group)) < 2 and self._draw(max(SIZES) - len(self._waiting)):
-                leases = self._of(group)
+            if len(leases := self._waiting_in(group)) < 2 and self._draw(max(SIZES) - len(self._waiting)):
+                leases = self._waiting_in(group)
             try:
                 if len(leases) > 1:
                     self._sizes[name] = bench.fastest(leases)
@@ -96,7 +96,7 @@ class PackTrainer:
                 pass
         return self._sizes.get(name)
 
-    def _of(self, group: Hashable) -> list[Lease]:
+    def _waiting_in(self, group: Hashable) -> list[Lease]:
         return [lease for lease in self._waiting if self._belongs(lease, group)]
 
     def _next(self, pack: Pack, group: Hashable, size: int) -> list[Lease]:
@@ -104,7 +104,7 @@ class PackTrainer:
         chosen: list[Lease] = []
         while True:
             room = size - len(pack.leases) - len(chosen)
-            mine = self._of(group)[:room]
+            mine = self._waiting_in(group)[:room]
             self._waiting = [lease for lease in self._waiting if lease not in mine]
             chosen += mine
             room -= len(mine)

@@ -32,7 +32,7 @@ def run_trainer(
     """Train what the source hands out until it hands out nothing; the count of steps taken in packs.
 
     `sizes` are pack sizes that were found fastest before; those measured here are added.
-    Trainings save themselves in `checkpoints`; packs of perceptrons start again from zero.
+    Trainings save themselves in `checkpoints` and go on from there.
     Whatever happens inside a trial is its outcome; only a source that fails raises.
     """
     set_numerics(device, threads)

@@ -1,5 +1,6 @@
 """Packs of perceptrons behind the interface that all packs have."""
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import torch
@@ -21,9 +22,8 @@ from trainables.perceptrons.layout import RowLayout
 from trainables.perceptrons.member import Member
 from trainables.perceptrons.state import Shape
 from trainables.training.lease import Lease, Outcome, Report
-from trainables.training.measuring import Measures
 from trainables.training.numerics import device_name
-from trainables.training.tally import StepTally
+from trainables.training.worker import Worker
 from trainables.values import whole
 
 MakeMember = Callable[[Lease], Member]
@@ -41,21 +41,19 @@ class PerceptronBench:
         layout: RowLayout,
         data: Tensors,
         *,
+        worker: Worker,
         batch_size: int,
-        device: str,
         threads: int,
-        measures: Measures,
-        tally: StepTally,
     ) -> None:
         # A layer of one unit is a vector, whose sums BLAS orders by how many there are: no packs of them.
         self.largest = 1 if layout.width == 1 else None
         self._make, self._shape = make, shape
-        self._layout, self._data, self._measures, self._tally = layout, data, measures, tally
-        self._batch_size, self._device, self._threads = batch_size, device, threads
+        self._layout, self._data, self._worker = layout, data, worker
+        self._batch_size, self._device, self._threads = batch_size, worker.device, threads
 
     def pack(self) -> "PerceptronPack":
         """An empty pack."""
-        return PerceptronPack(self._pack(), self._make, self._data, self._device, self._check)
+        return PerceptronPack(self._pack(), self._make, self._data, self._worker, self._check)
 
     def fastest(self, leases: Sequence[Lease]) -> int:
         """The size at which these trials take the least time for a step each, as far as memory goes.
@@ -105,8 +103,8 @@ class PerceptronBench:
             batch_size=self._batch_size,
             device=self._device,
             threads=self._threads,
-            measures=self._measures,
-            tally=self._tally,
+            measures=self._worker.measures,
+            tally=self._worker.tally,
         )
 
 
@@ -118,11 +116,12 @@ class PerceptronPack:
         pack: PerceptronEpochs,
         make: MakeMember,
         data: Tensors,
-        device: str,
+        worker: Worker,
         check: Callable[[Sequence[Lease]], None],
     ) -> None:
-        self._pack, self._make, self._data, self._device = pack, make, data, device
-        self._check = check
+        self._pack, self._make, self._data, self._device = pack, make, data, worker.device
+        self._check, self._checkpoints = check, worker.checkpoints
+        self._saved_at = time.monotonic()
 
     @property
     def leases(self) -> list[Lease]:
@@ -141,7 +140,7 @@ class PerceptronPack:
                 expected = lease.data_fingerprint
                 if expected is not None and expected != source.fingerprint:
                     raise DataMismatch.between(source.name, source.fingerprint, expected)
-                members.append(self._make(lease))
+                members.append(self._restored(self._make(lease)))
             except Exception as error:  # a plugin may fail in any way
                 failed.append(Outcome.failed(lease, error, device=device_name(self._device)))
         if members:
@@ -158,8 +157,30 @@ class PerceptronPack:
         states = [(member, ended(member, stops)) for member in self._pack.members]
         gone = [(member, state) for member, state in states if state is not None]
         self._pack.remove([member for member, _ in gone])
+        self._save([member.lease for member, _ in gone])
         name = device_name(self._device)
         return [member.outcome(state, name) for member, state in gone]
+
+    def _restored(self, member: Member) -> Member:
+        """The member where it was saved, if it was.
+
+        Raises: BadCheckpoint.
+        """
+        kept = self._checkpoints.load(member.lease, self._device) if self._checkpoints is not None else None
+        if kept is not None:
+            member.restore(kept, self._device)
+        return member
+
+    def _save(self, gone: Sequence[Lease]) -> None:
+        """Keep those that go on, where it is time, and forget those that have ended."""
+        if self._checkpoints is None:
+            return
+        for lease in gone:
+            self._checkpoints.drop(lease)
+        if time.monotonic() - self._saved_at >= self._checkpoints.every_s:
+            for member in self._pack.members:
+                self._checkpoints.save(member.lease, member.checkpoint())
+            self._saved_at = time.monotonic()
 
 
 def time_packs(make_pack: Callable[[], PerceptronEpochs], members: Sequence[Member], size: int) -> float:

@@ -15,9 +15,10 @@ from trainables.perceptrons.batched import BatchedSteps
 from trainables.perceptrons.compiled import NativeSteps, serves
 from trainables.perceptrons.evaluation import evaluate, evaluate_states
 from trainables.perceptrons.layout import RowLayout
-from trainables.perceptrons.member import BEST, Member
+from trainables.perceptrons.member import Member
 from trainables.perceptrons.stack import Stack, sort_key
 from trainables.perceptrons.state import MemberState, to_module
+from trainables.training.course import BEST, stopped
 from trainables.training.lease import State
 from trainables.training.measuring import Measures
 from trainables.training.tally import StepTally
@@ -45,15 +46,18 @@ class PerceptronEpochs:
         self._memory: PeakMemory | None = None  # of a member that is alone
 
     def add(self, members: Sequence[Member]) -> None:
-        """Take new members in, measured as they are before training."""
+        """Take members in; new ones are measured as they are before training."""
         started = time.perf_counter()
         self.place(members)
         self._memory = PeakMemory(self._device) if len(self.members) == 1 else None
-        self._validate(members)
-        self._follow(members)
-        for member in members:
+        new = [member for member in members if member.epoch == 0]
+        if not new:
+            return
+        self._validate(new)
+        self._follow(new)
+        for member in new:
             member.log_scalars()
-        self._share(members, time.perf_counter() - started)
+        self._share(new, time.perf_counter() - started)
 
     def place(self, members: Sequence[Member]) -> None:
         """Give new members their places, unmeasured."""
@@ -145,7 +149,7 @@ class PerceptronEpochs:
         if len(wrong):
             step = int(member.num_steps) - len(losses) + int(wrong[0]) + 1
             self._tally.wasted += len(losses) - int(wrong[0]) - 1
-            member.reason = f"the loss was {losses[wrong[0]].item()} at step {step}, epoch {member.epoch}"
+            member.course.bad = f"the loss was {losses[wrong[0]].item()} at step {step}, epoch {member.epoch}"
         num, size = len(self._data.train), self._batch_size
         sizes = torch.tensor([min(size, num - start) for start in range(0, num, size)], dtype=torch.float64)
         member.log("train_loss", float((losses.double() * sizes).sum() / num))
@@ -165,22 +169,22 @@ class PerceptronEpochs:
         for member, (loss, accuracy) in scored:
             member.log("val_loss", loss)
             member.log("val_accuracy", accuracy)
-            if BEST in member.lease.readings and member.epoch and member.is_best_now():
-                member.best = member.state.copy()
+            if BEST in member.lease.readings and member.epoch:
+                member.keep_best()
 
     @torch.no_grad()
     def _test(self, members: Sequence[Member]) -> None:
         """Score the test split at the points that are declared, and at no others."""
         due: list[tuple[Member, str, MemberState]] = []
         for member in members:
-            if member.reason is not None or not member.lease.tests:
+            if member.course.bad is not None or not member.lease.tests:
                 continue
             if member.epoch in [reading for reading in member.lease.readings if reading != BEST]:
                 due.append((member, f"/{member.epoch}", member.state))
             if member.finished:
                 due.append((member, "", member.state))
-                if member.best is not None:
-                    due.append((member, f"/{BEST}", member.best))
+                if member.best.weights is not None:
+                    due.append((member, f"/{BEST}", member.best.weights))
         if not due:
             return
         shapes, states = [m.shape for m, _, _ in due], [state for _, _, state in due]
@@ -193,11 +197,8 @@ class PerceptronEpochs:
         """Read the measures that a finished member's settings switch on; one that raises fails the member."""
         for member in members:
             settings, tests = member.lease.settings, member.lease.tests
-            if (
-                not member.finished
-                or member.reason is not None
-                or not self._measures.wanted(settings, tests=tests)
-            ):
+            wanted = self._measures.wanted(settings, tests=tests)
+            if not member.finished or member.course.bad is not None or not wanted:
                 continue
             try:
                 module = to_module(self._layout, member.shape, member.state)
@@ -209,7 +210,9 @@ class PerceptronEpochs:
         """Put the measures of every epoch on the curves of the members that have any."""
         for member in members:
             settings, tests = member.lease.settings, member.lease.tests
-            if member.reason is not None or not self._measures.wanted(settings, each_epoch=True, tests=tests):
+            if member.course.bad is not None or not self._measures.wanted(
+                settings, each_epoch=True, tests=tests
+            ):
                 continue
             try:
                 module = to_module(self._layout, member.shape, member.state)
@@ -222,7 +225,7 @@ class PerceptronEpochs:
     def _share(self, members: Sequence[Member], seconds: float) -> None:
         for member in members:
             member.seconds += seconds / len(members)
-            member.clock.append((member.epoch, member.seconds))
+            member.course.clock.append((member.epoch, member.seconds))
             if self._memory is not None and member.finished and member.pack == 1:
                 member.peak_memory = self._memory.mib()
 
@@ -231,9 +234,9 @@ def ended(member: Member, stops: Mapping[str, str]) -> State | None:
     """The state a member ends in after this epoch, if it does."""
     if member.error is not None:
         return "failed"
-    if member.reason is not None:
+    if member.course.bad is not None:
         return "diverged"
     if member.finished:
         return "done"
     stop = stops.get(member.lease.trial_id)
-    return None if stop is None else ("cancelled" if stop == "cancelled" else "pruned")
+    return None if stop is None else stopped(stop)

@@ -1,25 +1,27 @@
 """One trial in a pack: what it is told, how far it is, and what it has measured."""
 
-import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ablations.errors import Json
 from trainables.perceptrons.settings import PerceptronSettings
 from trainables.perceptrons.state import MemberState, Shape
 from trainables.perceptrons.updates import Optimizer
 from trainables.streams import stream
+from trainables.training.course import BestWeights, Course
 from trainables.training.lease import Lease, Outcome, Report, State
 from trainables.training.progress import classifier_progress
 
-BEST = "best_validation"
+# What a checkpoint keeps of a member beside its tensors.
+KEPT = ("num_steps", "epoch", "tests", "seconds", "train_seconds", "num_images", "pack")
 
 
 @dataclass(slots=True)
 class Member:
-    """A trial in training. `curve` maps a metric to its values by epoch; `tests` holds test readings."""
+    """A trial in training; steps of its course are epochs. `tests` holds test readings."""
 
     lease: Lease
     shape: Shape
@@ -29,18 +31,14 @@ class Member:
     num_weights: int
     num_steps: float = 0.0
     epoch: int = 0
-    curve: dict[str, list[tuple[float, float | None]]] = field(default_factory=dict)
-    scalars: list[tuple[int, list[float | None], list[float | None]]] = field(default_factory=list)
+    course: Course = field(default_factory=Course)
     tests: dict[str, float] = field(default_factory=dict)
-    best: MemberState | None = None
-    best_score: tuple[float, float] = (-math.inf, -math.inf)
+    best: BestWeights[MemberState] = field(default_factory=BestWeights)
     seconds: float = 0.0
     train_seconds: float = 0.0
     num_images: int = 0
-    clock: list[tuple[float, float]] = field(default_factory=list)
     peak_memory: float | None = None
     pack: int = 1
-    reason: str | None = None
     error: Exception | None = None
 
     @property
@@ -61,27 +59,17 @@ class Member:
 
     def log(self, name: str, value: float) -> None:
         """Put a value of this epoch on the curve; one that is not finite makes the member diverged."""
-        finite = math.isfinite(value)
-        self.curve.setdefault(name, []).append((self.epoch, value if finite else None))
-        if not finite and self.reason is None:
-            self.reason = f"{name} is {value} after epoch {self.epoch}"
-
-    def latest(self) -> dict[str, float | None]:
-        """The newest value of every curve."""
-        return {name: points[-1][1] for name, points in self.curve.items()}
+        self.course.log(self.epoch, {name: value}, when=f"after epoch {self.epoch}")
 
     def report(self) -> Report:
         """How far it is."""
-        return Report(trial_id=self.lease.trial_id, step=self.epoch, metrics=self.latest())
+        return Report(trial_id=self.lease.trial_id, step=self.epoch, metrics=self.course.latest())
 
-    def is_best_now(self) -> bool:
-        """Whether this epoch's validation beats all before: by accuracy, then by loss."""
-        latest = self.latest()
-        accuracy, loss = latest.get("val_accuracy"), latest.get("val_loss")
-        if accuracy is None or loss is None or (accuracy, -loss) <= self.best_score:
-            return False
-        self.best_score = accuracy, -loss
-        return True
+    def keep_best(self) -> None:
+        """Keep the weights if this epoch's validation beats all before."""
+        latest = self.course.latest()
+        if self.best.beaten(latest.get("val_accuracy"), latest.get("val_loss")):
+            self.best.weights = self.state.copy()
 
     def log_scalars(self) -> None:
         """Remember alpha and beta of every layer, the mean over channels where there are many."""
@@ -89,47 +77,51 @@ class Member:
             return
         values = self.state.scalars.mean(2).t().tolist()
         alpha, beta = ([_compact(value) for value in layer] for layer in values)
-        self.scalars.append((self.epoch, alpha, beta))
+        self.course.log_scalars(self.epoch, alpha, beta)
 
     def outcome(self, state: State, device: str) -> Outcome:
         """How it ended."""
         if self.error is not None:
             return Outcome.failed(self.lease, self.error, device=device, seconds=self.seconds)
-        metrics: dict[str, float | None] = {"seconds": self.seconds}
-        if state != "diverged":
-            metrics = {**self.tests, **self.latest(), **metrics}
-            if self.finished:
-                metrics |= self._progress()
-        return Outcome(
-            trial_id=self.lease.trial_id,
-            state=state,
-            metrics=metrics,
-            curve={name: tuple(points) for name, points in self.curve.items()},
-            scalars=self._scalars_json(),
-            reason=self.reason if state == "diverged" else None,
-            seconds=self.seconds,
-            device=device,
-            pack=self.pack,
+        metrics = self.tests | self.course.latest()
+        if self.finished and self.course.bad is None:
+            metrics |= self._progress()
+        return self.course.outcome(
+            self.lease, state, metrics, seconds=self.seconds, device=device, pack=self.pack
         )
+
+    def checkpoint(self) -> dict[str, Any]:
+        """What it goes on from at an epoch's end; orders and dropout follow from the epoch."""
+        return {
+            "course": self.course.state(),
+            "state": self.state.tensors(),
+            "best": None if self.best.weights is None else self.best.weights.tensors(),
+            "score": self.best.score,
+            **{name: getattr(self, name) for name in KEPT},
+        }
+
+    def restore(self, kept: Mapping[str, Any], device: str) -> None:
+        """Go on from there."""
+        self.course.load(kept["course"])
+        self.state = MemberState.from_tensors(kept["state"], device)
+        self.best.score = kept["score"]
+        if kept["best"] is not None:
+            self.best.weights = MemberState.from_tensors(kept["best"], device)
+        for name in KEPT:
+            setattr(self, name, kept[name])
 
     def _progress(self) -> dict[str, float]:
         scalars = self.state.scalars.numel() if self.optimizer.train_scalars else 0
         found = {"num_parameters": float(self.num_weights + scalars)}
         found |= classifier_progress(
-            self.curve,
+            self.course.curve,
             target=self.settings.target_accuracy,
             steps_per_epoch=round(self.num_steps / self.epoch),
-            clock=self.clock,
+            clock=self.course.clock,
             num_images=self.num_images,
             train_seconds=self.train_seconds,
         )
         return found if self.peak_memory is None else {**found, "peak_memory": self.peak_memory}
-
-    def _scalars_json(self) -> Json:
-        if not self.scalars:
-            return None
-        steps, alphas, betas = zip(*self.scalars, strict=True)
-        return {"steps": list(steps), "alpha": list(alphas), "beta": list(betas)}
 
 
 def optimizer_of(settings: PerceptronSettings, *, steps_per_epoch: int) -> Optimizer:
@@ -142,5 +134,5 @@ def optimizer_of(settings: PerceptronSettings, *, steps_per_epoch: int) -> Optim
     )
 
 
-def _compact(value: float) -> float | None:
-    return float(f"{value:.6g}") if math.isfinite(value) else None
+def _compact(value: float) -> float:
+    return float(f"{value:.6g}")

@@ -1,6 +1,8 @@
 """One member while it trains: flat parameters, scalars, and what the optimizer remembers of them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -43,6 +45,19 @@ class MemberState:
     def copy(self) -> "MemberState":
         """Parameters of its own memory, without the optimizer's."""
         return MemberState(weights=self.weights.clone(), scalars=self.scalars.clone())
+
+    def tensors(self) -> dict[str, Any]:
+        """All of it in memory of its own: a view would be saved with the whole stack."""
+        moments = {name: (weights.clone(), own.clone()) for name, (weights, own) in self.moments.items()}
+        return {"weights": self.weights.clone(), "scalars": self.scalars.clone(), "moments": moments}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Any], device: str) -> Self:
+        """The state of such tensors."""
+        moments = {name: (w.to(device), own.to(device)) for name, (w, own) in tensors["moments"].items()}
+        return cls(
+            weights=tensors["weights"].to(device), scalars=tensors["scalars"].to(device), moments=moments
+        )
 
 
 def initial_state(

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from trainables.models.init import draw_weights
 from trainables.packs.routines import PackedRoutine
 from trainables.recipes.settings import ImageSettings
 from trainables.streams import stream, stream_seed
+from trainables.training.course import BEST, BestWeights
 from trainables.training.descent import Descent, initialise
 from trainables.training.progress import classifier_progress
 from trainables.training.run import Run
@@ -27,14 +27,6 @@ from trainables.training.steps import Routine, Steps
 EVALUATION_ROWS = 512
 # What networks and data of one pack have in common; activations may differ.
 SHARED = ("dataset", "model", "width", "blocks", "heads", "patch", "batch_size", "precision")
-
-
-@dataclass(slots=True, kw_only=True)
-class BestWeights:
-    """The weights at the best validation so far, where a reading asks for them."""
-
-    score: tuple[float, float] = (-1.0, 0.0)
-    weights: dict[str, Tensor] | None = None
 
 
 def train(run: Run) -> Routine:
@@ -46,7 +38,7 @@ def train(run: Run) -> Routine:
     sites = Sites(settings.activation, run.base(settings.activation.base))
     network = make_network(run, settings, shape, data.num_classes, sites)
     training = ImageTraining(run, settings, network, data, shape)
-    best, tests = BestWeights(), dict[str, float]()
+    best, tests = BestWeights[dict[str, Tensor]](), dict[str, float]()
     if (saved := run.restore()) is not None:
         first = training.load(saved["training"]) + 1
         best, tests = BestWeights(**saved["best"]), saved["tests"]
@@ -72,7 +64,7 @@ def train(run: Run) -> Routine:
         tests |= run.measures.read(network, data, run.settings, tests=run.tests)
     if best.weights is not None:
         network.load_state_dict(best.weights)
-        tests |= _test(network, data, "/best_validation")
+        tests |= _test(network, data, f"/{BEST}")
     return tests
 
 
@@ -167,10 +159,10 @@ class ImageTraining:
     def progress(self) -> dict[str, float]:
         """Final metrics about how the training went."""
         return classifier_progress(
-            self._run.curve,
+            self._run.course.curve,
             target=self._settings.target_accuracy,
             steps_per_epoch=self._per_epoch,
-            clock=self._run.clock,
+            clock=self._run.course.clock,
             num_images=self._epochs * len(self._data.train),
             train_seconds=self._seconds,
         )
@@ -190,7 +182,7 @@ def _validate(
     data: Tensors,
     epoch: int,
     sites: Sites,
-    best: BestWeights,
+    best: BestWeights[dict[str, Tensor]],
     train_loss: float,
 ) -> None:
     """Put this epoch on the curve."""
@@ -200,8 +192,7 @@ def _validate(
     if run.measures.wanted(run.settings, tests=run.tests, each_epoch=True):
         metrics |= run.measures.read(network, data, run.settings, tests=run.tests, each_epoch=True)
     run.report(epoch, **metrics, **({"train_loss": train_loss} if epoch else {}))
-    if epoch and "best_validation" in run.readings and (accuracy, -loss) > best.score:
-        best.score = accuracy, -loss
+    if epoch and BEST in run.readings and best.beaten(accuracy, loss):
         best.weights = {name: value.clone() for name, value in network.state_dict().items()}
 
 

@@ -218,9 +218,9 @@ class LanguageTraining:
     def progress(self) -> dict[str, float]:
         """Final metrics about how the training went."""
         return language_progress(
-            self._run.curve,
+            self._run.course.curve,
             target=self._settings.target_loss,
-            clock=self._run.clock,
+            clock=self._run.course.clock,
             num_tokens=self._num_steps * self._batch * self._context,
             train_seconds=self._seconds,
         )

@@ -63,11 +63,9 @@ class MlpClassifier:
             shape,
             layout,
             data,
+            worker=worker,
             batch_size=group.batch_size,
-            device=device,
             threads=threads,
-            measures=worker.measures,
-            tally=worker.tally,
         )
 
 

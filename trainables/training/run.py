@@ -13,7 +13,8 @@ from trainables.activations.bases import Base
 from trainables.data.tensors import Tensors, to_device
 from trainables.errors import DataMismatch
 from trainables.streams import stream, stream_seed
-from trainables.training.lease import Lease, Outcome, Report, Source, State
+from trainables.training.course import Course, stopped
+from trainables.training.lease import Lease, Outcome, Report, Source
 from trainables.training.measuring import Measures
 from trainables.training.numerics import device_name
 from trainables.training.steps import Routine
@@ -43,16 +44,13 @@ class Run:
         self.settings: Mapping[str, Json] = dict(lease.settings)
         self.seed = lease.seed
         self.device = worker.device
-        self.curve: dict[str, list[tuple[float, float | None]]] = {}
-        self.clock: list[tuple[float, float]] = []  # seconds since the start, at every reported step
+        self.course = Course()
         self._started = time.perf_counter()
         self.stop: str | None = None
-        self.bad: str | None = None
         self.datasets_dir = worker.datasets_dir
         self.readings = lease.readings
         self.tests = lease.tests
         self.notes: list[str] = []
-        self._scalars: list[tuple[float, list[float | None], list[float | None]]] = []
         self._lease, self._send, self._worker, self._shares = lease, send, worker, shares
         self._ignored = 0
         self._saved: object = None
@@ -91,13 +89,9 @@ class Run:
 
         Raises: Stopped if `should_stop` has been true for a while.
         """
-        self.clock.append((step, self.seconds))
+        self.course.clock.append((step, self.seconds))
         values = {name: float(value) for name, value in metrics.items()}
-        kept = {name: value if math.isfinite(value) else None for name, value in values.items()}
-        for name, value in kept.items():
-            self.curve.setdefault(name, []).append((step, value))
-            if value is None and self.bad is None:
-                self.bad = f"{name} is {values[name]} at step {step}"
+        kept = self.course.log(step, values, when=f"at step {step}")
         if self.should_stop:
             self._ignored += 1
             if self._ignored > self.PATIENCE:
@@ -109,8 +103,7 @@ class Run:
     def log_scalars(self, step: float, scalars: tuple[list[float], list[float]] | None) -> None:
         """Keep learned alpha and beta, one value a layer, None where not finite; None keeps nothing."""
         if scalars is not None:
-            alpha, beta = ([v if math.isfinite(v) else None for v in values] for values in scalars)
-            self._scalars.append((step, alpha, beta))
+            self.course.log_scalars(step, *scalars)
 
     def code(self, kind: str, name: str) -> str:
         """The import string of a plugin's part, "" for one of the package's own."""
@@ -132,14 +125,6 @@ class Run:
         """Say something about this trial that stands with its result."""
         self.notes.append(text)
 
-    @property
-    def scalars(self) -> Json:
-        """What `log_scalars` kept, as an outcome carries it."""
-        if not self._scalars:
-            return None
-        steps, alphas, betas = zip(*self._scalars, strict=True)
-        return {"steps": list(steps), "alpha": list(alphas), "beta": list(betas)}
-
     def checkpoint(self, state: object) -> None:
         """Keep a state that `restore` gives back if this trial is started again, here or elsewhere.
 
@@ -150,9 +135,7 @@ class Run:
         if self._checkpoints is None:
             return
         own = {
-            "curve": self.curve,
-            "clock": self.clock,
-            "scalars": self._scalars,
+            **self.course.state(),
             "seconds": self.seconds,
             "generator": torch.get_rng_state(),
         }
@@ -169,7 +152,7 @@ class Run:
         if kept is None:
             return self._saved
         own = kept["run"]
-        self.curve, self.clock, self._scalars = own["curve"], own["clock"], own["scalars"]
+        self.course.load(own)
         self._started = time.perf_counter() - own["seconds"]
         torch.set_rng_state(own["generator"])
         if self.device.startswith("cuda") and "cuda_generator" in own:
@@ -192,7 +175,7 @@ class Run:
     @property
     def should_stop(self) -> bool:
         """Whether to return soon: the trial was pruned or cancelled, or has diverged."""
-        return self.stop is not None or self.bad is not None
+        return self.stop is not None or self.course.bad is not None
 
 
 Train = Callable[[Run], object]
@@ -238,27 +221,19 @@ def _exhaust(routine: Routine) -> object:
 
 def outcome_of(run: Run, lease: Lease, returned: object, *, seconds: float, pack: int = 1) -> Outcome:
     """How a training ended that returned this."""
-    metrics: dict[str, float | None] = {key: points[-1][1] for key, points in run.curve.items()}
-    metrics.update(_finals(returned, run))
-    state: State = "done"
-    if run.bad is not None:
-        state, metrics = "diverged", {}
-    elif run.stop is not None:
-        state = "cancelled" if run.stop == "cancelled" else "pruned"
-    return Outcome(
-        trial_id=lease.trial_id,
-        state=state,
-        metrics={**metrics, "seconds": seconds},
-        curve={key: tuple(points) for key, points in run.curve.items()},
-        scalars=run.scalars,
-        reason=run.bad or "; ".join(run.notes) or None,
+    metrics = run.course.latest() | _finals(returned, run.course)
+    return run.course.outcome(
+        lease,
+        "done" if run.stop is None else stopped(run.stop),
+        metrics,
         seconds=seconds,
         device=device_name(run.device),
         pack=pack,
+        note="; ".join(run.notes),
     )
 
 
-def _finals(returned: object, run: Run) -> dict[str, float | None]:
+def _finals(returned: object, course: Course) -> dict[str, float | None]:
     """Metrics that the code returned; one that is not finite makes the trial diverged."""
     if not isinstance(returned, Mapping):
         return {}
@@ -266,8 +241,8 @@ def _finals(returned: object, run: Run) -> dict[str, float | None]:
     for key, value in returned.items():
         number = float(value)
         finals[str(key)] = number
-        if not math.isfinite(number) and run.bad is None:
-            run.bad = f"{key} is {number} at the end"
+        if not math.isfinite(number) and course.bad is None:
+            course.bad = f"{key} is {number} at the end"
     return finals
 
 

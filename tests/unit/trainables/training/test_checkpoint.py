@@ -8,14 +8,21 @@ import pytest
 
 from tests.golden.losses import cases, resolved, write_data
 from tests.unit.trainables.parts import worker_for
-from tests.unit.trainables.sources import ListSource, numbers
+from tests.unit.trainables.sources import ListSource, lease, numbers
 from trainables.errors import BadCheckpoint
 from trainables.packs.trainer import run_trainer
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.run import Run, train_one
 
-NAMES = ("resnet20 shared", "vgg11 per_layer", "torchvision/squeezenet1_1 per_layer", "gpt dynactglu")
+NAMES = (
+    "mlp shared",
+    "mlp per_layer",
+    "resnet20 shared",
+    "vgg11 per_layer",
+    "torchvision/squeezenet1_1 per_layer",
+    "gpt dynactglu",
+)
 
 
 class Killed(Exception):
@@ -23,10 +30,14 @@ class Killed(Exception):
 
 
 class Mortal(ListSource):
-    """A source that dies with the third report."""
+    """A source that dies with the report behind these."""
+
+    def __init__(self, leases: Sequence[Lease], after: int = 2) -> None:
+        super().__init__(leases)
+        self._after = after
 
     def report(self, reports: Sequence[Report]) -> Mapping[str, str]:
-        if len(self.reports) == 2:
+        if len(self.reports) == self._after:
             raise Killed
         return super().report(reports)
 
@@ -54,7 +65,8 @@ def run(name: str, source: ListSource, folder: Path, checkpoints: Checkpoints | 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_killed_training_goes_on_as_if_nothing_had_been(name: str, folder: Path, tmp_path: Path) -> None:
     trainable, changes = cases()[name]
-    changes = {**changes, **({"epochs": 3} if "gpt" not in name else {})}
+    # A perceptron reports nothing before its first epoch, nor after its last.
+    changes = {**changes, **({} if "gpt" in name else {"epochs": 4 if "mlp" in name else 3})}
     lease = Lease(
         trial_id="t",
         settings=resolved(trainable, changes),
@@ -72,6 +84,35 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(name: str, folder: Pat
     assert whole is not None and resumed is not None and whole.state == "done", whole and whole.traceback
     assert numbers(resumed) == numbers(whole)
     assert again.reports[0].step > 1, "it began again"
+    assert not list((tmp_path / "kept").iterdir())
+
+
+@pytest.mark.parametrize("width", [16, 144])  # compiled steps, and those that are calls of torch
+def test_a_killed_pack_goes_on_with_every_member(width: int, folder: Path, tmp_path: Path) -> None:
+    own: dict[str, Any] = {"dataset": "golden", "epochs": 4, "batch_size": 16, "width": width, "dropout": 0.2}
+    leases = [
+        lease(str(seed), seed=seed, readings=("best_validation",), depth=seed + 1, optimizer=optimizer, **own)
+        for seed, optimizer in enumerate(("adam", "sgd", "adamw"))
+    ]
+
+    def trained(source: ListSource, checkpoints: Checkpoints | None) -> dict[str, Any]:
+        run_trainer(
+            source,
+            trainable="mlp-classifier",
+            device="cpu",
+            threads=1,
+            datasets_dir=folder,
+            pack=3,
+            checkpoints=checkpoints,
+        )
+        return {name: numbers(outcome) for name, outcome in source.outcomes.items()}
+
+    checkpoints = Checkpoints(folder=tmp_path / "kept", every_s=0.0)
+    with pytest.raises(Killed):
+        trained(Mortal(leases, after=6), checkpoints)
+    again = ListSource(leases)
+    assert trained(again, checkpoints) == trained(ListSource(leases), None)
+    assert min(report.step for report in again.reports) == 3, "it began again"
     assert not list((tmp_path / "kept").iterdir())
 
 
