@@ -6,7 +6,7 @@ TrainableError
   DataUnavailable      a dataset is neither here nor to be had: the trial fails
   DataMismatch         data that is not what the trial was planned for: the trial fails
   PackTooLarge         more trials asked for in one pack than memory holds: the trials fail
-  BadCheckpoint        a saved state that does not fit: the trial fails
+  BadCheckpoint        a whole saved state of more than tensors and plain data: the trial fails
   SwapError            a network whose activations cannot be replaced as asked: the trial fails
 """
 
@@ -52,7 +52,7 @@ class PackTooLarge(TrainableError):
 
 
 class BadCheckpoint(TrainableError):
-    """A saved state that does not fit the run it is restored into."""
+    """A saved state that holds something else than tensors and plain data."""
 
 
 class SwapError(TrainableError):

@@ -1,10 +1,11 @@
 """A training that was killed and goes on ends as one that was not, to the bit."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.golden.losses import cases, resolved, write_data
 from tests.unit.trainables.parts import worker_for
@@ -78,7 +79,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(name: str, folder: Pat
     checkpoints = Checkpoints(folder=tmp_path / "kept", every_s=0.0)
     with pytest.raises(Killed):
         run(name, Mortal([lease]), folder, checkpoints)
-    assert len(list((tmp_path / "kept").iterdir())) == 1
+    assert {path.name for path in (tmp_path / "kept").iterdir()} <= {"t-f.pt", "t-f.pt.before"}
     again = ListSource([lease])
     resumed = run(name, again, folder, checkpoints)
     assert whole is not None and resumed is not None and whole.state == "done", whole and whole.traceback
@@ -132,11 +133,47 @@ def test_users_code_restores_what_it_kept_and_its_curve_goes_on(tmp_path: Path) 
     assert [step for step, _ in outcome.curve["loss"]] == [1, 2, 3, 4, 5]
 
 
-def test_another_fingerprint_starts_anew_and_a_broken_file_is_named(tmp_path: Path) -> None:
+def test_another_fingerprint_starts_anew(tmp_path: Path) -> None:
     kept = Checkpoints(folder=tmp_path)
-    old = Lease(trial_id="t", settings={}, seed=0, fingerprint="a")
-    kept.save(old, {"x": 1})
-    assert kept.load(Lease(trial_id="t", settings={}, seed=0, fingerprint="b"), "cpu") is None
-    (tmp_path / "t-a.pt").write_bytes(b"nothing")
+    kept.save(lease_of("a"), {"x": 1})
+    assert kept.load(lease_of("b"), "cpu") is None
+
+
+def lease_of(fingerprint: str) -> Lease:
+    return Lease(trial_id="t", settings={}, seed=0, fingerprint=fingerprint)
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda b: b[:-9], lambda b: b[:20], lambda _: b"", lambda b: b[:-1] + b"?"]
+)
+def test_a_damaged_checkpoint_is_passed_over(damage: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    kept, mine = Checkpoints(folder=tmp_path), lease_of("a")
+    kept.save(mine, {"x": torch.ones(40)})
+    newest = tmp_path / "t-a.pt"
+    newest.write_bytes(damage(newest.read_bytes()))
+    assert kept.load(mine, "cpu") is None, "there is no other"
+    newest.unlink()
+    for value in (1.0, 2.0, 3.0):
+        kept.save(mine, {"x": value})
+    assert kept.load(mine, "cpu") == {"x": 3.0}
+    newest.write_bytes(damage(newest.read_bytes()))
+    assert kept.load(mine, "cpu") == {"x": 2.0}
+    kept.drop(mine)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_save_that_is_broken_off_leaves_the_one_before(tmp_path: Path) -> None:
+    kept, mine = Checkpoints(folder=tmp_path), lease_of("a")
+    kept.save(mine, {"x": 1.0})
+    (tmp_path / "t-a.pt").replace(tmp_path / "t-a.pt.before")  # between the two renames
+    (tmp_path / ".t-a.pt.99").write_bytes(b"half")
+    assert kept.load(mine, "cpu") == {"x": 1.0}
+    kept.drop(mine)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_state_that_is_more_than_plain_data_is_named(tmp_path: Path) -> None:
+    kept, mine = Checkpoints(folder=tmp_path), lease_of("a")
+    kept.save(mine, {"x": Path("/")})
     with pytest.raises(BadCheckpoint, match="t-a.pt"):
-        kept.load(old, "cpu")
+        kept.load(mine, "cpu")
