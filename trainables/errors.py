@@ -8,6 +8,8 @@ TrainableError
   PackTooLarge         more trials asked for in one pack than memory holds: the trials fail
   BadCheckpoint        a whole saved state of more than tensors and plain data: the trial fails
   SwapError            a network whose activations cannot be replaced as asked: the trial fails
+  CannotBuild          no compiler here, or it refused: activations are computed without their kernel
+Stopped                no error: how user code that goes on after a stop is broken off
 """
 
 from typing import Self
@@ -57,3 +59,11 @@ class BadCheckpoint(TrainableError):
 
 class SwapError(TrainableError):
     """A network whose activations cannot be replaced as asked."""
+
+
+class CannotBuild(TrainableError):
+    """No compiler here, or it refused."""
+
+
+class Stopped(Exception):
+    """Raised inside `run.report` when the trial was told to stop some reports ago and went on."""

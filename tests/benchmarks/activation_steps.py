@@ -96,7 +96,7 @@ def _packed(base: str, scalars: str) -> Step:
     (pack,) = make_packs(
         Members(settings=[settings], batch_size=128, width=256), data, torch.get_num_threads()
     )
-    return lambda: pack.train_steps(1)
+    return lambda: pack.take_steps(1)
 
 
 MODELS: dict[str, Callable[[str, str], Step]] = {

@@ -36,7 +36,7 @@ def grown(size: int, depth: int) -> tuple[int, int]:
     def make(num: int, deep: int) -> Any:
         settings = [{"depth": deep}] * num
         (pack,) = make_packs(Members(settings=settings, batch_size=BATCH, width=WIDTH, pack=num), data)
-        pack.train_steps(2)
+        pack.take_steps(2)
         return pack
 
     def tensors() -> int:

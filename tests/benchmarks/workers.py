@@ -139,7 +139,7 @@ def _ours(members: Members, data: Any, threads: int) -> Callable[[float], float]
     packs = make_packs(members, data, threads)
 
     def round_() -> int:
-        return sum(pack.train_steps(ROUND) * len(pack.members) for pack in packs)
+        return sum(pack.take_steps(ROUND).numel() for pack in packs)
 
     return lambda seconds: _until(round_, seconds)
 

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from trainables.errors import Stopped
 from trainables.streams import stream, stream_seed
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.numerics import device_name
-from trainables.training.run import Run, Stopped, outcome_of
+from trainables.training.run import Run, outcome_of
 from trainables.training.steps import Routine, Steps
 from trainables.training.worker import Worker
 

@@ -92,7 +92,7 @@ class PerceptronEpochs:
         """Every member one epoch further: trained, validated, and tested where that is declared."""
         started = time.perf_counter()
         members = self.members
-        losses = self._train()
+        losses = self.take_steps()
         self._tally.steps += losses.numel()
         spent = (time.perf_counter() - started) / len(members)
         for index, member in enumerate(members):
@@ -109,6 +109,16 @@ class PerceptronEpochs:
             member.log_scalars()
         self._share(members, time.perf_counter() - started)
 
+    @torch.no_grad()
+    def take_steps(self, num: int | None = None) -> Tensor:
+        """The steps of the coming epoch, or the first of them; the losses [steps, members]."""
+        images = len(self._data.train)
+        taken = images if num is None else min(images, num * self._batch_size)
+        losses = self._run(torch.stack([member.order(images)[:taken] for member in self.members]))
+        for member in self.members:
+            member.num_steps += len(losses)
+        return losses
+
     def _rebuild(self) -> None:
         """Stack the members anew: those whose steps are compiled, and the rest."""
         native = [m for m in self.members if serves(m.shape, self._layout, self._device)]
@@ -123,15 +133,6 @@ class PerceptronEpochs:
 
     def _stack(self, members: Sequence[Member], *, train: bool) -> Stack:
         return Stack(self._layout, [m.shape for m in members], [m.state for m in members], train=train)
-
-    @torch.no_grad()
-    def _train(self) -> Tensor:
-        """One pass over the training images."""
-        num = len(self._data.train)
-        losses = self._run(torch.stack([member.order(num) for member in self.members]))
-        for member in self.members:
-            member.num_steps += len(losses)
-        return losses
 
     def _run(self, orders: Tensor) -> Tensor:
         """Steps over these images; the losses [steps, members]."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from ablations.errors import Json
 from trainables.activations.bases import Base
 from trainables.data.tensors import Tensors, to_device
-from trainables.errors import DataMismatch
+from trainables.errors import DataMismatch, Stopped
 from trainables.streams import stream, stream_seed
 from trainables.training.course import Course, stopped
 from trainables.training.lease import Lease, Outcome, Report, Source
@@ -21,10 +21,6 @@ from trainables.training.steps import Routine
 from trainables.training.worker import Worker
 
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
-
-
-class Stopped(Exception):
-    """Raised inside `run.report` when the trial was told to stop some reports ago and went on."""
 
 
 class Run:

@@ -21,16 +21,14 @@ from pathlib import Path
 
 import torch
 
+from trainables.errors import CannotBuild
+
 SOURCES = Path(__file__).parent / "kernels"
 BUILD_TIMEOUT_S = 600
 _VECTORS = {
     "AVX512": "-mavx512f -mavx512dq -mavx512bw -mavx512vl -mf16c -mprefer-vector-width=512",
     "AVX2": "-mavx2 -mfma -mf16c",
 }
-
-
-class CannotBuild(Exception):
-    """No compiler here, or it refused."""
 
 
 def build() -> Path:

@@ -17,8 +17,9 @@ from trainables.activations.fused import autograd as fused_autograd
 from trainables.activations.fused import exact as fused_exact
 from trainables.activations.fused import gpu as fused_gpu
 from trainables.activations.fused import plain as fused_plain
-from trainables.activations.fused.build import CannotBuild, build
+from trainables.activations.fused.build import build
 from trainables.activations.fused.crossovers import DTYPES, kernels_from
+from trainables.errors import CannotBuild
 
 _GROUPS = "int[] bases, int[] counts"
 _SCALARS = "Tensor alpha, Tensor beta"
