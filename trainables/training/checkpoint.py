@@ -3,7 +3,9 @@
 import hashlib
 import io
 import os
+from contextlib import suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +43,7 @@ class Checkpoints:
             file.write(packed.getbuffer())
             file.flush()
             os.fsync(file.fileno())
-        if newest.exists():
+        with suppress(FileNotFoundError):  # the first, or another worker was quicker
             newest.replace(before)
         partial.replace(newest)
         _sync(self.folder)
@@ -65,7 +67,7 @@ class Checkpoints:
     def drop(self, lease: Lease) -> None:
         """Forget a trial that has ended, with what workers that were killed have left of it."""
         newest, before = self._paths(lease)
-        for path in (newest, before, *self.folder.glob(f".{newest.name}.*")):
+        for path in (newest, before, *self.folder.glob(f".{escape(newest.name)}.*")):
             path.unlink(missing_ok=True)
 
     def _paths(self, lease: Lease) -> tuple[Path, Path]:
@@ -88,6 +90,7 @@ def _sync(folder: Path) -> None:
     """Have the names of its files on the disk too."""
     place = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(place)
+        with suppress(OSError):  # some file systems sync no folders
+            os.fsync(place)
     finally:
         os.close(place)
