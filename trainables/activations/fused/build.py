@@ -22,6 +22,7 @@ from pathlib import Path
 import torch
 
 from trainables.errors import CannotBuild
+from trainables.activations.fused.source import cpp_source
 
 SOURCES = Path(__file__).parent / "kernels"
 BUILD_TIMEOUT_S = 600
@@ -75,7 +76,7 @@ def _directory() -> Path:
 
 
 def _key() -> str:
-    digest = hashlib.sha256()
+    digest = hashlib.sha256(cpp_source().encode())
     for path in sorted(SOURCES.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     for fact in (torch.__version__, torch.version.git_version, platform.machine(), *vector_flags()):
@@ -92,9 +93,11 @@ def _lock(path: Path) -> Iterator[None]:
 
 def _compile(compiler: list[str], library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
+        kernels = [*kernel_flags(), *vector_flags()]
         operators = ["-std=c++20", "-O2", "-fPIC", *_openmp(), *_torch_flags()]
+        (Path(scratch) / "formulas.h").write_text(cpp_source())
         commands = {
-            "dynact_kernels.cpp": [*kernel_flags(), *vector_flags(), "-Wno-maybe-uninitialized"],
+            "dynact_kernels.cpp": [*kernels, "-Wno-maybe-uninitialized", f"-I{scratch}"],
             "dynact_ops.cpp": operators,
             "perceptron.cpp": product_flags(),
             "perceptron_ops.cpp": operators,

@@ -1,21 +1,20 @@
-"""Writes the formulas of formulas.py as C++ and as Triton source.
+"""Writes the formulas of formulas.py as C++ and as Triton source, for build.py and triton_formulas.py.
 
-`python -m trainables.activations.fused.source` rewrites both files; a test says when they are out of date.
+Neither is kept: each is written when it is compiled, in some ten milliseconds.
+`python -m trainables.activations.fused.source cpp` (or `triton`) prints it.
 """
 
 import struct
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, Union
 
 from trainables.activations.fused.formulas import FORWARD, PARTS, Formula, Row, TwoWays
 
 Kind = Literal["float", "double", "mask", "row"]
 Operand = Union["Traced", float]
-HERE = Path(__file__).parent
-CPP, TRITON = HERE / "kernels" / "formulas.h", HERE / "generated" / "triton_formulas.py"
-_NOTE = "Written by source.py from formulas.py; not edited by hand."
+_NOTE = "Written by source.py from formulas.py."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -251,13 +250,12 @@ def _triton_function(name: str, given: Formula | TwoWays) -> str:
 
 
 def triton_source() -> str:
-    """A module of jitted functions; imported only where Triton is."""
-    head = f'"""{_NOTE}"""\n# mypy: ignore-errors\n\nimport triton\nimport triton.language as tl\n'
+    """A module of jitted functions; only where Triton is."""
+    head = f'"""{_NOTE}"""\n\nimport triton\nimport triton.language as tl\n'
     functions = [_triton_function(f"{name}_forward", formula) for name, formula in FORWARD.items()]
     functions += [_triton_function(f"{name}_parts", formula) for name, formula in PARTS.items()]
     return "\n\n".join([head, "\n\n\n".join(functions)]) + "\n"
 
 
 if __name__ == "__main__":
-    CPP.write_text(cpp_source())
-    TRITON.write_text(triton_source())
+    sys.stdout.write({"cpp": cpp_source, "triton": triton_source}[sys.argv[1]]())

@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from trainables.activations.fused import triton_formulas as formulas
 from trainables.activations.fused import triton_kernels as kernels
-from trainables.activations.fused.generated import triton_formulas as formulas
 from trainables.activations.fused.plain import BLOCK, LANES, NAMES, ROWS, MemoryLayout, layout_of
 
 # What keeps the bits: a product and a sum round one after the other, and denormals count.

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from trainables.activations.fused import activation as fused
+from trainables.activations.fused import build as fused_build
 from trainables.activations.fused import plain as fused_plain
-from trainables.activations.fused import source as fused_source
 from trainables.activations.fused.activation import (
     CODES,
     base_act,
@@ -218,9 +218,12 @@ def test_what_does_not_fit_is_refused() -> None:
         base_act(x, "nonesuch")
 
 
-def test_written_sources_are_up_to_date() -> None:
-    assert fused_source.CPP.read_text() == fused_source.cpp_source()
-    assert fused_source.TRITON.read_text() == fused_source.triton_source()
+def test_a_changed_formula_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    changed = fused_build.cpp_source().replace("0x1.47ae140000000p-7f", "0x1.0p-7f")
+    key = fused_build._key()
+    assert key == fused_build._key()
+    monkeypatch.setattr(fused_build, "cpp_source", lambda: changed)
+    assert key != fused_build._key()
 
 
 def test_lane_order_does_not_depend_on_what_else_is_summed() -> None:

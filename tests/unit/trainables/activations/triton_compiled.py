@@ -13,8 +13,8 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 from trainables.activations.fused import triton as fused_triton
+from trainables.activations.fused import triton_formulas as fused_triton_formulas
 from trainables.activations.fused import triton_kernels as fused_triton_kernels
-from trainables.activations.fused.generated import triton_formulas as fused_triton_formulas
 from trainables.activations.fused.plain import NAMES
 
 HOPPER = GPUTarget("cuda", 90, 32)

@@ -1,1 +1,0 @@
-"""Code written by `python -m trainables.activations.fused.source`."""
