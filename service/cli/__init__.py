@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import typer
 
-from service.cli import demo, looking, presets, submitting, system, trying
+from service.cli import demo, keeping, looking, presets, submitting, system, trying
 from service.cli.client import one_problem
 from service.cli.errors import BadInput, CommandFailed
 
@@ -23,7 +23,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for module in (submitting, looking, presets, trying, system, demo):
+for module in (submitting, looking, presets, trying, system, keeping, demo):
     for command in module.COMMANDS:
         app.command()(command)
 app.command("list")(looking.list_studies)

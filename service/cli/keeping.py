@@ -1,0 +1,48 @@
+"""Commands that keep what was found: backup and restore."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from service.cli.errors import BadInput
+from service.cli.system import DataDir, home
+
+Target = Annotated[Path, typer.Argument(help="The folder to make; it must not exist yet.")]
+Source = Annotated[Path, typer.Argument(help="A folder that `ablate backup` made.")]
+
+
+def backup(target: Target, data_dir: DataDir = None) -> None:
+    """Copy ledger, MLflow, datasets and secret of a data directory to a new folder; the system may run."""
+    from service.local.backup import back_up
+
+    _refuse_another_database()
+    files = back_up(_full(home(data_dir)), _full(target))
+    typer.echo(f"{len(files)} files in {target}", err=True)
+
+
+def restore(source: Source, data_dir: DataDir = None) -> None:
+    """Check a backup and put it into a data directory that is empty or does not exist."""
+    from service.local.backup import restore as put_back
+
+    _refuse_another_database()
+    where = _full(home(data_dir))
+    files = put_back(_full(source), where)
+    typer.echo(f"{len(files)} files checked; `ablate up --data-dir {where}` goes on from there", err=True)
+
+
+def _full(path: Path) -> Path:
+    return path.expanduser().resolve()
+
+
+def _refuse_another_database() -> None:
+    url = os.environ.get("ABLATE_DATABASE_URL", "")
+    if url and not url.startswith("sqlite:"):
+        raise BadInput(
+            "ABLATE_DATABASE_URL names PostgreSQL, which has its own tools: pg_dump of the ledger first, then"
+            " of MLflow's database, then copies of MLflow's artifacts and of `datasets`"
+        )
+
+
+COMMANDS = (backup, restore)
