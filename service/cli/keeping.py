@@ -1,16 +1,33 @@
-"""Commands that keep what was found: backup and restore."""
+"""Commands that keep an installation and what was found with it: doctor, backup, restore."""
 
+import json as json_
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from service.cli.client import AsJson
 from service.cli.errors import BadInput
 from service.cli.system import DataDir, home
 
 Target = Annotated[Path, typer.Argument(help="The folder to make; it must not exist yet.")]
 Source = Annotated[Path, typer.Argument(help="A folder that `ablate backup` made.")]
+
+
+def doctor(data_dir: DataDir = None, json: AsJson = False) -> None:
+    """Tell what is wrong with this installation and what to do; exit code 1 if anything is."""
+    from service.cli.tables import print_findings
+    from service.local.doctor import Health, examine
+
+    findings = [asdict(finding) for finding in examine(_full(home(data_dir)), os.environ)]
+    if json:
+        typer.echo(json_.dumps(findings))
+    else:
+        print_findings(findings)
+    if any(finding["health"] is Health.FAULT for finding in findings):
+        raise typer.Exit(1)
 
 
 def backup(target: Target, data_dir: DataDir = None) -> None:
@@ -45,4 +62,4 @@ def _refuse_another_database() -> None:
         )
 
 
-COMMANDS = (backup, restore)
+COMMANDS = (doctor, backup, restore)

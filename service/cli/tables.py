@@ -185,6 +185,17 @@ def make_table(title: str | None) -> Table:
     return Table(title=title, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", pad_edge=False)
 
 
+def print_findings(findings: Iterable[Mapping[str, Any]]) -> None:
+    """What a look at an installation found, and what to do."""
+    table = Table("", "found", "do", box=box.SIMPLE_HEAD)
+    styles = {"ok": "green", "note": "yellow", "fault": "bold red"}
+    for finding in findings:
+        style = styles[finding["health"]]
+        words = map(escape, (finding["subject"], finding["seen"], finding["advice"]))
+        table.add_row(*words, style=None if style == "green" else style)
+    make_console().print(table)
+
+
 def make_console() -> Console:
     """A console as wide as the terminal, or wide enough for a pipe."""
     # A pipe has no width; a table cut to 80 columns would lose words for nothing.

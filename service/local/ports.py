@@ -39,7 +39,7 @@ def keep_ports(path: Path) -> tuple[dict[str, int], dict[str, int]]:
 
     Returns all ports, and of these the ones that had to move: name to the old port.
     """
-    kept = _read(path)
+    kept = kept_ports(path)
     candidates = _candidates(set(kept.values()))
     moved = {name: port for name, port in kept.items() if name in NAMES and not is_free(port)}
     ports = {name: next(candidates) if name in moved or name not in kept else kept[name] for name in NAMES}
@@ -49,14 +49,15 @@ def keep_ports(path: Path) -> tuple[dict[str, int], dict[str, int]]:
 
 def keep_api_port(path: Path, preferred: int) -> int:
     """A free port for an API that nobody asked to be anywhere: the kept one, the preferred one, or any."""
-    kept = _read(path)
+    kept = kept_ports(path)
     wanted = (kept.get("api", preferred), preferred)
     port = next((port for port in wanted if is_free(port)), None) or next(_candidates(set(kept.values())))
     path.write_text(json.dumps({**kept, "api": port}, indent=1))
     return port
 
 
-def _read(path: Path) -> dict[str, int]:
+def kept_ports(path: Path) -> dict[str, int]:
+    """The ports in this file; none where it does not exist."""
     return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
