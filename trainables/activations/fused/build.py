@@ -21,8 +21,8 @@ from pathlib import Path
 
 import torch
 
-from trainables.errors import CannotBuild
 from trainables.activations.fused.source import cpp_source
+from trainables.errors import CannotBuild
 
 SOURCES = Path(__file__).parent / "kernels"
 BUILD_TIMEOUT_S = 600
