@@ -138,6 +138,14 @@ class NotAcceptable(ServiceError):
     title = "Not available in this format"
 
 
+class ProjectFull(ServiceError):
+    """A project's unfinished studies would have more trials than is allowed."""
+
+    status = 409
+    kind = "project-full"
+    title = "Too many trials are unfinished already"
+
+
 class TooSlow(ServiceError):
     """The request did not arrive in time."""
 

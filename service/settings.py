@@ -37,6 +37,8 @@ class Settings:
     lease_s: float = 30.0
     quantum_s: float = 60.0
     storage: str | None = None
+    max_trials: int = 1_000_000
+    """How many trials a project's unfinished studies may have together."""
 
     @property
     def datasets_dir(self) -> Path:
@@ -77,6 +79,7 @@ class Settings:
             lease_s=_number(environ, "ABLATE_LEASE_S", 30.0),
             quantum_s=_number(environ, "ABLATE_QUANTUM_S", 60.0),
             storage=environ.get("ABLATE_STORAGE") or None,
+            max_trials=int(_number(environ, "ABLATE_MAX_TRIALS", 1_000_000, most=1e9)),
         )
 
 
@@ -113,7 +116,7 @@ def parse_keys(text: str) -> dict[str, str]:
     return keys
 
 
-def _number(environ: Mapping[str, str], name: str, default: float) -> float:
+def _number(environ: Mapping[str, str], name: str, default: float, most: float = 1e6) -> float:
     text = environ.get(name)
     if not text:
         return default
@@ -121,7 +124,7 @@ def _number(environ: Mapping[str, str], name: str, default: float) -> float:
         value = float(text)
     except ValueError:
         raise BadSettings(f"{name} is not a number: {text!r}") from None
-    if not 0 < value < 1e6:
+    if not 0 < value < most:
         raise BadSettings(f"{name} is out of range: {text!r}")
     return value
 

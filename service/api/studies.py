@@ -18,7 +18,7 @@ from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, base_url, decode_cursor, encode_cursor, link_next
 from service.api.schemas import Study, StudyPage, StudyState
-from service.api.submission import Submission, body_digest, read_question, store
+from service.api.submission import Submission, accept, body_digest, read_question
 from service.api.versions import ask_first, changes
 from service.errors import InvalidRequest, KeyInFlight, KeyReused
 from service.ledger import Tx, history, steering, studies, submissions
@@ -221,8 +221,7 @@ def extend(
         if not (anyway or afresh):
             ask_first(tx, context, row, TRIAL_STATES, REUSES_NOTHING)
     question = read_question({**spec, "seeds": seeds, **_more_searches(spec, seeds)}, context.catalogue)
-    with context.ledger.write() as tx:
-        return _accepted(_store(tx, context, project, question, request))
+    return _accepted(_accept(context, project, question, request))
 
 
 def _more_seeds(wanted: Json, had: Json) -> Json:
@@ -287,8 +286,7 @@ def _go_on(
 
 def _submit(context: Context, project: str, body: bytes, request: Request) -> Json:
     question = read_question(loads_json(body), context.catalogue)
-    with context.ledger.write() as tx:
-        return _store(tx, context, project, question, request)
+    return _accept(context, project, question, request)
 
 
 def _submit_once(context: Context, project: str, body: bytes, key: str, request: Request) -> Json:
@@ -301,10 +299,7 @@ def _submit_once(context: Context, project: str, body: bytes, key: str, request:
         return _replayed(before, digest, key)
     question = read_question(data, context.catalogue)
     try:
-        with context.ledger.write() as tx:
-            shown = _store(tx, context, project, question, request)
-            submissions.remember(tx, project, key, digest, shown["id"], shown)
-            return shown
+        return _accept(context, project, question, request, (key, digest))
     except KeyInFlight:
         # Another process was faster. Its answer is this one's too.
         with context.ledger.read() as tx:
@@ -314,9 +309,22 @@ def _submit_once(context: Context, project: str, body: bytes, key: str, request:
         return _replayed(faster, digest, key)
 
 
-def _store(tx: Tx, context: Context, project: str, question: Submission, request: Request) -> dict[str, Any]:
-    row = store(tx, question, project)
-    return study_shown(tx, row, context.settings, base_url(request, context.settings)).model_dump()
+def _accept(
+    context: Context,
+    project: str,
+    question: Submission,
+    request: Request,
+    once: tuple[str, str] | None = None,
+) -> Json:
+    """The answer to a study that is accepted; `once` are the key and the digest that it is stored under."""
+
+    def answer(tx: Tx, row: StudyRow) -> Json:
+        shown = study_shown(tx, row, context.settings, base_url(request, context.settings)).model_dump()
+        if once is not None:
+            submissions.remember(tx, project, *once, row.id, shown)
+        return shown
+
+    return accept(context.ledger, question, project, answer, max_trials=context.settings.max_trials)
 
 
 def _replayed(answer: tuple[str, Json], digest: str, key: str) -> Json:

@@ -1,16 +1,21 @@
 """From the bytes of a study to the study in the ledger."""
 
 import hashlib
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
-from ablations.design.design import Design, planned_trials
+from ablations.design.design import Design, num_trials, planned_trials
 from ablations.errors import InvalidStudy, Json, Problem, Problems
 from ablations.identity import canonical
 from ablations.manifest import Manifest
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
 from ablations.study.spec import StudySpec
-from service.ledger import Tx, studies
+from service.errors import LedgerUnavailable
+from service.ledger import Ledger, Tx, arrivals, studies
 from service.ledger.studies import NewTrial, StudyRow
 from trainables.catalogue import Catalogue
 from trainables.data.inspection import complaint
@@ -55,18 +60,51 @@ def _check_files(design: Design, catalogue: Catalogue) -> None:
     problems.raise_if_any()
 
 
-def store(tx: Tx, question: Submission, project: str) -> StudyRow:
-    """Accept a study with its trials."""
+def accept(
+    ledger: Ledger,
+    question: Submission,
+    project: str,
+    answer: Callable[[Tx, StudyRow], Json],
+    *,
+    max_trials: int,
+) -> Json:
+    """Accept a study with its trials; what `answer` makes of it is stored with it, or nothing is.
+
+    Raises: ProjectFull.
+    """
+    size = num_trials(question.design)
+    with ledger.read() as tx:
+        arrivals.check_room(tx, project, size, max_trials)
     study_id = studies.new_id()
-    return studies.create(
-        tx,
+    planned = new_trials(study_id, question.design)
+    store = partial(
+        _create if size <= arrivals.SLICE else _bring,
+        ledger,
         study_id=study_id,
         project=project,
         name=question.study.name,
         spec=question.study.to_json(),
         labels=question.study.tags,
-        planned=new_trials(study_id, question.design),
+        planned=planned,
     )
+    return store(answer)
+
+
+def _create(ledger: Ledger, answer: Callable[[Tx, StudyRow], Json], **study: Any) -> Json:
+    with ledger.write() as tx:
+        return answer(tx, studies.create(tx, **study))
+
+
+def _bring(ledger: Ledger, answer: Callable[[Tx, StudyRow], Json], **study: Any) -> Json:
+    try:
+        arrivals.bring(ledger, **study)
+        with ledger.write() as tx:
+            return answer(tx, arrivals.announce(tx, study["study_id"], len(study["planned"])))
+    except BaseException:
+        # Whoever cannot be reached now is swept later.
+        with suppress(LedgerUnavailable):
+            arrivals.drop(ledger, study["study_id"])
+        raise
 
 
 def new_trials(study_id: str, design: Design) -> list[NewTrial]:

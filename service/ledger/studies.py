@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Row, func, insert, select, update
 
 from service.errors import StudyNotFound
 from service.ledger import builds as builds_
@@ -97,7 +97,27 @@ def create(
     labels: Mapping[str, str],
     planned: Sequence[NewTrial],
 ) -> StudyRow:
-    """Accept a study with all its trials; durable when the transaction is."""
+    """Accept a study with all its trials; durable when the transaction is. For large ones: arrivals.py."""
+    add(tx, study_id=study_id, project=project, name=name, spec=spec, labels=labels, num=len(planned))
+    rows = trial_rows(study_id, project, planned, 0)
+    for start in range(0, len(rows), _CHUNK):
+        tx.execute(insert(trials), rows[start : start + _CHUNK])
+    events.append(tx, study_id, "study", {"state": "queued", "total": len(planned)})
+    outbox.put(tx, "study", study_id, study_id, {})
+    return get(tx, study_id)
+
+
+def add(
+    tx: Tx,
+    *,
+    study_id: str,
+    project: str,
+    name: str,
+    spec: Mapping[str, Json],
+    labels: Mapping[str, str],
+    num: int,
+) -> None:
+    """A study's own row and its tags; its trials are still to come."""
     tx.execute(
         insert(studies).values(
             id=study_id,
@@ -105,7 +125,7 @@ def create(
             name=name,
             state="queued",
             spec=dict(spec),
-            num_trials=len(planned),
+            num_trials=num,
             created_at=db_now(),
         )
     )
@@ -114,15 +134,11 @@ def create(
             insert(tags),
             [{"study_id": study_id, "name": name, "value": value} for name, value in labels.items()],
         )
-    rows = [_trial_values(study_id, project, position, trial) for position, trial in enumerate(planned)]
-    for start in range(0, len(rows), _CHUNK):
-        tx.execute(insert(trials), rows[start : start + _CHUNK])
-    if len(rows) > _CHUNK and tx.dialect.name == "postgresql":
-        # Until statistics know of the new rows, PostgreSQL finds one of them by reading all of its study.
-        tx.execute(text("ANALYZE trials"))
-    events.append(tx, study_id, "study", {"state": "queued", "total": len(planned)})
-    outbox.put(tx, "study", study_id, study_id, {})
-    return get(tx, study_id)
+
+
+def trial_rows(study_id: str, project: str, planned: Sequence[NewTrial], first: int) -> list[dict[str, Json]]:
+    """Rows of a study's trials, of which the first has this position."""
+    return [_trial_values(study_id, project, first + n, trial) for n, trial in enumerate(planned)]
 
 
 def get(tx: Tx, study_id: str, project: str | None = None) -> StudyRow:
@@ -130,7 +146,7 @@ def get(tx: Tx, study_id: str, project: str | None = None) -> StudyRow:
 
     Raises: StudyNotFound.
     """
-    query = select(studies).where(studies.c.id == study_id)
+    query = select(studies).where(studies.c.id == study_id, studies.c.arriving_until.is_(None))
     if project is not None:
         query = query.where(studies.c.project == project)
     row = tx.execute(query).one_or_none()
@@ -152,7 +168,8 @@ def page(
 
     A label without a value asks only that the tag is there.
     """
-    query = select(studies).where(studies.c.project == project).order_by(studies.c.id.desc()).limit(limit)
+    whole = (studies.c.project == project) & studies.c.arriving_until.is_(None)
+    query = select(studies).where(whole).order_by(studies.c.id.desc()).limit(limit)
     if before is not None:
         query = query.where(studies.c.id < before)
     if state is not None:
@@ -168,7 +185,9 @@ def active(tx: Tx) -> list[StudyRow]:
     live = select(attempts.c.number).where(
         attempts.c.study_id == studies.c.id, attempts.c.finished_at.is_(None)
     )
-    query = select(studies).where(studies.c.state.in_(("queued", "running")) | live.exists())
+    query = select(studies).where(
+        studies.c.state.in_(("queued", "running")) | live.exists(), studies.c.arriving_until.is_(None)
+    )
     return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
 
 
@@ -372,4 +391,4 @@ def _trial_values(study_id: str, project: str, position: int, trial: NewTrial) -
 
 
 def _study(row: Row[Any]) -> StudyRow:
-    return StudyRow(**row._mapping)
+    return StudyRow(**{name: value for name, value in row._mapping.items() if name != "arriving_until"})

@@ -95,6 +95,7 @@ studies = Table(
     Column("mlflow_view", Text),
     Column("error", Text),
     Column("spec", JSON, nullable=False),
+    _time("arriving_until"),
     _among("state", STUDY_STATES),
     Index(None, "project", "id"),
     Index(None, "state"),
@@ -264,4 +265,12 @@ submissions = Table(
     _study_id(),
     _time("created_at", default=True),
     Column("answer", JSON, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(64), nullable=False),
+    Column("held_until", Double, nullable=False),
 )

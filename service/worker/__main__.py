@@ -6,13 +6,16 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 
 from service.cluster import Cluster, connect
-from service.ledger import check_schema, open_ledger
+from service.errors import LedgerUnavailable
+from service.ledger import arrivals, check_schema, open_ledger
 from service.settings import Settings
+from service.worker.leadership import RENEW_S, Leadership
 from service.worker.loop import Loop, run_all
 from service.worker.mlflow.publisher import Publisher
 from service.worker.reconciler import Reconciler
@@ -25,6 +28,7 @@ logger = logging.getLogger("ablate.worker")
 RECONCILE_S = 0.25
 REPORT_S = 0.5
 PUBLISH_S = 0.5
+SWEEP_S = 30.0
 PATIENCE_S = 8.0
 NUM_BENCHES, SPARE_BENCHES = 4, 2
 """Processes that build reports at once, and how many of them are kept for last reports."""
@@ -48,24 +52,30 @@ def main() -> None:
         ledger, catalogue, workshop, url=settings.database_url, datasets_dir=settings.datasets_dir
     )
     builder = ReportBuilder(ledger, catalogue.manifest, maker=maker)
+    leadership = Leadership(ledger)
     loops = [
+        Loop(name="arrivals", work=_always(lambda: arrivals.sweep(ledger)), pause_s=SWEEP_S),
         Loop(name="reconciler", work=_always(reconciler.reconcile), pause_s=RECONCILE_S),
         Loop(name="reports", work=lambda: bool(builder.build_due()), pause_s=REPORT_S),
     ]
     if settings.mlflow_url is not None:
-        publisher = Publisher(settings, ledger)
+        publisher = Publisher(settings, ledger, leads=leadership.leads)
+        loops.append(Loop(name="leadership", work=_always(leadership.renew), pause_s=RENEW_S))
         loops.append(Loop(name="publisher", work=lambda: publisher.drain() > 0, pause_s=PUBLISH_S))
     logger.info("worker runs: %s", ", ".join(loop.name for loop in loops))
     if (told := os.environ.get("ABLATE_READY_FILE")) is not None:
         Path(told).touch()
     run_all(loops, stopped, patience_s=PATIENCE_S)
+    if settings.mlflow_url is not None:
+        with suppress(LedgerUnavailable):
+            leadership.resign()
     builder.close()
     workshop.close()
     ledger.close()
     logger.info("worker ends")
 
 
-def _always(work: Callable[[], None]) -> Callable[[], bool]:
+def _always(work: Callable[[], object]) -> Callable[[], bool]:
     def step() -> bool:
         work()
         return False

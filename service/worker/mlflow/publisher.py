@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,11 +61,13 @@ class Publisher:
         settings: Settings,
         ledger: Ledger,
         *,
+        leads: Callable[[], bool] = lambda: True,
         tracker: Tracker | None = None,
         manifests: Manifests | None = None,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._leads = leads
         self._tracker: Tracker = tracker or _connect(settings)
         self._manifests: Manifests = manifests or LiveCatalogue(settings.datasets_dir)
         self._experiments: dict[str, Experiment] = {}
@@ -75,6 +77,10 @@ class Publisher:
 
     def drain(self) -> int:
         """Publish what is due and return how much was; 0 while MLflow is away, which is no error."""
+        if not self._leads():
+            # What another one publishes meanwhile is not known here.
+            self._experiments.clear()
+            return 0
         if time.monotonic() < self._not_before:
             return 0
         with self._ledger.read() as tx:
@@ -154,6 +160,8 @@ class Publisher:
 
     def _send(self, experiment: Experiment, run: MlflowRun) -> str | Exception:
         """Send one run; an error is returned, so that the others of the batch are still noted as sent."""
+        if not self._leads():
+            return TrackerUnavailable("another worker leads by now")
         try:
             run_id = experiment.runs.get(run.trial_id)
             if run_id is None:

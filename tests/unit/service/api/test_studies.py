@@ -1,14 +1,16 @@
 """Submitting, planning, listing, looking at and cancelling studies."""
 
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
 from service.ledger import Ledger, attempts, outbox, steering, studies, trials
+from service.settings import Settings
 from tests.ledger_samples import outcome
-from tests.unit.service.api.conftest import STUDY
+from tests.unit.service.api.conftest import STUDY, make_app
 
 
 def submit(client: TestClient, **changes: Any) -> dict[str, Any]:
@@ -256,3 +258,24 @@ def test_published_shows(client: TestClient, ledger: Ledger) -> None:
     with ledger.write() as tx:
         outbox.done(tx, [message.id for message in outbox.pending(tx)])
     assert client.get(f"/v1/studies/{study_id}").json()["published"] is True
+
+
+def test_a_large_study_is_accepted_once_and_whole(client: TestClient, ledger: Ledger) -> None:
+    body = {**STUDY, "seeds": 200}
+    answers = [client.post("/v1/studies", json=body, headers={"Idempotency-Key": "big"}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202], answers[0].text
+    assert answers[0].json() == answers[1].json()
+    shown = client.get(answers[0].headers["location"]).json()
+    assert shown["progress"]["total"] == 800 and shown["tags"] == STUDY["tags"]
+    assert len(client.get("/v1/studies").json()["items"]) == 1
+    again = client.post("/v1/studies", json={**body, "seeds": 3}, headers={"Idempotency-Key": "big"})
+    assert again.status_code == 422
+    with ledger.read() as tx:
+        assert [study.id for study in studies.active(tx)] == [shown["id"]]
+
+
+def test_a_project_takes_so_many_unfinished_trials(settings: Settings) -> None:
+    tight = TestClient(make_app(replace(settings, max_trials=12)), base_url="http://127.0.0.1:8000")
+    assert tight.post("/v1/studies", json=STUDY).status_code == 202
+    answer = tight.post("/v1/studies", json=STUDY)
+    assert (answer.status_code, answer.json()["type"]) == (409, "/problems/project-full")

@@ -334,3 +334,15 @@ def test_the_run_of_a_retried_trial_becomes_that_of_its_result(
     assert len([r for r in tracker.runs.values() if r.tags[TRIAL] == row.id]) == 1
     with ledger.read() as tx:
         assert studies.get(tx, study_id).published
+
+
+def test_a_worker_that_does_not_lead_publishes_nothing(
+    ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path
+) -> None:
+    leading = False
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
+    waiting = Publisher(settings, ledger, leads=lambda: leading, tracker=tracker, manifests=Manifests())
+    assert waiting.drain() == 0 and tracker.num_calls == 0
+    leading = True
+    assert waiting.drain() > 0 and {run.tags[TRIAL] for run in tracker.runs.values()} > {study_id}
+    waiting.close()
