@@ -14,6 +14,7 @@ from ablations.design.reading import Reading
 from ablations.design.search import search_of
 from ablations.errors import Json
 from ablations.results.environments import Environment, Origin
+from ablations.results.values import add_readings, read_value
 
 UNENDED = ("planned", "leased", "running")
 TELLING = ("done", "diverged", "pruned")
@@ -64,6 +65,10 @@ class TrialRecord:
             device=record.get("device"),
             environment=Environment.from_json(record.get("environment")),
         )
+
+    def metrics_with(self, readings: Iterable[Reading]) -> dict[str, float | None]:
+        """Its metrics, with what its study reads of its curve and the rates that it counts."""
+        return add_readings(readings, self.state, self.metrics, self.curve)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +212,7 @@ def _read(record: TrialRecord, readings: Iterable[Reading]) -> tuple[dict[str, f
     found: dict[str, float] = {}
     missing: list[Hole] = []
     for reading in readings:
-        value = reading.worst if record.state == "diverged" else _value(record, reading)
+        value = read_value(reading, record.state, record.metrics, record.curve)
         if value is None or not np.isfinite(value):
             missing.append(_hole(record, reading.name, f"{record.state} without a finite value"))
         elif reading.scale == "log" and (value < 0 or (value == 0 and reading.goal == "maximize")):
@@ -219,19 +224,3 @@ def _read(record: TrialRecord, readings: Iterable[Reading]) -> tuple[dict[str, f
 
 def _hole(record: TrialRecord, metric: str | None, reason: str) -> Hole:
     return Hole(arm_id=record.arm_id, seed=record.seed, metric=metric, state=record.state, reason=reason)
-
-
-def _value(record: TrialRecord, reading: Reading) -> float | None:
-    if reading.kind == "rate":
-        return reading.counts(_named(record, reading.of or reading.metric))
-    return _named(record, reading.name)
-
-
-def _named(record: TrialRecord, name: str) -> float | None:
-    """A metric by the name of its reading; one at a step may stand in the curve only."""
-    if name in record.metrics:
-        return record.metrics[name]
-    metric, _, at = name.rpartition("/")
-    if not at.isdecimal():
-        return None
-    return dict(record.curve.get(metric, ())).get(float(at))

@@ -10,6 +10,8 @@ from pydantic import Field
 
 from ablations.design.reading import Reading, read_readings
 from ablations.errors import Problems
+from ablations.results.results import reads_curves
+from ablations.results.values import Points, add_readings
 from ablations.study.parsing import parse_study
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, bad_cursor, decode_cursor, encode_cursor, link_next
@@ -60,11 +62,15 @@ def list_trials(
             arm_id=query.arm_id,
             seed=query.seed,
         )
-    rates = _rates_of(study.spec, context.catalogue)
+    readings = _readings_of(study.spec, context.catalogue)
     shown = rows[: query.limit]
+    curves: dict[str, Mapping[str, Points]] = {}
+    if shown and reads_curves(readings):
+        with context.ledger.read() as tx:
+            curves = trials.curves(tx, study_id, [row.id for row in shown])
     cursor = encode_cursor(str(shown[-1].position)) if len(rows) > query.limit else None
     link_next(request, response, context.settings, cursor)
-    return TrialPage(items=[_shown(row, rates) for row in shown], next=cursor)
+    return TrialPage(items=[_shown(row, readings, curves.get(row.id)) for row in shown], next=cursor)
 
 
 def _superseded(
@@ -74,13 +80,13 @@ def _superseded(
     with context.ledger.read() as tx:
         study = studies.get(tx, study_id, project)
         rows = anew.page(tx, study_id, limit=query.limit + 1, after=_position(query.cursor))
-    rates = _rates_of(study.spec, context.catalogue)
+    readings = _readings_of(study.spec, context.catalogue)
     shown = rows[: query.limit]
     cursor = encode_cursor(str(shown[-1][0])) if len(rows) > query.limit else None
     link_next(request, response, context.settings, cursor)
     names = {field.name for field in fields(TrialRow)}
-    old = [TrialRow(**{name: row[name] for name in names}) for _, row in shown]
-    return TrialPage(items=[_shown(row, rates) for row in old], next=cursor)
+    old = [(TrialRow(**{name: row[name] for name in names}), row.get("curve")) for _, row in shown]
+    return TrialPage(items=[_shown(row, readings, curve) for row, curve in old], next=cursor)
 
 
 @router.get("/{study_id}/logs", response_class=PlainTextResponse)
@@ -107,32 +113,17 @@ def logs(
     return context.job_logs(context.settings, made[-1].submission_id)
 
 
-def _shown(row: TrialRow, rates: Sequence[Reading]) -> Trial:
-    metrics = dict(row.metrics or {})
-    for rate in rates:
-        value = _rate(row, rate)
-        if value is not None:
-            metrics[rate.name] = value
+def _shown(row: TrialRow, readings: Sequence[Reading], curve: Mapping[str, Points] | None = None) -> Trial:
+    metrics = add_readings(readings, row.state, row.metrics or {}, curve or {})
     names = set(Trial.model_fields) - {"metrics"}
     return Trial(metrics=metrics, **{name: getattr(row, name) for name in names})
 
 
-def _rate(row: TrialRow, rate: Reading) -> float | None:
-    """1 where the trial is beyond the rate's threshold, else 0; a diverged trial is on the bad side."""
-    if row.state == "diverged":
-        return rate.worst
-    if row.state != "done":
-        return None
-    return rate.counts((row.metrics or {}).get(rate.of or rate.metric))
-
-
-def _rates_of(spec: Mapping[str, Any], catalogue: Catalogue) -> list[Reading]:
-    """The rates a study declares; none where its trainable is not installed any more."""
+def _readings_of(spec: Mapping[str, Any], catalogue: Catalogue) -> tuple[Reading, ...]:
+    """What a study reads of its trials; nothing where its trainable is not installed any more."""
     study = parse_study(dict(spec))
     manifest = catalogue.trainables.get(study.trainable)
-    if manifest is None:
-        return []
-    return [reading for reading in read_readings(study, manifest, Problems()) if reading.kind == "rate"]
+    return () if manifest is None else read_readings(study, manifest, Problems())
 
 
 def _position(cursor: str | None) -> int:

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, bindparam, select, update
+from sqlalchemy import Row, bindparam, literal, select, update
 
+from ablations.results.values import find_metric, split_step
 from service.errors import NotFound
 from service.ledger import environments, events, outbox
 from service.ledger.database import Tx
@@ -157,6 +158,12 @@ def settings_of(tx: Tx, study_id: str, states: Sequence[str]) -> list[Mapping[st
     """The settings of a study's trials in these states."""
     mine = (trials.c.study_id == study_id) & trials.c.state.in_(states)
     return list(tx.execute(select(trials.c.settings).where(mine)).scalars())
+
+
+def curves(tx: Tx, study_id: str, ids: Sequence[str]) -> dict[str, Mapping[str, Json]]:
+    """The curves of these trials of a study, by their ids."""
+    query = select(trials.c.id, trials.c.curve).where(trials.c.study_id == study_id, trials.c.id.in_(ids))
+    return {row.id: row.curve or {} for row in tx.execute(query)}
 
 
 def work(tx: Tx, study_id: str) -> list[dict[str, Json]]:
@@ -352,8 +359,11 @@ def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, 
     """Copy results of done trials with the same fingerprint, project and phase."""
     needed = {entry["id"]: set(entry.get("metrics") or ()) for entry in resolved}
     source = trials.alias("source")
+    # What is read at a step may stand in the curve only. Curves are wide: none is read without need.
+    at_steps = any(split_step(name)[1] is not None for names in needed.values() for name in names)
+    courses = (source.c.curve if at_steps else literal(None).label("curve"),)
     candidates = tx.execute(
-        select(trials.c.id, source.c.id.label("source_id"), source.c.metrics)
+        select(trials.c.id, source.c.id.label("source_id"), source.c.metrics, *courses)
         .join(
             source,
             (source.c.fingerprint == trials.c.fingerprint)
@@ -366,8 +376,8 @@ def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, 
         .order_by(trials.c.position, source.c.finished_at, source.c.id)
     )
     sources: dict[str, str] = {}
-    for id, source_id, metrics in candidates:
-        if needed[id] <= set(metrics or ()):
+    for id, source_id, metrics, curve in candidates:
+        if id not in sources and _has_all(needed[id], metrics or {}, curve or {}):
             sources.setdefault(id, source_id)
     if sources:
         tx.execute(
@@ -385,6 +395,11 @@ def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, 
             [{"trial": id, "source": source_id} for id, source_id in sources.items()],
         )
     return list(sources)
+
+
+def _has_all(names: Iterable[str], metrics: Mapping[str, Json], curve: Mapping[str, Json]) -> bool:
+    """Whether a trial has these metrics, a missing value being as good as it had it."""
+    return all(name in metrics or find_metric(name, metrics, curve) is not None for name in names)
 
 
 def _announce(tx: Tx, study_id: str, ids: Sequence[str]) -> None:

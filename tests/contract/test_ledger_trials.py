@@ -239,6 +239,8 @@ def test_finished_trials_of_the_project_are_reused_by_fingerprint(ledger: Ledger
         trials.commit(tx, first.id, numbers[first.id], [outcome(ids[0]), outcome(ids[1], "diverged", None)])
         assert resolve(foreign.id) == []
         assert resolve(second.id, metrics=["test_accuracy/5"]) == []
+        assert resolve(second.id, metrics=["val_accuracy/2"]) == []  # measured, without a value
+        assert resolve(second.id, metrics=["val_accuracy/3"]) == []
         assert resolve(second.id, metrics=["test_accuracy"]) == [f"{second.id}-relu-0"]
         assert resolve(second.id) == []
         progress = studies.progress(tx, second.id)
@@ -249,6 +251,27 @@ def test_finished_trials_of_the_project_are_reused_by_fingerprint(ledger: Ledger
         assert copy["attempts"] == 0
         assert f"{second.id}-relu-0" in [message.key for message in outbox.pending(tx)]
         assert trials.lease(tx, second.id, numbers[second.id], [f"{second.id}-relu-0"]) == []
+
+
+def test_a_value_read_at_a_step_may_stand_in_the_curve_of_a_reused_trial(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        first, second = add_study(tx), add_study(tx)
+        fresh: list[list[str]] = []
+        for study in (first, second):
+            number = begin(tx, study.id)
+            entries = [
+                {
+                    "id": trial["id"],
+                    "settings": {"lr": 1.0},
+                    "fingerprint": f"{place:064x}",
+                    "metrics": ["val_accuracy/1", "test_accuracy"],
+                }
+                for place, trial in enumerate(trials.work(tx, study.id))
+            ]
+            fresh.append(trials.set_settings(tx, study.id, number, entries))
+            ids = trials.lease(tx, study.id, number, [entry["id"] for entry in entries])
+            trials.commit(tx, study.id, number, [outcome(id) for id in ids])
+        assert fresh == [[], [trial["id"] for trial in trials.work(tx, second.id)]]
 
 
 def test_trials_are_listed_in_pages_and_filtered(ledger: Ledger) -> None:

@@ -16,10 +16,11 @@ def trials(design: Design, records: Sequence[TrialRecord]) -> str:
     """One line a trial: levels as `factor.NAME`, then state and every metric; empty where there is none."""
     arms = {arm.id: arm for arm in design.arms}
     factors = [factor.name for factor in design.factors]
-    metrics = list(dict.fromkeys(name for record in records for name in sorted(record.metrics)))
+    measured = [record.metrics_with(design.readings) for record in records]
+    metrics = list(dict.fromkeys(name for own in measured for name in sorted(own)))
     head = ["arm_id", "arm", *(f"factor.{name}" for name in factors), "phase", "candidate", "repeat", "seed"]
     rows = []
-    for record in records:
+    for record, own in zip(records, measured, strict=True):
         arm = arms.get(record.arm_id)
         levels = arm.levels if arm is not None else {}
         rows.append(
@@ -33,7 +34,7 @@ def trials(design: Design, records: Sequence[TrialRecord]) -> str:
                 record.seed,
                 record.state,
                 record.attempts,
-                *(record.metrics.get(name) for name in metrics),
+                *(own.get(name) for name in metrics),
                 record.reason,
             ]
         )

@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 
-from ablations.errors import AblationError
+from ablations.design.reading import Reading, read_readings
+from ablations.errors import AblationError, Problems
 from ablations.manifest import Manifest
 from ablations.plan.plan import make_plan
 from ablations.study.parsing import parse_study
@@ -40,11 +41,12 @@ class Manifests(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Experiment:
-    """What is known of a study's experiment: which trials have runs, which settings the runs show."""
+    """What is known of a study's experiment: which trials have runs, and what these show."""
 
     id: str
     runs: dict[str, str]
     setting_names: tuple[str, ...]
+    readings: tuple[Reading, ...]
 
 
 def _connect(settings: Settings) -> MlflowTracker:
@@ -135,7 +137,15 @@ class Publisher:
         # One that is retried is announced again when it has ended.
         open_again = set(by_trial) - {row.id for row in rows}
         self._finish([by_trial[trial_id].id for trial_id in open_again])
-        runs = [run_of(row, records[row.id], setting_names=experiment.setting_names) for row in rows]
+        runs = [
+            run_of(
+                row,
+                records[row.id],
+                setting_names=experiment.setting_names,
+                readings=experiment.readings,
+            )
+            for row in rows
+        ]
         sent: dict[str, str] = {}
         problems: dict[str, Exception] = {}
         for run, result in zip(
@@ -220,29 +230,30 @@ class Publisher:
         if known is not None:
             return known
         manifest = self._manifests.manifest(study.spec["trainable"])
+        readings = read_readings(parse_study(dict(study.spec)), manifest, Problems())
         found = self._tracker.find_experiment(STUDY, study.id)
         fresh = found is None
         if found is None:
             found = self._tracker.create_experiment(
-                f"{study.name[:400]} ({study.id})", self._tags(study, manifest)
+                f"{study.name[:400]} ({study.id})", self._tags(study, manifest, readings)
             )
         experiment = Experiment(
             id=found,
             # Both kinds of run carry this tag, the summary with the study's id.
             runs={} if fresh else self._tracker.tagged_runs(found, TRIAL),
             setting_names=tuple(setting.name for setting in manifest.settings),
+            readings=readings,
         )
         with self._ledger.write() as tx:
             studies.set_experiment(tx, study.id, found, views.link(found))
         self._experiments[study.id] = experiment
         return experiment
 
-    def _tags(self, study: StudyRow, manifest: Manifest) -> dict[str, str]:
-        metrics = study.spec.get("metrics") or [{"name": manifest.metrics[0].name}]
+    def _tags(self, study: StudyRow, manifest: Manifest, readings: Sequence[Reading]) -> dict[str, str]:
         prepared = views.prepared_views(
             factors=list(study.spec.get("factors") or {}),
             curves=[metric.name for metric in manifest.metrics if metric.curve],
-            primary=metrics[0]["name"],
+            primary=readings[0].name if readings else manifest.metrics[0].name,
         )
         return {
             STUDY: study.id,

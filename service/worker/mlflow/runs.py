@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ablations.design.reading import Reading
+from ablations.results.values import Points, add_readings
 from service.ledger.trials import TrialRow
 from service.worker.mlflow.tracker import MetricPoint, as_json
 
@@ -35,11 +37,21 @@ class MlflowRun:
     end_ms: int
 
 
-def run_of(row: TrialRow, record: Mapping[str, Any], *, setting_names: Iterable[str]) -> MlflowRun:
-    """A trial as a run. `setting_names` are all that the trainable knows: the same keys in every run."""
+def run_of(
+    row: TrialRow,
+    record: Mapping[str, Any],
+    *,
+    setting_names: Iterable[str],
+    readings: Iterable[Reading] = (),
+) -> MlflowRun:
+    """A trial as a run. `setting_names` are all that the trainable knows: the same keys in every run.
+
+    `readings` are what the study reads: rates, and values at a step, are metrics of the run too.
+    """
     ended = row.finished_at or row.leased_at or 0.0
     began = max(0.0, ended - (row.seconds or 0.0))
     start_ms, end_ms = round(began * 1000), round(ended * 1000)
+    measured = add_readings(readings, row.state, record["metrics"], record["curve"])
     artifacts = {"curve.json": as_json(record["curve"])} if record["curve"] else {}
     if record["scalars"]:
         artifacts["scalars.json"] = as_json(record["scalars"])
@@ -48,7 +60,7 @@ def run_of(row: TrialRow, record: Mapping[str, Any], *, setting_names: Iterable[
         name=f"{row.arm} seed={row.seed}" if row.arm else f"{row.id} seed={row.seed}",
         tags=_tags(row) | _commits(record),
         params=_params(row, setting_names),
-        metrics=tuple(_metrics(record, start_ms, end_ms)),
+        metrics=tuple(_metrics(record["curve"], measured, start_ms, end_ms)),
         artifacts=artifacts,
         status=STATUS[row.state],
         start_ms=start_ms,
@@ -89,17 +101,18 @@ def _params(row: TrialRow, setting_names: Iterable[str]) -> dict[str, str]:
     return params | {"arm": row.arm or ABSENT, "seed": str(row.seed)}
 
 
-def _metrics(record: Mapping[str, Any], start_ms: int, end_ms: int) -> Iterable[MetricPoint]:
+def _metrics(
+    curve: Mapping[str, Points], measured: Mapping[str, Any], start_ms: int, end_ms: int
+) -> Iterable[MetricPoint]:
     """Curves by step, then what was measured once at the last step; what is not finite is left out."""
-    curve = record["curve"]
-    last = max((point[0] for points in curve.values() for point in points), default=0)
+    last = max((step for points in curve.values() for step, _ in points if step is not None), default=0)
     for name, points in curve.items():
         for step, value in points:
-            if _finite(value):
+            if step is not None and value is not None and _finite(value):
                 share = step / last if last else 1.0
                 at = round(start_ms + (end_ms - start_ms) * min(1.0, max(0.0, share)))
                 yield MetricPoint(key=name, value=float(value), step=int(step), timestamp_ms=at)
-    for name, value in record["metrics"].items():
+    for name, value in measured.items():
         if name not in curve and _finite(value):
             yield MetricPoint(key=name, value=float(value), step=int(last), timestamp_ms=end_ms)
 

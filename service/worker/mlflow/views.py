@@ -6,18 +6,18 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from service.worker.mlflow.tracker import clean_key
+
 PREFIX = "mlflow.sharedViewState."
 CURVES, FACTORS = "ablate-curves", "ablate-factors"
 TRIALS_ONLY = "tags.`ablate.kind` = 'trial'"
 
 
-def prepared_views(
-    *, factors: Sequence[str], curves: Sequence[str], primary: str, other: Sequence[str] = ()
-) -> dict[str, str]:
+def prepared_views(*, factors: Sequence[str], curves: Sequence[str], primary: str) -> dict[str, str]:
     """The experiment tags that hold both views: curves grouped by arm, parallel coordinates over factors."""
     return {
-        PREFIX + CURVES: packed(curve_view(curves, [primary, *other])),
-        PREFIX + FACTORS: packed(factor_view(factors, primary)),
+        PREFIX + CURVES: packed(curve_view([clean_key(name) for name in curves], [clean_key(primary)])),
+        PREFIX + FACTORS: packed(factor_view([clean_key(name) for name in factors], clean_key(primary))),
     }
 
 

@@ -7,6 +7,9 @@ import re
 
 from ablations.report.renderers import latex, sheets
 from tests.unit.ablations.report.example import SMALL, example_design, example_records, example_report, judged
+from tests.unit.ablations.studies import SMALL as PLAIN
+from tests.unit.ablations.studies import design_of
+from tests.unit.ablations.trials import record_of
 
 
 def rows_of(text):
@@ -26,6 +29,17 @@ def test_trials_are_written_in_full():
         else:
             assert row["test_accuracy"] == ""
             assert row["reason"] == record.reason
+
+
+def test_rates_and_what_is_read_at_a_step_stand_with_their_trial():
+    metrics = [{"name": "val_accuracy", "at": [2]}, {"name": "low", "of": "val_accuracy/2", "below": 0.5}]
+    design = design_of(PLAIN, metric=..., metrics=metrics)
+    curve = {"val_accuracy": [[1, 0.1], [2, 0.4]]}
+    done = record_of(design.arms[0], 0, {"test_accuracy": 0.9}, curve=curve)
+    failed = record_of(design.arms[0], 1, {}, state="failed", curve=curve)
+    first, second = rows_of(sheets.trials(design, [done, failed]))
+    assert (first["test_accuracy"], first["val_accuracy/2"], first["low"]) == ("0.9", "0.4", "1.0")
+    assert (second["test_accuracy"], second["val_accuracy/2"], second["low"]) == ("", "", "")
 
 
 def test_effects_are_those_of_the_json():

@@ -57,6 +57,30 @@ def test_rates_are_read_from_each_trial(client: TestClient, study_id: str, ids: 
     assert shown[ids[3]] == {"test_accuracy": None} and shown[ids[4]] == {}
 
 
+def test_what_is_read_at_a_step_stands_in_the_row_as_in_the_report(
+    client: TestClient, ledger: Ledger
+) -> None:
+    metrics = [
+        {"name": "val_loss", "at": [2]},
+        {"name": "early", "of": "val_loss/2", "below": 0.5},
+        {"name": "diverged"},
+    ]
+    found = client.post("/v1/studies", json={**STUDY, "metrics": metrics})
+    study_id = found.json()["id"]
+    with ledger.write() as tx:
+        number = attempts.begin(tx, study_id).number
+        attempts.start(tx, study_id, number)
+        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)])
+        for id, value in zip(ids, (0.4, 0.6), strict=False):
+            curve = {"val_loss": [[1, 0.9], [2, value]]}
+            trials.commit(tx, study_id, number, [{**outcome(id), "metrics": {}, "curve": curve}])
+        trials.commit(tx, study_id, number, [outcome(ids[2], "diverged", None)])
+    shown = {row["id"]: row["metrics"] for row in rows(client, study_id)}
+    assert shown[ids[0]] == {"val_loss/2": 0.4, "early": 1.0, "diverged": 0.0}
+    assert shown[ids[1]] == {"val_loss/2": 0.6, "early": 0.0, "diverged": 0.0}
+    assert shown[ids[2]] == {"test_accuracy": None, "early": 0.0, "diverged": 1.0}
+
+
 def test_trials_are_paged_and_filtered(client: TestClient, study_id: str, ids: list[str]) -> None:
     page = client.get(f"/v1/studies/{study_id}/trials?limit=5")
     rest = client.get(page.links["next"]["url"])

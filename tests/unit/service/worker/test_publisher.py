@@ -1,7 +1,11 @@
 """The publisher over a real ledger and a tracking server in memory: once each, whatever fails on the way."""
 
+import base64
+import json
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -31,7 +35,7 @@ MANIFEST = Manifest(
     ),
     steps_setting="epochs",
 )
-SPEC = {
+SPEC: dict[str, Any] = {
     "name": "toy-study",
     "trainable": "toy",
     "factors": {"scalars": ["none", "shared"]},
@@ -102,10 +106,14 @@ def publisher(ledger: Ledger, tracker: FakeTracker, tmp_path: Path) -> Iterator[
 
 @pytest.fixture
 def study_id(ledger: Ledger) -> str:
+    return add_study(ledger, SPEC)
+
+
+def add_study(ledger: Ledger, spec: dict[str, Any], prefix: str = "t") -> str:
     """A study of two arms and two seeds of which every trial has ended and whose report is built."""
     planned = [
         studies.NewTrial(
-            id=f"t{arm}{seed}",
+            id=f"{prefix}{arm}{seed}",
             arm_id=arm,
             arm=f"scalars={arm}",
             levels={"scalars": arm},
@@ -119,7 +127,7 @@ def study_id(ledger: Ledger) -> str:
     ]
     with ledger.write() as tx:
         id = studies.new_id()
-        studies.create(tx, study_id=id, project="p", name="toy-study", spec=SPEC, labels={}, planned=planned)
+        studies.create(tx, study_id=id, project="p", name=spec["name"], spec=spec, labels={}, planned=planned)
         number = attempts.begin(tx, id).number
         attempts.start(tx, id, number)
         ids = trials.lease(tx, id, number, [trial.id for trial in planned])
@@ -197,6 +205,27 @@ def test_a_run_shows_the_trial(publisher: Publisher, tracker: FakeTracker, study
     assert set(static.artifacts) == {"curve.json"} and set(shared.artifacts) == {"curve.json", "scalars.json"}
     assert static.end_ms is not None and static.end_ms - static.start_ms == 2000
     assert static.tags["ablate.study_id"] == study_id and static.tags["ablate.device"] == "cpu"
+
+
+def test_runs_have_the_rates_and_the_views_show_a_metric_that_runs_have(
+    ledger: Ledger, publisher: Publisher, tracker: FakeTracker
+) -> None:
+    metrics = [
+        {"name": "val_accuracy", "at": [3]},
+        {"name": "collapsed", "of": "val_accuracy/3", "below": 0.75},
+    ]
+    for first in (0, 1):
+        ordered = metrics[first:] + metrics[:first]
+        study_id = add_study(ledger, {**SPEC, "name": f"rates {first}", "metrics": ordered}, f"r{first}")
+        drain(publisher)
+        trial_runs = [run for run in tracker.runs.values() if run.tags["ablate.study_id"] == study_id]
+        keys = [{m.key: m.value for m in run.metrics} for run in trial_runs if run.metrics]
+        assert keys and all(own["val_accuracy/3"] == 0.8 and own["collapsed"] == 0.0 for own in keys)
+        (tags,) = [tags for _, tags in tracker.experiments.values() if tags["ablate.study_id"] == study_id]
+        view = json.loads(zlib.decompress(base64.b64decode(tags[views.PREFIX + views.FACTORS][8:])))
+        (chart,) = view["compareRunCharts"]
+        (primary,) = chart["selectedMetrics"]
+        assert all(primary in own for own in keys)
 
 
 def test_the_experiment_holds_the_answer_and_two_views(
