@@ -69,6 +69,7 @@ def read_readings(study: StudySpec, manifest: Manifest, problems: Problems) -> t
             problems.add(f"metrics.{i}.name", detail, known)
             continue
         _check_steps(study, manifest, spec, f"metrics.{i}.at", problems)
+        _check_scale(by_name[spec.name], spec, f"metrics.{i}.scale", problems)
         found.extend(_of_metric(by_name[spec.name], spec))
     return _with_rates(study, manifest, found, problems)
 
@@ -83,11 +84,17 @@ def _of_metric(metric: Metric, spec: ReadingSpec) -> tuple[Reading, ...]:
             goal=spec.goal or metric.goal,
             worst=metric.worst,
             at=at,
-            scale=metric.scale,
+            scale=spec.scale or metric.scale,
             unit=metric.unit,
         )
         for at in dict.fromkeys(points)
     )
+
+
+def _check_scale(metric: Metric, spec: ReadingSpec, path: str, problems: Problems) -> None:
+    if spec.scale == "log" and metric.worst <= 0:
+        detail = f"{metric.name} can be {metric.worst:g}: a log scale is for numbers above 0"
+        problems.add(path, detail, "linear")
 
 
 def _of_divergence(spec: ReadingSpec, path: str, problems: Problems) -> Reading:

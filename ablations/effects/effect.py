@@ -1,5 +1,6 @@
 """What an effect is: a difference with its interval, tests and verdict, and what stands beside it."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -19,6 +20,12 @@ class Interval:
     estimate: float | None
     low: float | None
     high: float | None
+
+    def exponential(self) -> "Interval":
+        """Of a difference of logarithms: the factor."""
+        ends = (self.estimate, self.low, self.high)
+        estimate, low, high = (None if end is None else math.exp(end) for end in ends)
+        return Interval(estimate=estimate, low=low, high=high)
 
     def to_json(self) -> dict[str, Json]:
         """The interval as clients read it."""
@@ -160,6 +167,17 @@ class EffectRow:
     reason: str | None = None
     mixed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> Interval:
+        """The effect as people read it: a factor where the scale is logarithmic, else the difference."""
+        return self.ratio or Interval(estimate=self.estimate, low=self.low, high=self.high)
+
+    @property
+    def shown_at_once(self) -> Interval | None:
+        """The simultaneous interval as people read it."""
+        wide = self.simultaneous
+        return wide.exponential() if wide is not None and self.ratio is not None else wide
 
     def to_json(self) -> dict[str, Json]:
         """The row as clients read it."""

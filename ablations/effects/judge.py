@@ -214,7 +214,7 @@ def _row(
         holes=holes,
         unit=unit,
         verdict=None,
-        ratio=_ratio(interval) if log else None,
+        ratio=interval.exponential() if log else None,
         bootstrap=_bootstrap(found, i),
         mean=_number(found.mean[i]),
         sd=_number(found.sd[i]),
@@ -241,11 +241,6 @@ def _others(found: Inference, ruling: Ruling, i: int) -> dict[str, float | None]
         others["tost"] = _number(ruling.tost[i])
         others["tost_adjusted"] = _number(ruling.tost_adjusted[i])
     return others
-
-
-def _ratio(logs: Interval) -> Interval:
-    low, high = (None if end is None else math.exp(end) for end in (logs.low, logs.high))
-    return Interval(estimate=None if logs.estimate is None else math.exp(logs.estimate), low=low, high=high)
 
 
 def _bootstrap(found: Inference, i: int) -> Interval | None:

@@ -161,10 +161,14 @@ Point = Annotated[
 
 
 class ReadingSpec(Model):
-    """A metric of the trainable and where it is read: at one point or, as a list, at several."""
+    """A metric of the trainable and where it is read: at one point or, as a list, at several.
+
+    On a `log` scale, for metrics above 0 alone, arms are compared by factors.
+    """
 
     name: MetricName
     goal: Literal["maximize", "minimize"] | None = None
+    scale: Literal["linear", "log"] | None = None
     at: Annotated[
         Annotated[list[Point], Field(min_length=1), Tag(LIST)]
         | Annotated[Literal["end", "best_validation"], Tag(VALUE)],

@@ -115,12 +115,20 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One column; `decimals` counts for numbers, differences and intervals."""
+    """One column; `decimals` count for numbers, differences and intervals: one for all, or one for each row.
+
+    Ends of intervals are differences and carry signs, unless they are not `signed`: factors.
+    """
 
     name: str
     kind: Kind = Kind.TEXT
-    decimals: int = 3
+    decimals: int | tuple[int, ...] = 3
     help: str = ""
+    signed: bool = True
+
+    def decimals_of(self, row: int) -> int:
+        """The decimals of one row."""
+        return self.decimals if isinstance(self.decimals, int) else self.decimals[row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +142,9 @@ class Table:
     dagger: frozenset[tuple[int, int]] = frozenset()
 
     def __post_init__(self) -> None:
+        for column in self.columns:
+            if isinstance(column.decimals, tuple) and len(column.decimals) != len(self.rows):
+                raise ValueError(f"{column.name}: {len(column.decimals)} decimals for {len(self.rows)} rows")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"row of {len(row)} cells under {len(self.columns)} columns: {row!r}")

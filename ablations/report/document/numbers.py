@@ -1,13 +1,14 @@
 """How numbers are written for people: no more digits than the spread over seeds bears out."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 from statistics import median
 
 MINUS = "\N{MINUS SIGN}"
 NOTHING = "\N{EN DASH}"
 SMALLEST_P = 0.001
-MAX_DECIMALS = 6
+MAX_DECIMALS = 6  # beyond, numbers are written with an exponent
+MOST_DECIMALS = 300
 
 
 def decimals_for(spreads: Iterable[float | None], *, default: int = 3) -> int:
@@ -19,7 +20,22 @@ def decimals_for(spreads: Iterable[float | None], *, default: int = 3) -> int:
     known = [s for s in spreads if s is not None and isfinite(s) and s > 0]
     if not known:
         return default
-    return min(MAX_DECIMALS, max(0, 1 - floor(log10(median(known)))))
+    return min(MOST_DECIMALS, max(0, 1 - floor(log10(median(known)))))
+
+
+def decimals_each(spreads: Sequence[float | None], *, default: int = 3) -> tuple[int, ...]:
+    """Decimals that show two digits of each row's own spread; a row without one takes those of a typical row.
+
+    >>> decimals_each([0.0025, 12.0, None])
+    (4, 0, 1)
+    """
+    typical = decimals_for(spreads, default=default)
+    return tuple(decimals_for([spread], default=typical) for spread in spreads)
+
+
+def half_width(low: float | None, high: float | None) -> float | None:
+    """Half the width of an interval, by which its digits are chosen."""
+    return None if low is None or high is None else (high - low) / 2
 
 
 def number(value: float | None, decimals: int) -> str:
@@ -30,8 +46,15 @@ def number(value: float | None, decimals: int) -> str:
     """
     if value is None or not isfinite(value):
         return NOTHING
-    if abs(value) >= 1e6 or 0 < abs(value) < 10.0 ** -(MAX_DECIMALS + 1):
-        mantissa, exponent = f"{value:.{max(1, min(decimals, 2))}e}".split("e")
+    if (
+        abs(value) >= 1e6
+        or (value and decimals > MAX_DECIMALS)
+        or 0 < abs(value) < 10.0 ** -(MAX_DECIMALS + 1)
+    ):
+        digits = max(1, min(decimals, 2))
+        if decimals > MAX_DECIMALS:  # as many as reach down to the last decimal
+            digits = min(15, max(0, decimals + floor(log10(abs(value)))))
+        mantissa, exponent = f"{value:.{digits}e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
     text = f"{value:.{decimals}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
@@ -47,15 +70,16 @@ def difference(value: float | None, decimals: int) -> str:
     return f"+{text}" if value is not None and value > 0 and text.strip("0.") else text
 
 
-def interval(low: float | None, high: float | None, decimals: int) -> str:
+def interval(low: float | None, high: float | None, decimals: int, *, signed: bool = True) -> str:
     """Both ends in brackets.
 
-    >>> interval(-0.01, 0.02, 2), interval(None, None, 2)
-    ('[−0.01, +0.02]', '–')
+    >>> interval(-0.01, 0.02, 2), interval(0.98, 1.02, 2, signed=False), interval(None, None, 2)
+    ('[−0.01, +0.02]', '[0.98, 1.02]', '–')
     """
     if low is None or high is None:
         return NOTHING
-    return f"[{difference(low, decimals)}, {difference(high, decimals)}]"
+    write = difference if signed else number
+    return f"[{write(low, decimals)}, {write(high, decimals)}]"
 
 
 def p_value(p: float | None) -> str:

@@ -34,12 +34,13 @@ class ForestRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forest:
-    """Effects side by side on one axis, zero marked."""
+    """Effects side by side on one axis, no difference marked: 0, or 1 where they are `factors`."""
 
     rows: tuple[ForestRow, ...]
     x_label: str
     better: Literal["right", "left"] | None
     margin: float | None = None
+    factors: bool = False
 
     def to_json(self) -> dict[str, Json]:
         return {"plot": "forest", "x_label": self.x_label, "rows": [row.to_json() for row in self.rows]}

@@ -1,9 +1,11 @@
 """Effects with intervals, drawn onto axes."""
 
+import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import FixedFormatter, FixedLocator, MaxNLocator, NullLocator
 
 from ablations.report.document.plots import Forest, ForestRow
 from ablations.report.drawing.axes import even_ticks, plain_axes
@@ -40,24 +42,51 @@ def forest(ax: Axes, plot: Forest, theme: Theme, *, narrow: bool = False) -> Non
             labels.append((slot, heading, True))
             slot += 1
         labels.append((slot, f"{INDENT}{row.label}" if row.heading and not narrow else row.label, False))
-        _whisker(ax, slot, row, theme)
+        _whisker(ax, slot, _placed(row) if plot.factors else row, theme)
         slot += 1
     plain_axes(ax, theme, grid="x")
     if plot.margin is not None:
-        ax.axvspan(-plot.margin, plot.margin, color=theme["blue"], alpha=0.1, linewidth=0, zorder=0)
+        reach = math.log1p(plot.margin) if plot.factors else plot.margin
+        ax.axvspan(-reach, reach, color=theme["blue"], alpha=0.1, linewidth=0, zorder=0)
     ax.axvline(0, color=theme["muted"], linewidth=1, zorder=1)
     ax.set_ylim(slot - 0.4, -0.6)
     if narrow:
         _labels_above(ax, labels, theme)
     else:
         _labels_beside(ax, plot, labels, theme)
-    ax.xaxis.set_major_locator(MaxNLocator(4 if narrow else 7))
-    even_ticks(ax.xaxis, signed=True)
+    num_ticks = 4 if narrow else 7
+    if plot.factors:
+        _factor_ticks(ax, num_ticks)
+    else:
+        ax.xaxis.set_major_locator(MaxNLocator(num_ticks))
+        even_ticks(ax.xaxis, signed=True)
     ax.set_xlabel(plot.x_label, color=theme["muted"], labelpad=6)
     if plot.better is not None:
         left, right = ("worse", "better") if plot.better == "right" else ("better", "worse")
         _corner(ax, 0.0, f"\N{LEFTWARDS ARROW} {left}", theme)
         _corner(ax, 1.0, f"{right} \N{RIGHTWARDS ARROW}", theme)
+
+
+def _placed(row: ForestRow) -> ForestRow:
+    """A factor where it stands on the axis: as far from 1 as its inverse on the other side."""
+    return replace(row, estimate=_log(row.estimate), low=_log(row.low), high=_log(row.high))
+
+
+def _log(factor: float | None) -> float | None:
+    return math.log(factor) if factor is not None and 0 < factor < math.inf else None
+
+
+def _factor_ticks(ax: Axes, num_ticks: int) -> None:
+    """Round factors along the axis, 1 among them."""
+    low, high = (math.exp(end) for end in ax.get_xlim())
+    if high > low * 20:  # more than an order of magnitude: powers of ten, or of a hundred and so on
+        step = max(1, math.ceil(math.log10(high / low) / num_ticks))
+        ticks = [10.0**k for k in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)][::step]
+    else:
+        ticks = [float(tick) for tick in MaxNLocator(num_ticks).tick_values(low, high)]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    ax.xaxis.set_major_locator(FixedLocator([math.log(tick) for tick in shown]))
+    ax.xaxis.set_major_formatter(FixedFormatter([f"{tick:.6g}" for tick in shown]))
 
 
 def _labels_beside(ax: Axes, plot: Forest, labels: Sequence[Label], theme: Theme) -> None:

@@ -126,7 +126,7 @@ def _table(table: Table) -> str:
     rows = "\n".join(
         "<tr>"
         + "".join(
-            _cell(cell, column, strong=(i, j) in table.strong, dagger=(i, j) in table.dagger)
+            _cell(cell, column, i, strong=(i, j) in table.strong, dagger=(i, j) in table.dagger)
             for j, (cell, column) in enumerate(zip(row, table.columns, strict=True))
         )
         + "</tr>"
@@ -143,10 +143,10 @@ def _header(column: Column) -> str:
     return f'<th scope="col"{kind}{help_text}>{escape(column.name)}</th>'
 
 
-def _cell(cell: Cell, column: Column, *, strong: bool, dagger: bool) -> str:
+def _cell(cell: Cell, column: Column, row: int, *, strong: bool, dagger: bool) -> str:
     if column.kind is Kind.VERDICT:
         return f"<td>{_badge(cell) if isinstance(cell, str) else ''}</td>"
-    text = escape(cells.text(cell, column))
+    text = escape(cells.text(cell, column, row))
     if isinstance(cell, int | float) and not isinstance(cell, bool):
         text = f'<data value="{cell!r}">{text}</data>'
     elif isinstance(cell, tuple) and None not in cell:

@@ -5,11 +5,13 @@ import unicodedata
 
 from ablations.report.document import cells
 from ablations.report.document.document import Callout, Cell, Column, Kind, Report, Section, Table
-from ablations.report.document.numbers import MINUS, NOTHING
+from ablations.report.document.numbers import MINUS, NOTHING, count
 
 LEFT = {Kind.TEXT, Kind.NAME, Kind.VERDICT}
 SECTIONS = {"effects": "Differences within a seed with their intervals over seeds.", "arms": "Every arm."}
-LEFT_OUT = {"note"}
+LEFT_OUT = {"note", "median", "IQM", "holes"}
+ROOM = 84  # letters that a row of \footnotesize holds on a page of A4, gaps between columns counted
+GAP = 2
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -90,7 +92,7 @@ def _sign(char: str) -> str:
 
 
 def _table(table: Table, about: str, label: str) -> str:
-    columns = _merged(table.columns)
+    columns, num_left_out = _fitting(table, _merged(table.columns))
     head = " & ".join(escape(column.name) for _, column, _ in columns)
     rows = [
         " & ".join(_cell(table, i, place, column, spread) for place, column, spread in columns) + r" \\"
@@ -100,9 +102,12 @@ def _table(table: Table, about: str, label: str) -> str:
     merged = any(spread is not None for _, _, spread in columns)
     how = " Mean $\\pm$ standard deviation over seeds; the best mean is bold." if merged else ""
     about = f"{about} {table.caption}" if table.caption else about
+    if num_left_out:
+        about += f" {count(num_left_out, 'further column')} in the CSV and JSON reports."
     top = [r"\toprule", f"{head} \\\\", r"\midrule"]
     return "\n".join(
         [
+            r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}",
             f"\\begin{{longtable}}{{{spec}}}",
             f"\\caption{{{escape(about)}{how}}}\\label{{tab:{label}}}\\\\",
             *top,
@@ -113,13 +118,43 @@ def _table(table: Table, about: str, label: str) -> str:
             r"\endfoot",
             *rows,
             r"\end{longtable}",
+            r"\endgroup",
         ]
     )
 
 
-def _merged(columns: tuple[Column, ...]) -> list[tuple[int, Column, int | None]]:
+Placed = tuple[int, Column, int | None]
+
+
+def _fitting(table: Table, columns: list[Placed]) -> tuple[list[Placed], int]:
+    """The columns that fit on a page: names and counts, then numbers from the left; how many are left out."""
+    room = ROOM - sum(_width(table, one) for one in columns if one[1].kind is not Kind.NUMBER)
+    kept: list[Placed] = []
+    for one in columns:
+        if one[1].kind is Kind.NUMBER:
+            first = not any(other[1].kind is Kind.NUMBER for other in kept)
+            if not first and _width(table, one) > room:
+                continue
+            room -= _width(table, one)
+        kept.append(one)
+    return kept, len(columns) - len(kept)
+
+
+def _width(table: Table, placed: Placed) -> int:
+    """The letters of the widest cell of a column."""
+    place, column, spread = placed
+    widest = len(column.name)
+    for row, cell in enumerate(table.rows):
+        text = _plain(cell[place], column, row)
+        if spread is not None:
+            text += f" + {_plain(cell[spread], table.columns[spread], row)}"
+        widest = max(widest, len(text))
+    return widest + GAP
+
+
+def _merged(columns: tuple[Column, ...]) -> list[Placed]:
     """Place, column and the place of its spread: a mean and the `sd` behind it are one column."""
-    found: list[tuple[int, Column, int | None]] = []
+    found: list[Placed] = []
     for place, column in enumerate(columns):
         behind = columns[place + 1].name if place + 1 < len(columns) else ""
         is_spread = column.name == "sd" and place > 0 and columns[place - 1].kind is Kind.NUMBER
@@ -130,15 +165,15 @@ def _merged(columns: tuple[Column, ...]) -> list[tuple[int, Column, int | None]]
 
 
 def _cell(table: Table, row: int, place: int, column: Column, spread: int | None) -> str:
-    text = escape(_plain(table.rows[row][place], column))
+    text = escape(_plain(table.rows[row][place], column, row))
     if (row, place) in table.strong:
         text = f"\\textbf{{{text}}}"
     if spread is not None and table.rows[row][spread] is not None:
-        text = f"{text} $\\pm$ {escape(_plain(table.rows[row][spread], table.columns[spread]))}"
+        text = f"{text} $\\pm$ {escape(_plain(table.rows[row][spread], table.columns[spread], row))}"
     if (row, place) in table.dagger:
         text = f"$^\\dagger${text}"
     return f"{{{text}}}" if text.startswith("[") else text
 
 
-def _plain(cell: Cell, column: Column) -> str:
-    return cells.text(cell, column) if column.kind is not Kind.VERDICT or cell is not None else ""
+def _plain(cell: Cell, column: Column, row: int) -> str:
+    return cells.text(cell, column, row) if column.kind is not Kind.VERDICT or cell is not None else ""

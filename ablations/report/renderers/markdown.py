@@ -105,7 +105,7 @@ def _table(table: Table) -> str:
 
 
 def _cell(table: Table, row: int, column_index: int, column: Column) -> str:
-    text = escape(cells.text(table.rows[row][column_index], column))
+    text = escape(cells.text(table.rows[row][column_index], column, row))
     text = f"**{text}**" if (row, column_index) in table.strong else text
     return f"\N{DAGGER}{text}" if (row, column_index) in table.dagger else text
 

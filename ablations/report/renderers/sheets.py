@@ -10,6 +10,7 @@ from ablations.errors import Json
 from ablations.results.results import TrialRecord
 
 EFFECT_NUMBERS = ("estimate", "low", "high", "p", "p_adjusted", "n", "holes", "unit", "verdict", "reason")
+FACTORS = {"factor": "estimate", "factor_low": "low", "factor_high": "high"}
 
 
 def trials(design: Design, records: Sequence[TrialRecord]) -> str:
@@ -42,7 +43,10 @@ def trials(design: Design, records: Sequence[TrialRecord]) -> str:
 
 
 def effects(found: Effects) -> str:
-    """One line a row of effects, declared contrasts first; strata as `within.NAME`."""
+    """One line a row of effects, declared contrasts first; strata as `within.NAME`.
+
+    On a log scale `estimate`, `low` and `high` are logarithms, and `factor` and its ends what people read.
+    """
     rows: list[tuple[str, EffectRow]] = [
         ("primary" if contrast.primary else "declared", row)
         for contrast in found.contrasts
@@ -64,9 +68,10 @@ def effects(found: Effects) -> str:
                 row.of,
                 row.against,
                 *(plain[name] for name in EFFECT_NUMBERS),
+                *(None if row.ratio is None else row.ratio.to_json()[end] for end in FACTORS.values()),
             ]
         )
-    return _written([*head, *EFFECT_NUMBERS], lines)
+    return _written([*head, *EFFECT_NUMBERS, *FACTORS], lines)
 
 
 def _written(head: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:

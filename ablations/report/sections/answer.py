@@ -160,14 +160,18 @@ def _where(row: EffectRow) -> list[Phrase]:
 
 def _figures(row: EffectRow, alpha: float, *, among: int = 1) -> str:
     """The numbers behind a claim, in brackets; a row picked `among` several has the interval for all."""
-    picked = row.simultaneous if among > 1 else None
-    low, high = (picked.low, picked.high) if picked is not None else (row.low, row.high)
-    half = (high - low) / 2 if low is not None and high is not None else None
+    picked = row.shown_at_once if among > 1 else None
+    low, high = (picked or row.shown).low, (picked or row.shown).high
+    half = numbers.half_width(low, high)
     decimals = numbers.decimals_for([half])
-    parts = [f"difference {numbers.difference(row.estimate, decimals)}"]
+    signed = row.ratio is None
+    write = numbers.difference if signed else numbers.number
+    parts = [f"{'difference' if signed else 'factor'} {write(row.shown.estimate, decimals)}"]
     if half is not None and (picked is not None or among == 1):
         whose = f" for all {among} rows at once" if picked is not None else ""
-        parts.append(f"{numbers.interval_name(alpha)}{whose} {numbers.interval(low, high, decimals)}")
+        parts.append(
+            f"{numbers.interval_name(alpha)}{whose} {numbers.interval(low, high, decimals, signed=signed)}"
+        )
     if row.p_adjusted is not None:
         parts.append(f"adjusted {numbers.p_phrase(row.p_adjusted)}")
     parts.append(count(row.n, "seed"))

@@ -9,7 +9,7 @@ from ablations.design.arm import Arm
 from ablations.identity import canonical
 from ablations.manifest import Scalar
 from ablations.report.document.document import Block, Cell, Column, Fold, Kind, Paragraph, Table
-from ablations.report.document.numbers import compact, count, decimals_for
+from ablations.report.document.numbers import compact, count, decimals_each
 from ablations.report.evidence import Evidence, Measure
 from ablations.results.results import TrialRecord
 
@@ -117,7 +117,7 @@ def _key(of: Scalar, against: Scalar, within: Mapping[str, Scalar]) -> str:
 def _measure_columns(measure: Measure, spreads: Sequence[float | None]) -> list[Column]:
     if measure.rate:
         return [Column(name=measure.name, kind=Kind.PERCENT, help=measure.meaning)]
-    decimals = decimals_for(spreads)
+    decimals = decimals_each(spreads)
     help_text = f"mean over seeds. {measure.meaning}".strip()
     return [
         Column(name=measure.label, kind=Kind.NUMBER, decimals=decimals, help=help_text),

@@ -1,10 +1,18 @@
 """The judged contrasts: a forest of effects, the table behind it, and the exploratory rows."""
 
+import math
 from collections.abc import Collection, Sequence
 
 from ablations.effects.judge import ContrastEffects, EffectRow
 from ablations.report.document.document import Block, Callout, Column, Fold, Kind, Paragraph, Table
-from ablations.report.document.numbers import compact, count, decimals_for, interval_name, listing
+from ablations.report.document.numbers import (
+    compact,
+    count,
+    decimals_each,
+    half_width,
+    interval_name,
+    listing,
+)
 from ablations.report.document.plots import Figure, Forest, ForestRow, slug
 from ablations.report.evidence import Evidence, Measure, levels_text, selection_text
 from ablations.report.sections.procedures import CORRECTIONS, title_of
@@ -16,6 +24,8 @@ PSEUDOMEDIAN = (
     " what this test is about: one extreme seed moves the mean, and neither these nor the verdict."
 )
 MAX_ROWS = 2000
+SD = "of the paired differences over seeds"
+SD_LOG = "of the paired differences of logarithms over seeds, about the spread of the factor"
 UNJUDGED = (
     "Verdicts belong to the primary contrast on the first metric of the study alone. What follows has"
     " adjusted p-values and no verdict; a metric or rate that should be judged is listed first."
@@ -86,7 +96,8 @@ def _by_stratum(rows: Sequence[EffectRow]) -> list[EffectRow]:
 
 def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     asked = evidence.question(judged)
-    kind = "Differences in the share of seeds" if asked.kind == "rate" else f"Differences in {judged.metric}"
+    kind = "Factors" if judged.scale == "log" else "Differences"
+    kind += " in the share of seeds" if asked.kind == "rate" else f" in {judged.metric}"
     averaged = f", averaged over {listing(asked.over)}" if asked.over else ""
     where = selection_text(evidence.selection(judged.name))
     where = f" where {where}" if where else ""
@@ -107,7 +118,7 @@ def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: Cont
     return Figure(
         name=name,
         caption=(
-            f"{'Log ratios' if log else 'Differences'} of {measure.name} with"
+            f"{'Factors' if log else 'Differences'} of {measure.name} with"
             f" {interval_name(judged.alpha)}s. Filled marks are decided."
         ),
         plot=Forest(
@@ -115,14 +126,15 @@ def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: Cont
                 ForestRow(
                     label=_label(row, judged.shape),
                     heading=levels_text(row.within),
-                    estimate=row.estimate,
-                    low=row.low,
-                    high=row.high,
+                    estimate=row.shown.estimate,
+                    low=row.shown.low,
+                    high=row.shown.high,
                     verdict=row.verdict,
                 )
                 for row in rows
             ),
-            x_label=f"{'log ratio' if log else 'difference'} in {measure.name}",
+            x_label=f"{'factor' if log else 'difference'} in {measure.name}",
+            factors=log,
             better="right" if measure.goal == "maximize" else "left",
             margin=judged.margin,
         ),
@@ -137,14 +149,12 @@ def effects_table(
     rows: Sequence[EffectRow], measure: Measure, alpha: float, *, said: Collection[str]
 ) -> Table:
     """Rows of effects; verdicts and p-values only where there are any, notes unless they are `said` above."""
-    decimals = decimals_for(
-        (row.high - row.low) / 2 if row.low is not None and row.high is not None else None for row in rows
-    )
+    decimals = decimals_each([half_width(row.shown.low, row.shown.high) for row in rows])
     strata = list(dict.fromkeys(name for row in rows for name in row.within))
     with_p = any(row.p is not None for row in rows)
     adjusted = any(row.p_adjusted is not None for row in rows)
     with_verdict = any(row.verdict is not None for row in rows)
-    with_ratio = any(row.ratio is not None for row in rows)
+    factors = any(row.ratio is not None for row in rows)
     with_seeds = any(row.seeds_needed is not None for row in rows)
     notes = [
         [*([row.reason] if row.reason else []), *(note for note in row.notes if note not in said)]
@@ -155,14 +165,8 @@ def effects_table(
         *(Column(name=name, kind=Kind.NAME) for name in strata),
         Column(name="of", kind=Kind.NAME),
         Column(name="against", kind=Kind.NAME),
-        Column(
-            name="difference",
-            kind=Kind.DIFFERENCE,
-            decimals=decimals,
-            help=f"of minus against, in {measure.label}",
-        ),
-        Column(name=interval_name(alpha), kind=Kind.INTERVAL, decimals=decimals),
-        *([Column(name="ratio", kind=Kind.NUMBER, help="the same as a factor")] if with_ratio else []),
+        _effect_column(measure, decimals, factors=factors),
+        Column(name=interval_name(alpha), kind=Kind.INTERVAL, decimals=decimals, signed=not factors),
         *([Column(name="p", kind=Kind.P)] if with_p else []),
         *([Column(name="adjusted p", kind=Kind.P)] if with_p and adjusted else []),
         Column(name="n", kind=Kind.COUNT, help="seeds behind the difference"),
@@ -176,9 +180,8 @@ def effects_table(
             *(None if name not in row.within else compact(row.within[name]) for name in strata),
             compact(row.of),
             compact(row.against),
-            row.estimate,
-            (row.low, row.high),
-            *([row.ratio.estimate if row.ratio else None] if with_ratio else []),
+            row.shown.estimate,
+            (row.shown.low, row.shown.high),
             *([row.p] if with_p else []),
             *([row.p_adjusted] if with_p and adjusted else []),
             row.n,
@@ -192,20 +195,35 @@ def effects_table(
     return Table(columns=tuple(columns), rows=tuple(cells))
 
 
+def _effect_column(measure: Measure, decimals: tuple[int, ...], *, factors: bool) -> Column:
+    if factors:
+        about = f"of divided by against, in {measure.label}; 1 is no difference"
+        return Column(name="factor", kind=Kind.NUMBER, decimals=decimals, help=about)
+    about = f"of minus against, in {measure.label}"
+    return Column(name="difference", kind=Kind.DIFFERENCE, decimals=decimals, help=about)
+
+
 def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
     """Both sides, the other estimators and the other tests of each row."""
-    decimals = decimals_for(row.sd for row in rows)
+    log = any(row.ratio is not None for row in rows)
+    decimals = decimals_each([row.sd for row in rows])
+    sides = _sides_decimals(rows) if log else decimals
     strata = list(dict.fromkeys(name for row in rows for name in row.within))
     known = (name for row in rows for name, p in row.others.items() if p is not None)
     tests = [name for name in dict.fromkeys(known) if not name.endswith("_error")]
     columns = (
         *(Column(name=name, kind=Kind.NAME) for name in (*strata, "of", "against")),
-        Column(name="mean of", kind=Kind.NUMBER, decimals=decimals, help=f"{measure.name} of the first side"),
-        Column(name="mean against", kind=Kind.NUMBER, decimals=decimals),
-        Column(name="sd", kind=Kind.NUMBER, decimals=decimals, help="of the paired differences over seeds"),
+        Column(name="mean of", kind=Kind.NUMBER, decimals=sides, help=f"{measure.name} of the first side"),
+        Column(name="mean against", kind=Kind.NUMBER, decimals=sides),
+        Column(
+            name="sd of logs" if log else "sd",
+            kind=Kind.NUMBER,
+            decimals=decimals,
+            help=SD_LOG if log else SD,
+        ),
         Column(name="d_z", kind=Kind.DIFFERENCE, decimals=2, help="mean difference over its sd"),
-        Column(name="median", kind=Kind.DIFFERENCE, decimals=decimals),
-        Column(name="bootstrap", kind=Kind.INTERVAL, decimals=decimals, help="BCa interval"),
+        Column(name="median", kind=Kind.NUMBER if log else Kind.DIFFERENCE, decimals=decimals),
+        Column(name="bootstrap", kind=Kind.INTERVAL, decimals=decimals, help="BCa interval", signed=not log),
         Column(name="pairing", kind=Kind.NUMBER, decimals=2, help="correlation of the two sides over seeds"),
         *(Column(name=f"p {name.replace('_', ' ')}", kind=Kind.P) for name in tests),
     )
@@ -218,14 +236,28 @@ def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
             row.against_mean,
             row.sd,
             row.effect_size,
-            row.median,
-            (row.bootstrap.low, row.bootstrap.high) if row.bootstrap else None,
+            math.exp(row.median) if log and row.median is not None else row.median,
+            _bootstrap(row),
             row.pairing,
             *(row.others.get(name) for name in tests),
         )
         for row in rows
     )
     return Table(columns=columns, rows=cells)
+
+
+def _sides_decimals(rows: Sequence[EffectRow]) -> tuple[int, ...]:
+    """Two digits of the spread of a side, which is a share of its size where the scale is logarithmic."""
+    return decimals_each(
+        [None if row.sd is None or row.of_mean is None else row.sd * row.of_mean for row in rows]
+    )
+
+
+def _bootstrap(row: EffectRow) -> tuple[float | None, float | None] | None:
+    if row.bootstrap is None:
+        return None
+    shown = row.bootstrap.exponential() if row.ratio is not None else row.bootstrap
+    return shown.low, shown.high
 
 
 def exploratory(evidence: Evidence) -> list[Block]:

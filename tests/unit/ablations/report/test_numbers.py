@@ -45,7 +45,7 @@ def test_p_value_is_never_zero(p, text):
 
 @pytest.mark.parametrize(
     ("spreads", "decimals"),
-    [([0.2], 2), ([0.02], 3), ([2.0], 1), ([200.0], 0), ([1e-12], 6), ([None, math.nan, 0.0], 3)],
+    [([0.2], 2), ([0.02], 3), ([2.0], 1), ([200.0], 0), ([1e-12], 13), ([None, math.nan, 0.0], 3)],
 )
 def test_decimals_show_two_digits_of_the_spread(spreads, decimals):
     assert numbers.decimals_for(spreads) == decimals
