@@ -9,6 +9,7 @@ from ablations.contrasts.rows import ContrastRow, row_of, rows_of, selected, var
 from ablations.design.arm import Arm, text_of
 from ablations.design.design import Design
 from ablations.design.factor import Factor
+from ablations.design.margin import read_margin
 from ablations.design.question import Question
 from ablations.errors import NotEstimable, Problems
 from ablations.manifest import Scalar
@@ -151,7 +152,9 @@ def _on_readings(families: Iterable[Family], design: Design, apart: bool = False
                 correction="none" if apart else analysis.correction,
                 alpha=analysis.alpha,
                 shape=family.shape,
-                margin=analysis.margin.get(reading.name),
+                margin=read_margin(analysis.margin[reading.name], reading)
+                if reading.name in analysis.margin
+                else None,
                 missing=analysis.missing,
             )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from ablations.design.margin import FORMS, read_margin
 from ablations.design.reading import Reading
 from ablations.errors import Json, Problems
 from ablations.study.spec import StudySpec
@@ -14,6 +15,12 @@ def check_analysis(study: StudySpec, readings: Sequence[Reading], problems: Prob
         for name in named:
             if name not in known:
                 problems.add(f"analysis.{field}.{name}", f"{name} is not among the study's metrics", known)
+    for reading in readings:
+        if reading.name in study.analysis.margin:
+            try:
+                read_margin(study.analysis.margin[reading.name], reading)
+            except ValueError as error:
+                problems.add(f"analysis.margin.{reading.name}", str(error), FORMS[reading.scale])
     _check_looks(study, problems)
 
 

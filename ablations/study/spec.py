@@ -69,6 +69,14 @@ def _check_scalar(value: Any) -> Scalar:
     raise ValueError("must be a string, a number, true, false or null")
 
 
+def _check_margin(value: Any) -> float | str:
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
+        return value
+    raise ValueError("must be a number above 0, a share such as '5 %', or 'factor 1.05'")
+
+
 def _check_json(value: Any) -> Json:
     if isinstance(value, list):
         return [_check_json(item) for item in value]
@@ -98,6 +106,11 @@ Value = Annotated[Any, PlainValidator(_check_json), WithJsonSchema({})]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE)]
 MetricName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]*$")]
 TagName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=TAG)]
+Margin = Annotated[
+    Any,
+    PlainValidator(_check_margin),
+    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
+]
 Bundle = dict[Name, Value]
 Positive = Annotated[int, Field(ge=1)]
 
@@ -217,7 +230,7 @@ class AnalysisSpec(Model):
     test: Literal["paired_t", "sign_flip", "wilcoxon"] = "paired_t"
     correction: Literal["holm", "bh", "none"] = "holm"
     missing: Literal["related", "unrelated"] = "related"
-    margin: dict[Name, Annotated[float, Field(gt=0)]] = {}
+    margin: dict[Name, Margin] = {}
     spread: dict[Name, Annotated[float, Field(gt=0)]] = {}
     looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=MAX_LOOKS)] = []
 

@@ -48,7 +48,7 @@ def number(value: float | None, decimals: int) -> str:
         return NOTHING
     if (
         abs(value) >= 1e6
-        or (value and decimals > MAX_DECIMALS)
+        or (0 < abs(value) < 1e-3 and decimals > MAX_DECIMALS)
         or 0 < abs(value) < 10.0 ** -(MAX_DECIMALS + 1)
     ):
         digits = max(1, min(decimals, 2))
@@ -56,7 +56,7 @@ def number(value: float | None, decimals: int) -> str:
             digits = min(15, max(0, decimals + floor(log10(abs(value)))))
         mantissa, exponent = f"{value:.{digits}e}".split("e")
         return f"{mantissa}e{int(exponent)}".replace("-", MINUS)
-    text = f"{value:.{decimals}f}"
+    text = f"{value:.{min(decimals, MAX_DECIMALS)}f}"
     return text.lstrip("-") if float(text) == 0 else text.replace("-", MINUS)
 
 

@@ -9,7 +9,7 @@ from ablations.report.document.numbers import MINUS, NOTHING, count
 
 LEFT = {Kind.TEXT, Kind.NAME, Kind.VERDICT}
 SECTIONS = {"effects": "Differences within a seed with their intervals over seeds.", "arms": "Every arm."}
-LEFT_OUT = {"note", "median", "IQM", "holes"}
+LEFT_OUT = {"note", "median", "IQM"}
 ROOM = 84  # letters that a row of \footnotesize holds on a page of A4, gaps between columns counted
 GAP = 2
 _SPECIAL = {

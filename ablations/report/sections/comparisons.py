@@ -103,7 +103,7 @@ def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     where = f" where {where}" if where else ""
     margin = ""
     if judged.margin is not None:
-        margin = f" Differences within \N{PLUS-MINUS SIGN}{compact(judged.margin)} count as none."
+        margin = f" {_margin(judged.margin, log=judged.scale == 'log')}"
     centre = f" {PSEUDOMEDIAN}" if judged.estimator == "pseudomedian" else ""
     corrected = f"{CORRECTIONS[judged.correction]} over {count(len(judged.rows), 'row')}"
     return (
@@ -111,6 +111,12 @@ def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
         f"{title_of(judged)}, {corrected},"
         f" \N{GREEK SMALL LETTER ALPHA} = {compact(judged.alpha)}.{centre}{margin}"
     )
+
+
+def _margin(margin: float, *, log: bool) -> str:
+    if log:
+        return f"Factors between 1/{1 + margin:.6g} and {1 + margin:.6g} count as no difference."
+    return f"Differences within \N{PLUS-MINUS SIGN}{compact(margin)} count as none."
 
 
 def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: ContrastEffects) -> Figure:

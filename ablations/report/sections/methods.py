@@ -1,5 +1,6 @@
 """How the numbers were made, in words somebody can paste into a paper."""
 
+from ablations.design.margin import margin_text
 from ablations.effects.effect import ContrastEffects
 from ablations.effects.holes import UNRELATED
 from ablations.report.document.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
@@ -91,9 +92,7 @@ def _margins(evidence: Evidence) -> list[str]:
     if not margins:
         return []
     named = [
-        f"{compact(100 * margin)} % of {metric}"
-        if evidence.measure(metric).log
-        else f"{compact(margin)} in {metric}"
+        f"{margin_text(margin, log=evidence.measure(metric).log)} in {metric}"
         for metric, margin in margins.items()
     ]
     text = (

@@ -85,7 +85,7 @@ def losses(ratio: float) -> Any:
 
 
 def test_a_metric_on_a_log_scale_is_compared_as_a_ratio() -> None:
-    design = design_of(SMALL, seeds=10, metric="train_loss", analysis={"margin": {"train_loss": 0.01}})
+    design = design_of(SMALL, seeds=10, metric="train_loss", analysis={"margin": {"train_loss": "1 %"}})
     records = planted(design, losses(0.9))
     row = only_row(judged(design, records))
     assert row.ratio is not None and row.ratio.low is not None and row.ratio.high is not None
@@ -101,11 +101,20 @@ def test_a_metric_on_a_log_scale_is_compared_as_a_ratio() -> None:
     assert row.against_mean == pytest.approx(np.exp(values[none].mean()), abs=1e-10)
 
 
+def test_a_factor_and_a_percentage_are_one_margin() -> None:
+    found = [
+        compile_contrasts(design_of(SMALL, metric="train_loss", analysis={"margin": {"train_loss": written}}))
+        for written in ("5 %", "factor 1.05", "5%")
+    ]
+    for asked in found:
+        assert asked.contrasts[0].margin == pytest.approx(0.05, abs=1e-15)
+
+
 def test_a_margin_on_a_log_scale_is_a_share() -> None:
     changes: dict[str, Any] = {"seeds": 10, "metric": "train_loss"}
     rows = [
         only_row(judged(design, planted(design, losses(1.0), noise=0.02)))
-        for margin in (0.02, 0.002)
+        for margin in ("2 %", "factor 1.002")
         if (design := design_of(SMALL, analysis={"margin": {"train_loss": margin}}, **changes))
     ]
     assert [row.verdict for row in rows] == ["equivalent", "inconclusive"]
@@ -400,6 +409,12 @@ def test_one_family_does_not_touch_another() -> None:
     ("analysis", "changes", "path"),
     [
         ({"margin": {"accuracy": 0.1}}, {}, "analysis.margin.accuracy"),
+        ({"margin": {"test_accuracy": "5 %"}}, {}, "analysis.margin.test_accuracy"),
+        ({"margin": {"test_accuracy": "factor 1.05"}}, {}, "analysis.margin.test_accuracy"),
+        ({"margin": {"train_loss": 1.05}}, {"metric": "train_loss"}, "analysis.margin.train_loss"),
+        ({"margin": {"train_loss": "1.2.3 %"}}, {"metric": "train_loss"}, "analysis.margin.train_loss"),
+        ({"margin": {"train_loss": "factor 0.9"}}, {"metric": "train_loss"}, "analysis.margin.train_loss"),
+        ({"margin": {"test_accuracy": 0}}, {}, "analysis.margin.test_accuracy"),
         ({"spread": {"accuracy": 0.1}}, {}, "analysis.spread.accuracy"),
         ({"looks": [4, 4, 3]}, {}, "analysis.looks"),
         ({"looks": [4, 8]}, {"seeds": 6}, "seeds"),
