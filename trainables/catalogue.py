@@ -13,7 +13,7 @@ from ablations.errors import Json
 from ablations.manifest import Manifest, Setting
 from trainables.digests import code_digest
 from trainables.errors import UnknownTrainable
-from trainables.manifests import classifiers, images, language, measures
+from trainables.manifests import activations, classifiers, datasets, images, language, measures
 from trainables.manifests.component import Component
 
 GROUPS: Mapping[str, str] = {
@@ -113,9 +113,9 @@ def load_catalogue(datasets_dir: Path | None = None) -> Catalogue:
     """The catalogue of this environment; `datasets_dir` adds the users' own NAME.npz files."""
     broken: list[BrokenPlugin] = []
     parts = {
-        "activation": _by_name(classifiers.ACTIVATIONS),
+        "activation": _by_name(activations.ACTIVATIONS),
         "model": _by_name(images.MODELS),
-        "dataset": _by_name(classifiers.DATASETS),
+        "dataset": _by_name(datasets.DATASETS),
         "measure": _by_name(measures.MEASURES),
         "corpus": _by_name(language.CORPORA),
     }

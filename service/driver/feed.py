@@ -13,7 +13,7 @@ from ablations.design.search import rank_of, search_of, tuning_metric
 from ablations.errors import Json
 from ablations.identity import digest
 from ablations.study.spec import TuningSpec
-from service.driver.tuning import Search, distributions
+from service.driver.samplers import Search, distributions
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
 Row = Mapping[str, Any]

@@ -1,7 +1,8 @@
 """Base functions by name, each with its derivative, as hand-batched training needs it without autograd.
 
-All named here are computed by the formulas of fused/formulas.py, alone or inside a dynActivation: within two
-units in the last place of the true value, and the same bits in every arm.
+Their formulas stand in fused/formulas.py, their names in manifests/activations.py. They are computed alike
+alone and inside a dynActivation: within two units in the last place of the true value, and the same bits in
+every arm.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""The parts and trainables that come with this package, as manifests."""
+"""The perceptron and what all image classifiers share, as manifests."""
 
 from collections.abc import Mapping
 
@@ -8,34 +8,6 @@ from trainables.manifests.component import Component
 from trainables.manifests.descent import DYNAMIC, descent_settings
 from trainables.manifests.images import image_classifier
 from trainables.manifests.progress import NUM_PARAMETERS, classifier_progress
-
-ACTIVATIONS = (
-    Component(kind="activation", name="relu", summary="max(x, 0)"),
-    Component(kind="activation", name="leaky_relu", summary="x, or 0.01 x below 0"),
-    Component(kind="activation", name="relu6", summary="min(max(x, 0), 6)"),
-    Component(kind="activation", name="elu", summary="x, or exp(x) - 1 below 0"),
-    Component(kind="activation", name="celu", summary="continuously differentiable ELU, alpha 1"),
-    Component(kind="activation", name="selu", summary="scaled ELU that keeps mean and variance"),
-    Component(kind="activation", name="gelu", summary="x times the normal distribution function"),
-    Component(kind="activation", name="gelu_tanh", summary="GELU in its tanh approximation"),
-    Component(kind="activation", name="silu", summary="x sigmoid(x), also called Swish"),
-    Component(kind="activation", name="mish", summary="x tanh(softplus(x))"),
-    Component(kind="activation", name="softplus", summary="log(1 + exp(x))"),
-    Component(kind="activation", name="hardswish", summary="piecewise quadratic Swish"),
-    Component(kind="activation", name="hardsigmoid", summary="min(max(x / 6 + 1/2, 0), 1)"),
-    Component(kind="activation", name="tanh", summary="hyperbolic tangent"),
-    Component(kind="activation", name="sigmoid", summary="1 / (1 + exp(-x))"),
-    Component(kind="activation", name="squared_relu", summary="max(x, 0) squared"),
-    Component(kind="activation", name="identity", summary="x; a linear network"),
-)
-
-DATASETS = (
-    Component(kind="dataset", name="digits-5k", summary="5,000 MNIST digits, 28x28; always there"),
-    Component(kind="dataset", name="mnist", summary="70,000 digits, 28x28"),
-    Component(kind="dataset", name="fashion-mnist", summary="70,000 pieces of clothing, 28x28"),
-    Component(kind="dataset", name="cifar10", summary="60,000 colour images of 10 classes, 32x32"),
-    Component(kind="dataset", name="cifar100", summary="60,000 colour images of 100 classes, 32x32"),
-)
 
 # Losses above this are no better than this: what a diverged trial counts as.
 WORST_LOSS = 100.0

@@ -7,7 +7,7 @@ import torch
 
 from trainables.activations.bases import BASES, Base, by_autograd
 from trainables.activations.dynact import DynActivation, Scalars, backward_rows, forward_rows
-from trainables.manifests.classifiers import ACTIVATIONS
+from trainables.manifests.activations import ACTIVATIONS
 
 X = torch.linspace(-9.0, 9.0, 181, dtype=torch.float64)
 

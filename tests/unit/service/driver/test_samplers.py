@@ -13,7 +13,7 @@ from scipy.stats import qmc
 
 from ablations.design.candidate import Candidate
 from ablations.study.spec import TuningSpec
-from service.driver.tuning import Search, distributions
+from service.driver.samplers import Search, distributions
 from tests.unit.ablations.manifests import MLP
 
 SPACE = {"lr": FloatDistribution(1e-4, 1e-1, log=True), "width": IntDistribution(8, 64)}
