@@ -231,6 +231,25 @@ def test_the_tipping_point_is_where_the_verdict_changes() -> None:
         assert only_row(judged(design, filled)).verdict == verdict
 
 
+def test_a_hole_filled_by_the_mean_of_its_neighbours_can_decide_what_both_extremes_leave_open() -> None:
+    """The spread of extreme values hides what ordinary ones would show, so that they are no bound."""
+    design = design_of(RATES, seeds=6, metrics=[{"name": "test_accuracy"}])
+    differences = [-0.01, -0.03, -0.02, -0.004, 0.0, 0.0]
+    records = [
+        record_of(arm, seed, {"test_accuracy": 0.8 + differences[seed] * (arm.levels["scalars"] == "shared")})
+        for arm in design.arms
+        for seed in design.seeds
+    ]
+    shared = next(arm for arm in design.arms if arm.levels["scalars"] == "shared")
+    row = only_row(judged(design, with_failures(records, (shared.id, 4), (shared.id, 5))))
+    doubt = row.sensitivity
+    assert doubt is not None and doubt.flips and doubt.tipping is not None and row.reason is None
+    assert row.verdict == doubt.of_worst.verdict == doubt.against_worst.verdict == "inconclusive"
+    assert (doubt.tipping.worst, doubt.tipping.becomes) == (None, "worse")
+    assert doubt.tipping.of == pytest.approx(0.784)
+    assert "inconclusive, with the missing runs of shared at 0.784 worse" in row.notes
+
+
 def test_failures_declared_unrelated_leave_the_verdict_and_are_repeated() -> None:
     design = design_of(SMALL, seeds=8, analysis={"missing": "unrelated"})
     shared = next(arm for arm in design.arms if arm.levels["scalars"] == "shared")
