@@ -228,7 +228,11 @@ def _rule(contrast: Contrast, found: Inference, num_studies: int) -> np.ndarray:
 
 def lines_of(cells: list[Cell]) -> Iterator[str]:
     """The table, a line a condition and number of seeds."""
-    yield "| studies without an effect | seeds | " + " | ".join(f"{n} rows" for n in FAMILIES) + " |"
+    yield (
+        "| studies without an effect | seeds | "
+        + " | ".join(f"{n} row{'s' if n > 1 else ''}" for n in FAMILIES)
+        + " |"
+    )
     yield "|---|---|" + "---|" * len(FAMILIES)
     by_line: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
