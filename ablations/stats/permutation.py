@@ -1,17 +1,19 @@
 """The sign-flip test: under the null, each seed's score is as likely to have either sign."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 Alternative = Literal["two-sided", "greater"]
 
 MAX_EXACT_SEEDS = 20
 MAX_LISTED_SEEDS = 10
 NUM_DRAWS = 2**16
+MAX_KEPT_BITS = 1 << 26
 DRAWS_AT_ONCE = 2**13
 ROWS_AT_ONCE = 2**9
 TIE = 1e-12  # sums that differ by rounding only are equal
@@ -111,13 +113,26 @@ def _count_drawn(
     scores: Float[np.ndarray, "rows seeds"], bounds: Float[np.ndarray, " rows"], seed: int, two_sided: bool
 ) -> Float[np.ndarray, " rows"]:
     """How many of the drawn flips have a sum of at least `bound`, in chunks to bound memory."""
-    rng = np.random.default_rng(seed)
     counts = np.zeros(len(scores))
-    for start in range(0, NUM_DRAWS - 1, DRAWS_AT_ONCE):
-        num_draws = min(DRAWS_AT_ONCE, NUM_DRAWS - 1 - start)
-        flips = rng.integers(0, 2, size=(num_draws, scores.shape[1])) * 2.0 - 1.0
+    num_seeds = scores.shape[1]
+    drawn = _kept_bits if num_seeds * NUM_DRAWS <= MAX_KEPT_BITS else _draw_bits
+    for bits in drawn(num_seeds, seed):
+        flips = bits * 2.0 - 1.0
         for first in range(0, len(scores), ROWS_AT_ONCE):
             some = slice(first, first + ROWS_AT_ONCE)
             sums = flips @ scores[some].T
             counts[some] += ((np.abs(sums) if two_sided else sums) >= bounds[some]).sum(axis=0)
     return counts
+
+
+def _draw_bits(num_seeds: int, seed: int) -> Iterator[Int[np.ndarray, "draws seeds"]]:
+    rng = np.random.default_rng(seed)
+    for start in range(0, NUM_DRAWS - 1, DRAWS_AT_ONCE):
+        num_draws = min(DRAWS_AT_ONCE, NUM_DRAWS - 1 - start)
+        yield rng.integers(0, 2, size=(num_draws, num_seeds)).astype(np.int8)
+
+
+@lru_cache(maxsize=1)
+def _kept_bits(num_seeds: int, seed: int) -> tuple[Int[np.ndarray, "draws seeds"], ...]:
+    """The same, kept: all families of a report are judged by the same draws, and drawing takes longest."""
+    return tuple(_draw_bits(num_seeds, seed))
