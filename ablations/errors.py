@@ -6,7 +6,6 @@ AblationError
   InvalidStudy                  the question cannot be asked          -> 422
     UnknownFactor, DuplicateArm, NotEstimable, TooFewSeeds
     NotSupported                a good question, not answered yet
-  IncompleteResults             too few finished trials to estimate   -> 409
 """
 
 from collections.abc import Iterable, Iterator
@@ -89,10 +88,6 @@ class TooFewSeeds(InvalidStudy):
 
 class NotSupported(InvalidStudy):
     """A study that is well formed and asks for something that is not built yet."""
-
-
-class IncompleteResults(AblationError):
-    """Too few finished trials to estimate an effect."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ ServiceError
 
 from collections.abc import Sequence
 
-from ablations.errors import AblationError, IncompleteResults, InvalidStudy, NotSupported, Problem, Unparsable
+from ablations.errors import AblationError, InvalidStudy, NotSupported, Problem, Unparsable
 
 
 class ServiceError(Exception):
@@ -231,14 +231,6 @@ class UnsupportedQuestion(InvalidQuestion):
     title = "The study asks for something that is not supported yet"
 
 
-class NotReady(ServiceError):
-    """Too few results for an answer."""
-
-    status = 409
-    kind = "incomplete-results"
-    title = "Too few finished trials"
-
-
 def as_service_error(error: AblationError) -> ServiceError:
     """What a caller is told when the packages below refuse something."""
     match error:
@@ -248,7 +240,5 @@ def as_service_error(error: AblationError) -> ServiceError:
             return UnsupportedQuestion(str(error), error.problems)
         case InvalidStudy():
             return InvalidQuestion(str(error), error.problems)
-        case IncompleteResults():
-            return NotReady(str(error))
         case _:
             return ServiceError(str(error))

@@ -35,7 +35,7 @@ class DataMismatch(TrainableError):
     """The data on this machine is not what the trial was planned for."""
 
     @classmethod
-    def between(cls, name: str, here: str, planned: str) -> Self:
+    def told(cls, name: str, here: str, planned: str) -> Self:
         """The error for a dataset whose hash is `here` and should be `planned`."""
         return cls(f"data_mismatch: {name} here is {here[:12]}, the trial was planned for {planned[:12]}")
 
@@ -44,7 +44,7 @@ class PackTooLarge(TrainableError):
     """More trials in one pack than this worker's memory holds."""
 
     @classmethod
-    def of(cls, num: int, *, needed: int, free: int) -> Self:
+    def told(cls, num: int, *, needed: int, free: int) -> Self:
         """The error for so many trials that need so many bytes at least."""
         mib = 2**20
         return cls(

@@ -101,13 +101,13 @@ def compile_contrasts(design: Design) -> Contrasts:
     """
     asked = check_questions(design)
     if design.layout.components and not design.study.analysis.contrasts:
-        asked = list(_of_components(asked, design))
+        asked = list(_ask_components(asked, design))
     told = {_weights_key(row) for family in asked for row in family.rows}
     judged = _judged(design.questions)
     return Contrasts(
-        contrasts=tuple(_on_readings(asked, design)),
-        exploratory=tuple(_on_readings(_simple_effects(judged, design.arms, told), design, apart=True)),
-        interactions=tuple(_on_readings(_interactions(judged, design), design, apart=True)),
+        contrasts=tuple(_ask_each_reading(asked, design)),
+        exploratory=tuple(_ask_each_reading(_simple_effects(judged, design.arms, told), design, apart=True)),
+        interactions=tuple(_ask_each_reading(_interactions(judged, design), design, apart=True)),
         looks=tuple(sorted(design.study.analysis.looks)),
         tuned_once=design.study.tuning is not None and design.study.tuning.repeats == 1,
         arms=design.arms,
@@ -133,7 +133,7 @@ def check_questions(design: Design) -> list[Family]:
     return asked
 
 
-def _on_readings(families: Iterable[Family], design: Design, apart: bool = False) -> Iterable[Contrast]:
+def _ask_each_reading(families: Iterable[Family], design: Design, apart: bool = False) -> Iterable[Contrast]:
     """Each family on each reading; those that stand `apart` are neither primary nor corrected."""
     analysis = design.study.analysis
     for family in families:
@@ -185,7 +185,7 @@ def _family(question: Question, arms: Sequence[Arm], problems: Problems) -> Fami
     )
 
 
-def _of_components(asked: Sequence[Family], design: Design) -> Iterable[Family]:
+def _ask_components(asked: Sequence[Family], design: Design) -> Iterable[Family]:
     """The components of a leave-one-out design as one family: the full recipe minus it without each."""
     rows = tuple(
         replace(row, of=FULL, against=f"without {family.factor}") for family in asked for row in family.rows
@@ -256,14 +256,14 @@ def _simple_effects(
                     rows.append(row)
         if rows:
             named = tuple(sorted({name for row in rows for name in row.within}))
-            yield _apart(question, name=factor, within=named, over=(), rows=rows)
+            yield _compile_apart(question, name=factor, within=named, over=(), rows=rows)
 
 
 def _weights_key(row: ContrastRow) -> frozenset[tuple[str, float]]:
     return frozenset(row.weights.items())
 
 
-def _apart(
+def _compile_apart(
     question: Question,
     *,
     name: str,
@@ -299,4 +299,4 @@ def _interactions(judged: Iterable[Question], design: Design) -> Iterable[Family
             if rows:
                 done.add(frozenset((factor, name)))
                 over = tuple(other for other in varying if other != name)
-                yield _apart(crossed, name=crossed.name, within=(), over=over, rows=rows)
+                yield _compile_apart(crossed, name=crossed.name, within=(), over=over, rows=rows)

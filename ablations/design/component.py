@@ -42,11 +42,11 @@ def read_components(
     factors, off = dict(by_name), dict[str, Scalar]()
     for name in chosen:
         if isinstance(named, dict) and name in named:
-            factors[name], level = _with_stated_off(by_name[name], named[name], manifest, problems)
+            factors[name], level = _add_stated_off(by_name[name], named[name], manifest, problems)
         elif name in study.baseline:
             level = _checked_off(by_name[name], baseline, manifest, problems)
         else:
-            factors[name], level = _with_declared_off(by_name[name], manifest, problems)
+            factors[name], level = _add_declared_off(by_name[name], manifest, problems)
         if level is not None:
             off[name] = level.name
             _check_levels(factors[name], problems)
@@ -56,7 +56,7 @@ def read_components(
     return FactorLayout(factors=ordered, baseline={**baseline, **off}, components=tuple(off))
 
 
-def _with_stated_off(
+def _add_stated_off(
     factor: Factor, stated: Scalar, manifest: Manifest, problems: Problems
 ) -> tuple[Factor, Level | None]:
     """The factor and its off-level, which is added where the study names it among the components only."""
@@ -87,7 +87,7 @@ def _checked_off(
     return off
 
 
-def _with_declared_off(factor: Factor, manifest: Manifest, problems: Problems) -> tuple[Factor, Level | None]:
+def _add_declared_off(factor: Factor, manifest: Manifest, problems: Problems) -> tuple[Factor, Level | None]:
     """The factor with its off-level last, as the trainable declares it."""
     off = _declared_off(factor, manifest)
     if off is None:

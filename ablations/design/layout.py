@@ -70,7 +70,7 @@ def _size(study: StudySpec, layout: FactorLayout) -> int:
     return math.prod(len(factor.levels) for factor in layout.factors)
 
 
-def _around(
+def _move_around(
     layout: FactorLayout, centre: Mapping[str, int], moves: Sequence[Mapping[str, int]]
 ) -> Iterator[Assignment]:
     """For each stratum, the centre with each of these moves."""
@@ -98,7 +98,7 @@ def _one_factor(layout: FactorLayout) -> Iterator[Assignment]:
     for factor in layout.factors:
         if factor.name in centre:
             moves.extend({factor.name: i} for i in range(len(factor.levels)) if i != centre[factor.name])
-    return _around(layout, centre, moves)
+    return _move_around(layout, centre, moves)
 
 
 def _leave_one_out(study: StudySpec, layout: FactorLayout, problems: Problems) -> Iterator[Assignment]:
@@ -112,7 +112,7 @@ def _leave_one_out(study: StudySpec, layout: FactorLayout, problems: Problems) -
             moves.append({first: off[first], second: off[second]})
         if options.anchor:
             moves.append(dict(off))
-    return _around(layout, on, moves)
+    return _move_around(layout, on, moves)
 
 
 def _pairs(pairs: bool | list[list[str]], layout: FactorLayout, problems: Problems) -> list[tuple[str, str]]:

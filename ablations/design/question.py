@@ -176,11 +176,11 @@ def _sides(
         detail = f"no level of {factor.name} to compare with: name one here or in baseline"
         problems.add(f"{path}.against", detail, list(factor.names))
         return None
-    of = _of(spec, factor, possible, against, path, problems)
+    of = _judged_levels(spec, factor, possible, against, path, problems)
     return None if of is None else (against, *of)
 
 
-def _of(
+def _judged_levels(
     spec: ContrastSpec,
     factor: Factor,
     possible: Sequence[Scalar],

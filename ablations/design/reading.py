@@ -52,7 +52,7 @@ def read_readings(study: StudySpec, manifest: Manifest, problems: Problems) -> t
         if not manifest.metrics:
             problems.add("metrics", f"{manifest.name} measures nothing")
             return ()
-        return _of_metric(manifest.metrics[0], ReadingSpec(name=manifest.metrics[0].name))
+        return _read_metric(manifest.metrics[0], ReadingSpec(name=manifest.metrics[0].name))
     by_name = {metric.name: metric for metric in manifest.metrics_of(study.fixed)}
     known: list[Json] = [name for name in by_name]
     found: list[Reading] = []
@@ -62,7 +62,7 @@ def read_readings(study: StudySpec, manifest: Manifest, problems: Problems) -> t
                 problems.add(f"metrics.{i}.name", f"{spec.name} is a metric of {manifest.name}")
             continue
         if spec.name == DIVERGED and DIVERGED not in by_name:
-            found.append(_of_divergence(spec, f"metrics.{i}.at", problems))
+            found.append(_read_divergence(spec, f"metrics.{i}.at", problems))
             continue
         if spec.name not in by_name:
             detail = f"{manifest.name} does not measure {spec.name!r}"
@@ -70,11 +70,11 @@ def read_readings(study: StudySpec, manifest: Manifest, problems: Problems) -> t
             continue
         _check_steps(study, manifest, spec, f"metrics.{i}.at", problems)
         _check_scale(by_name[spec.name], spec, f"metrics.{i}.scale", problems)
-        found.extend(_of_metric(by_name[spec.name], spec))
-    return _with_rates(study, manifest, found, problems)
+        found.extend(_read_metric(by_name[spec.name], spec))
+    return _add_rates(study, manifest, found, problems)
 
 
-def _of_metric(metric: Metric, spec: ReadingSpec) -> tuple[Reading, ...]:
+def _read_metric(metric: Metric, spec: ReadingSpec) -> tuple[Reading, ...]:
     points = spec.at if isinstance(spec.at, list) else [spec.at]
     return tuple(
         Reading(
@@ -97,7 +97,7 @@ def _check_scale(metric: Metric, spec: ReadingSpec, path: str, problems: Problem
         problems.add(path, detail, "linear")
 
 
-def _of_divergence(spec: ReadingSpec, path: str, problems: Problems) -> Reading:
+def _read_divergence(spec: ReadingSpec, path: str, problems: Problems) -> Reading:
     if spec.at != "end":
         problems.add(path, "whether a trial diverged is known at its end", "end")
     goal = spec.goal or "minimize"
@@ -127,7 +127,7 @@ def _is_varied(study: StudySpec, name: str) -> bool:
     return any(name in owner for owner in (study.factors, searched, *(study.arms or ()), *bundles))
 
 
-def _with_rates(
+def _add_rates(
     study: StudySpec, manifest: Manifest, found: list[Reading], problems: Problems
 ) -> tuple[Reading, ...]:
     by_name = {metric.name: metric for metric in manifest.metrics_of(study.fixed)}
@@ -142,11 +142,11 @@ def _with_rates(
             allowed: list[Json] = [name for name in sorted({*by_name, *declared} - {DIVERGED})]
             problems.add(f"metrics.{i}.of", f"{spec.of!r} is no metric read here", allowed)
             continue
-        ordered.append(_of_rate(spec, by_name[metric]))
+        ordered.append(_read_rate(spec, by_name[metric]))
     return tuple(ordered)
 
 
-def _of_rate(spec: RateSpec, metric: Metric) -> Reading:
+def _read_rate(spec: RateSpec, metric: Metric) -> Reading:
     """A rate: bad when it counts trials on the metric's bad side, and a diverged trial is on that side."""
     bad_side_low = metric.goal == "maximize"
     counts_bad = (spec.below is not None) == bad_side_low

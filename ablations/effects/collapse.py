@@ -23,11 +23,11 @@ def collapsed(metric: str, results: Results) -> Bool[np.ndarray, "arms seeds"]:
     Without such a rate, those whose value lies nearer to the declared worst one than to the median of all.
     """
     reading, values = results.reading(metric), results.values(metric)
-    beyond = _beyond(reading, results, values)
+    beyond = _mark_beyond(reading, results, values)
     return np.asarray(results.diverged | (beyond & np.isfinite(values)))
 
 
-def _beyond(reading: Reading, results: Results, values: Float[np.ndarray, "arms seeds"]) -> np.ndarray:
+def _mark_beyond(reading: Reading, results: Results, values: Float[np.ndarray, "arms seeds"]) -> np.ndarray:
     for rate in results.readings:
         if rate.kind == "rate" and rate.of == reading.name and rate.worst == 1.0:
             return np.asarray(values < rate.below if rate.below is not None else values > (rate.above or 0.0))

@@ -34,7 +34,7 @@ class Fills:
     of: Float[np.ndarray, " rows"]
     against: Float[np.ndarray, " rows"]
 
-    def at(self, worst: Side, share: float) -> tuple[np.ndarray, np.ndarray]:
+    def fill(self, worst: Side, share: float) -> tuple[np.ndarray, np.ndarray]:
         """The values of the two sides of each row."""
         ends = (self.gaps.worst, self.gaps.best) if worst == "of" else (self.gaps.best, self.gaps.worst)
         return self.of + share * (ends[0] - self.of), self.against + share * (ends[1] - self.against)
@@ -53,7 +53,7 @@ def weigh_holes(
 
     @cache
     def judged(worst: Side, share: float) -> tuple[Inference, Ruling]:
-        filled = gaps.filled(*fills.at(worst, share))
+        filled = gaps.filled(*fills.fill(worst, share))
         seen = infer(contrast, filled, level=1 - ruling.alpha, margin=margin, complete=False)
         return seen, rule(contrast, seen, alpha=ruling.alpha)
 
@@ -130,7 +130,7 @@ def _tips(
             low = middle
         else:
             high = middle
-    of, against = fills.at(side, high)
+    of, against = fills.fill(side, high)
     as_value = np.exp if fills.gaps.log else np.asarray
     yield (
         high,

@@ -117,11 +117,11 @@ def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> C
         at_once = simultaneous(contrast, scores, alpha=alpha)
         rows = [replace(row, simultaneous=wide) for row, wide in zip(rows, at_once, strict=True)]
     if occasion.open and contrast.primary and occasion.withheld is None:
-        rows = _with_verdicts(contrast, results, gaps, found, ruling, rows)
+        rows = _add_verdicts(contrast, results, gaps, found, ruling, rows)
     rows = explained(rows, mixed)
     shared = (*((POST_HOC,) if contrast.post_hoc else ()), *occasion.notes)
     if not occasion.open:
-        rows = [_without_tests(row) for row in rows]
+        rows = [_drop_tests(row) for row in rows]
     elif contrast.primary:
         rows = [replace(row, notes=(*row.notes, *shared)) for row in rows]
     return ContrastEffects(
@@ -149,7 +149,7 @@ def _judge_apart(contrasts: Iterable[Contrast], results: Results, occasion: Occa
         found = untested(infer(contrast, scores, level=1 - contrast.alpha, bootstrap=False), mixed)
         ruling = rule(contrast, found, alpha=contrast.alpha)
         for row in explained(_rows(contrast, results, scores, found, ruling), mixed):
-            yield replace(row, p_adjusted=None) if occasion.open else _without_tests(row)
+            yield replace(row, p_adjusted=None) if occasion.open else _drop_tests(row)
 
 
 def _margin(contrast: Contrast, results: Results) -> float | None:
@@ -250,12 +250,12 @@ def _bootstrap(found: Inference, i: int) -> Interval | None:
     return Interval(estimate=_number(found.mean[i]), low=low, high=high)
 
 
-def _without_tests(row: EffectRow) -> EffectRow:
+def _drop_tests(row: EffectRow) -> EffectRow:
     """The row as it may be shown before the end."""
     return replace(row, p=None, p_adjusted=None, others={}, bootstrap=None, effect_size=None)
 
 
-def _with_verdicts(
+def _add_verdicts(
     contrast: Contrast,
     results: Results,
     gaps: Gaps,
@@ -271,7 +271,7 @@ def _with_verdicts(
     for i, row in enumerate(rows):
         row = replace(row, verdict=ruling.verdicts[i], seeds_needed=needed[i], sensitivity=doubts.get(i))
         verdict, reason = _withhold(contrast, results, row, i, doubts.get(i))
-        own = (*notes[i], *_on_holes(contrast, row, doubts.get(i)))
+        own = (*notes[i], *_hole_notes(contrast, row, doubts.get(i)))
         judged.append(replace(row, verdict=verdict, reason=reason, notes=own))
     verdicts = {i: row.verdict for i, row in enumerate(judged) if row.verdict is not None}
     known = watch_collapse(contrast, results, scores, found, verdicts, margin)
@@ -299,7 +299,7 @@ def _withhold(
     return "inconclusive", f"depends on {runs}" + ("" if row.holes else " in other rows")
 
 
-def _on_holes(contrast: Contrast, row: EffectRow, doubt: Sensitivity | None) -> tuple[str, ...]:
+def _hole_notes(contrast: Contrast, row: EffectRow, doubt: Sensitivity | None) -> tuple[str, ...]:
     """The lines beside a verdict that other values in the holes would change."""
     if doubt is None or not doubt.flips:
         return ()

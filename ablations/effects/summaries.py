@@ -16,7 +16,7 @@ NOTHING = ReadingSummary(n=0, mean=None, sd=None, median=None, interquartile_mea
 
 def summarise(arms: Sequence[Arm], results: Results) -> tuple[ArmSummary, ...]:
     """Every arm's readings over the seeds on which they have a value."""
-    found = {reading.name: _of_rows(results.values(reading.name)) for reading in results.readings}
+    found = {reading.name: _summarise_rows(results.values(reading.name)) for reading in results.readings}
     return tuple(
         ArmSummary(
             arm_id=arm.id,
@@ -27,7 +27,7 @@ def summarise(arms: Sequence[Arm], results: Results) -> tuple[ArmSummary, ...]:
     )
 
 
-def _of_rows(values: Float[np.ndarray, "arms seeds"]) -> list[ReadingSummary]:
+def _summarise_rows(values: Float[np.ndarray, "arms seeds"]) -> list[ReadingSummary]:
     known = np.isfinite(values)
     n = known.sum(axis=1)
     summaries = [NOTHING] * len(values)

@@ -109,15 +109,15 @@ def remarks(
     best = smallest_adjusted(ruling.test, [int(seeds) for seeds in n], contrast.correction)
     return [
         [
-            *_on_spread(contrast, found, row, int(n[row])),
-            *_on_margin(ruling, row),
-            *_on_seeds(contrast, ruling, int(n[row]), num_seeds, best=float(best[row])),
+            *_spread_notes(contrast, found, row, int(n[row])),
+            *_margin_notes(ruling, row),
+            *_seed_notes(contrast, ruling, int(n[row]), num_seeds, best=float(best[row])),
         ]
         for row in range(len(n))
     ]
 
 
-def _on_spread(contrast: Contrast, found: Inference, row: int, n: int) -> list[str]:
+def _spread_notes(contrast: Contrast, found: Inference, row: int, n: int) -> list[str]:
     if contrast.test != "paired_t" or found.of_rates or found.coarse[row] != 1 or found.estimate[row] == 0:
         return []
     alike = "are equal" if found.sd[row] == 0 else "spread by less than one step of the metric"
@@ -125,13 +125,13 @@ def _on_spread(contrast: Contrast, found: Inference, row: int, n: int) -> list[s
     return [f"all differences {alike}, so there is no t test: p is the sign-flip test's, {best}"]
 
 
-def _on_margin(ruling: Ruling, row: int) -> list[str]:
+def _margin_notes(ruling: Ruling, row: int) -> list[str]:
     if ruling.verdicts[row] in ("better", "worse") and ruling.tost_adjusted[row] <= ruling.alpha:
         return ["the difference is real but smaller than the margin"]
     return []
 
 
-def _on_seeds(contrast: Contrast, ruling: Ruling, n: int, num_seeds: int, *, best: float) -> list[str]:
+def _seed_notes(contrast: Contrast, ruling: Ruling, n: int, num_seeds: int, *, best: float) -> list[str]:
     found = []
     if n < num_seeds:
         found.append(f"{num_seeds - n} of {num_seeds} seeds are left out, as an arm has no value there")

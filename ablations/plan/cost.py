@@ -44,7 +44,7 @@ def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     A trial takes the median of those timed with the same settings; else the median second per step of
     those timed, times its steps; else a minute, which the basis says.
     """
-    clock = _Clock.of(timed, design.manifest.steps_setting)
+    clock = _Clock.read(timed, design.manifest.steps_setting)
     seconds = 0.0
     tuning = design.study.tuning
     seconds += sum(len(design.seeds) * clock.seconds(arm.settings) for arm in design.arms)
@@ -84,7 +84,7 @@ class _Clock:
     steps: str | None
 
     @classmethod
-    def of(cls, timed: Iterable[TimedTrial], steps: str | None) -> "_Clock":
+    def read(cls, timed: Iterable[TimedTrial], steps: str | None) -> "_Clock":
         groups: dict[str, list[float]] = {}
         every, rates = list[float](), list[float]()
         studies = dict[str, None]()

@@ -282,7 +282,7 @@ def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -
             contrast.metric: seeds
             for contrast in compiled.contrasts
             if contrast.name == primary.name and contrast.margin is not None
-            for seeds in _for_margin(contrast, design, spreads, compiled.num_looks)
+            for seeds in _seeds_for_margin(contrast, design, spreads, compiled.num_looks)
         },
     )
 
@@ -302,7 +302,7 @@ def _basis(planned: PlannedContrast, num_looks: int) -> str:
     return f"by {test}{at}; {metric}, whose paired differences spread by {seen.sd:g}: {seen.basis}"
 
 
-def _for_margin(
+def _seeds_for_margin(
     contrast: Contrast, design: Design, spreads: Mapping[str, Spread], num_looks: int
 ) -> Iterable[int | None]:
     """The seeds that would find a difference as large as the margin, where its spread is known."""
@@ -313,10 +313,10 @@ def _for_margin(
     if contrast.carried_by == "mcnemar":
         yield reach.seeds_with("mcnemar", margin, alpha=alpha)
     elif seen is not None:
-        yield reach.seeds_with(contrast.carried_by, _on_scale(margin, reading) / seen.sd, alpha=alpha)
+        yield reach.seeds_with(contrast.carried_by, _scale_margin(margin, reading) / seen.sd, alpha=alpha)
 
 
-def _on_scale(margin: float, reading: Reading) -> float:
+def _scale_margin(margin: float, reading: Reading) -> float:
     """A margin on the scale of the scores: on a log scale it is a share."""
     return math.log1p(margin) if reading.scale == "log" else margin
 

@@ -32,7 +32,7 @@ SECTIONS: tuple[tuple[str, str, Builder], ...] = (
     ("other-contrasts", "Other contrasts", comparisons.others),
     ("interactions", "Interactions", interactions.interactions),
     ("variance", "Shares of variance", variance.variance),
-    ("against", "Across levels", curves.against_factor),
+    ("against", "Across levels", curves.draw_across_factor),
     ("crossings", "Where rates cross a level", crossings.crossings),
     ("curves", "Learning curves", curves.learning_curves),
     ("scalars", "Learned scalars", scalars.learned_scalars),

@@ -30,10 +30,12 @@ def tost(
     """
     ends = np.reshape(np.asarray(margin, dtype=float), (-1, 1))
     flat = np.zeros(len(scores), dtype=bool) if coarse is None else coarse
-    return np.asarray(np.maximum(_above(scores + ends, test, flat), _above(ends - scores, test, flat)))
+    return np.asarray(
+        np.maximum(_one_sided_p(scores + ends, test, flat), _one_sided_p(ends - scores, test, flat))
+    )
 
 
-def _above(
+def _one_sided_p(
     scores: Float[np.ndarray, "rows seeds"], test: Test, flat: Bool[np.ndarray, " rows"]
 ) -> Float[np.ndarray, " rows"]:
     """P-values for a mean above 0."""

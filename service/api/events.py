@@ -60,7 +60,7 @@ class News:
         self._asking: asyncio.Task[None] | None = None
 
     @contextmanager
-    def of(self, study_id: str) -> Iterator[asyncio.Event]:
+    def follow(self, study_id: str) -> Iterator[asyncio.Event]:
         """What is set whenever the study may have new events."""
         moved = asyncio.Event()
         self._waiting.setdefault(study_id, set()).add(moved)
@@ -104,7 +104,7 @@ def _news_of(context: Context) -> News:
 
 
 async def _follow(context: Context, news: News, study_id: str, seq: int) -> AsyncIterator[bytes]:
-    with news.of(study_id) as moved:
+    with news.follow(study_id) as moved:
         while True:
             moved.clear()
             study, found = await run_in_threadpool(_read, context, study_id, seq)
@@ -126,7 +126,7 @@ def _read(
     context: Context, study_id: str, seq: int, project: str | None = None
 ) -> tuple[StudyRow, list[Event]]:
     with context.ledger.read() as tx:
-        return studies.get(tx, study_id, project), events.after(tx, study_id, seq)
+        return studies.get(tx, study_id, project), events.list_after(tx, study_id, seq)
 
 
 def _is_final(study: StudyRow) -> bool:

@@ -128,7 +128,9 @@ def laid_out(sampler: str, space: Space, num: int, seed: int) -> list[dict[str, 
         return list(islice(cycle(points), num))
     if sampler == "qmc":
         places = _sobol(len(names), num, seed)
-        return [{name: _at(space[name], u) for name, u in zip(names, row, strict=True)} for row in places]
+        return [
+            {name: _value_at(space[name], u) for name, u in zip(names, row, strict=True)} for row in places
+        ]
     return []
 
 
@@ -147,7 +149,7 @@ def _sobol(num_dimensions: int, num: int, seed: int) -> Float[np.ndarray, "num d
     return points
 
 
-def _at(dimension: BaseDistribution, u: float) -> Json:
+def _value_at(dimension: BaseDistribution, u: float) -> Json:
     """The value below which a share u of the dimension lies."""
     if isinstance(dimension, CategoricalDistribution):
         choice: Json = dimension.choices[int(u * len(dimension.choices))]

@@ -107,12 +107,12 @@ class Resources:
     cpus: float
     gpus: float
 
-    def on(self, node: Mapping[str, float]) -> int:
+    def fit_on(self, node: Mapping[str, float]) -> int:
         """How many slots a node with these resources takes.
 
-        >>> Resources(cpus=2, gpus=0).on({"CPU": 5.0})
+        >>> Resources(cpus=2, gpus=0).fit_on({"CPU": 5.0})
         2
-        >>> Resources(cpus=1, gpus=0.3).on({"CPU": 64.0, "GPU": 2.0})
+        >>> Resources(cpus=1, gpus=0.3).fit_on({"CPU": 64.0, "GPU": 2.0})
         6
         """
         limits = [math.inf]
@@ -139,7 +139,7 @@ class Resources:
 def share_of(resources: Resources) -> Share:
     """This job's share of the cluster as it is now: at least one slot, which then waits."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    capacity = max(1, sum(resources.on(node) for node in nodes))
+    capacity = max(1, sum(resources.fit_on(node) for node in nodes))
     total = {name: sum(node.get(name, 0.0) for node in nodes) for name in resources.amounts}
     job = ray.get_runtime_context().get_job_id()
     others = [group for group in _groups() if group.job != job]

@@ -66,7 +66,7 @@ def latest_seqs(tx: Tx, study_ids: Sequence[str]) -> dict[str, int]:
     return found
 
 
-def after(tx: Tx, study_id: str, seq: int, limit: int = 500) -> list[Event]:
+def list_after(tx: Tx, study_id: str, seq: int, limit: int = 500) -> list[Event]:
     """The study's events after a sequence number, oldest first."""
     rows = tx.execute(
         select(events)

@@ -196,7 +196,7 @@ def _judge(
         filled = {
             side: _rule(
                 contrast,
-                infer(many, gaps.filled(*fills.at(side, 1.0)), level=1 - ALPHA, complete=False),
+                infer(many, gaps.filled(*fills.fill(side, 1.0)), level=1 - ALPHA, complete=False),
                 num_studies,
             )
             for side in SIDES

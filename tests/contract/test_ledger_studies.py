@@ -32,7 +32,7 @@ def test_a_created_study_is_queued_with_its_trials_planned(ledger: Ledger) -> No
             "total": 4, "done": 0, "running": 0, "failed": 0,
             "diverged": 0, "pruned": 0, "cancelled": 0, "reused": 0,
         }  # fmt: skip
-        assert [event.kind for event in events.after(tx, study.id, 0)] == ["study"]
+        assert [event.kind for event in events.list_after(tx, study.id, 0)] == ["study"]
         assert [message.kind for message in outbox.pending(tx)] == ["study"]
 
 
@@ -140,7 +140,9 @@ def test_a_paused_study_gives_nothing_out_and_takes_what_was_running(ledger: Led
         assert resumed.state == "queued" and resumed.requeued_at is not None
         assert steering.resume(tx, study.id).requeued_at == resumed.requeued_at
         assert [active.id for active in studies.active(tx)] == [study.id]
-        states = [event.data["state"] for event in events.after(tx, study.id, 0) if event.kind == "study"]
+        states = [
+            event.data["state"] for event in events.list_after(tx, study.id, 0) if event.kind == "study"
+        ]
         assert states == ["queued", "running", "paused", "queued"]
     with ledger.write() as tx:
         steering.pause(tx, study.id)
@@ -254,7 +256,7 @@ def test_published_once_everything_is_announced(ledger: Ledger) -> None:
         outbox.done(tx, [summary.id])
         outbox.done(tx, [summary.id])
         assert studies.get(tx, study.id).published
-        kinds = [event.kind for event in events.after(tx, study.id, 0)]
+        kinds = [event.kind for event in events.list_after(tx, study.id, 0)]
         assert kinds.count("published") == 1
 
 
@@ -276,8 +278,11 @@ def test_events_are_numbered_without_gaps_and_resume(ledger: Ledger) -> None:
         other = add_study(tx)
         last = events.append_many(tx, study.id, [("a", {"x": 1}), ("b", {})])
         assert last == events.latest_seq(tx, study.id) == 3
-        assert [(event.seq, event.kind) for event in events.after(tx, study.id, 1)] == [(2, "a"), (3, "b")]
-        assert events.after(tx, study.id, 1, limit=1)[0].data == {"x": 1}
+        assert [(event.seq, event.kind) for event in events.list_after(tx, study.id, 1)] == [
+            (2, "a"),
+            (3, "b"),
+        ]
+        assert events.list_after(tx, study.id, 1, limit=1)[0].data == {"x": 1}
         assert events.latest_seq(tx, other.id) == 1
 
 

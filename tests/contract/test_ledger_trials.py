@@ -49,7 +49,9 @@ def test_an_attempt_goes_from_pending_to_done(ledger: Ledger) -> None:
         assert attempts.live(tx, study.id) is None
         assert attempts.get(tx, study.id, 1).state == "done"
         assert attempts.begin(tx, study.id).number == 2
-        told = [event.data["state"] for event in events.after(tx, study.id, 0) if event.kind == "attempt"]
+        told = [
+            event.data["state"] for event in events.list_after(tx, study.id, 0) if event.kind == "attempt"
+        ]
         assert told == ["pending", "submitted", "running", "done", "pending"]
 
 
@@ -98,7 +100,7 @@ def test_trials_are_leased_run_and_committed_once(ledger: Ledger) -> None:
         assert announced == ids[:2]
         told = [
             (event.data["trial"], event.data["state"])
-            for event in events.after(tx, study.id, 0)
+            for event in events.list_after(tx, study.id, 0)
             if event.kind == "trial"
         ]
         assert told == [
@@ -353,7 +355,7 @@ def test_writers_of_one_study_do_not_block_each_other_for_ever(ledger: Ledger) -
     assert errors == []
     with ledger.read() as tx:
         assert states(tx, study.id) == ["done"] * 40
-        seqs = [event.seq for event in events.after(tx, study.id, 0, limit=1000)]
+        seqs = [event.seq for event in events.list_after(tx, study.id, 0, limit=1000)]
         assert seqs == list(range(1, len(seqs) + 1))
 
 

@@ -168,8 +168,8 @@ def _hooks(network: nn.Module, watch: _Watch, calls: list[tuple[str, int | None]
     handles = []
     for path, module in network.named_modules():
         handles += [
-            module.register_forward_pre_hook(_before(path, watch, calls)),
-            module.register_forward_hook(_after(path, watch)),
+            module.register_forward_pre_hook(_enter_call(path, watch, calls)),
+            module.register_forward_hook(_leave_call(path, watch)),
         ]
     try:
         yield
@@ -178,7 +178,7 @@ def _hooks(network: nn.Module, watch: _Watch, calls: list[tuple[str, int | None]
             handle.remove()
 
 
-def _before(path: str, watch: _Watch, calls: list[tuple[str, int | None]]) -> Callable[..., None]:
+def _enter_call(path: str, watch: _Watch, calls: list[tuple[str, int | None]]) -> Callable[..., None]:
     def hook(module: nn.Module, inputs: tuple[Any, ...]) -> None:
         watch.path = path
         if type(module) in REPLACED:
@@ -188,7 +188,7 @@ def _before(path: str, watch: _Watch, calls: list[tuple[str, int | None]]) -> Ca
     return hook
 
 
-def _after(path: str, watch: _Watch) -> Callable[..., None]:
+def _leave_call(path: str, watch: _Watch) -> Callable[..., None]:
     def hook(module: nn.Module, _inputs: tuple[Any, ...], _output: Any) -> None:
         watch.path = path.rpartition(".")[0]
         if type(module) in REPLACED:

@@ -94,7 +94,7 @@ class PerceptronBench:
         needed = 2 * torch.get_default_dtype().itemsize * sum(lengths)
         free = 2 * memory_budget(self._device, self._threads)
         if len(leases) > 1 and needed > free:
-            raise PackTooLarge.of(len(leases), needed=needed, free=free)
+            raise PackTooLarge.told(len(leases), needed=needed, free=free)
 
     def _pack(self) -> PerceptronEpochs:
         return PerceptronEpochs(
@@ -139,7 +139,7 @@ class PerceptronPack:
             try:
                 expected = lease.data_fingerprint
                 if expected is not None and expected != source.fingerprint:
-                    raise DataMismatch.between(source.name, source.fingerprint, expected)
+                    raise DataMismatch.told(source.name, source.fingerprint, expected)
                 members.append(self._restored(self._make(lease)))
             except Exception as error:  # a plugin may fail in any way
                 failed.append(Outcome.failed(lease, error, device=device_name(self._device)))

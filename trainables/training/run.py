@@ -78,7 +78,7 @@ class Run:
         """
         expected = self._lease.data_fingerprint
         if name == self.settings.get("dataset") and expected not in (None, fingerprint):
-            raise DataMismatch.between(name, fingerprint, str(expected))
+            raise DataMismatch.told(name, fingerprint, str(expected))
 
     def report(self, step: float, **metrics: float) -> None:
         """Put metrics on the curve. The first that is not finite makes the trial diverged.

@@ -24,14 +24,14 @@ def factor(schedule: Schedule, *, num_steps: int, warmup: int = 0) -> Factor:
     if schedule == "one_cycle":
         return lambda step: _one_cycle(step / max(1, num_steps - 1))
 
-    def at(step: int) -> float:
+    def share_at(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
         if schedule == "constant":
             return 1.0
         return _half_cosine((step - warmup) / max(1, num_steps - warmup), 1.0, 0.0)
 
-    return at
+    return share_at
 
 
 def _one_cycle(share: float) -> float:

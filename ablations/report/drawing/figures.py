@@ -18,7 +18,7 @@ from ablations.report.drawing import heat as heat_axes
 from ablations.report.drawing import lines as line_axes
 from ablations.report.drawing import svg
 from ablations.report.drawing.axes import fit
-from ablations.report.drawing.palette import PAGE, PAPER, Theme, with_variables
+from ablations.report.drawing.palette import PAGE, PAPER, Theme, use_variables
 
 POINTS = 72.0
 PAPER_WIDTH = 6.75  # inches: the text width of the usual two-column styles
@@ -41,7 +41,7 @@ def page_panels(figure: Figure) -> list[str]:
             _draw(ax, figure.plot, index, PAGE)
             fit(canvas, ax, PAGE_TYPE, room=_label_room(figure.plot, index))
             text = _save(canvas, "svg").decode()
-        drawn.append(svg.inline(with_variables(text), prefix=prefix, label=label))
+        drawn.append(svg.inline(use_variables(text), prefix=prefix, label=label))
     return drawn
 
 

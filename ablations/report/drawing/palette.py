@@ -61,7 +61,7 @@ PAPER = Theme(colours=LIGHT)
 PAGE = Theme(colours={role: f"#01fe{i:02x}" for i, role in enumerate(LIGHT)})
 
 
-def with_variables(svg: str) -> str:
+def use_variables(svg: str) -> str:
     """Exchange the page theme's placeholders for CSS variables, so that one drawing serves both modes."""
     for role, colour in PAGE.colours.items():
         svg = svg.replace(colour, f"var(--{role})")

@@ -26,7 +26,7 @@ def answer(evidence: Evidence) -> list[Block]:
     """The verdict in about three sentences, with what a reader must keep in mind."""
     judged = evidence.primary
     if judged is None or not judged.rows:
-        return [*_without_contrast(evidence), *cautions(evidence)]
+        return [*_answer_unasked(evidence), *cautions(evidence)]
     measure = evidence.measure(judged.metric)
     blocks: list[Block] = collapses(evidence, judged)
     if not evidence.effects.interim and all(row.estimate is None for row in judged.rows):
@@ -86,12 +86,12 @@ def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
         f"Of {num_rows} comparisons on ",
         Mark(measure.name),
         ", ",
-        Mark(f"{listing(words)}{_than(counts)}", Style.STRONG),
+        Mark(f"{listing(words)}{_comparison_tail(counts)}", Style.STRONG),
         f"{tail}.",
     )
 
 
-def _than(counts: Counter[Verdict | None]) -> str:
+def _comparison_tail(counts: Counter[Verdict | None]) -> str:
     return "" if counts["equivalent"] else " than the baseline"
 
 
@@ -179,7 +179,7 @@ def _figures(row: EffectRow, alpha: float, *, among: int = 1) -> str:
     return f"({', '.join(parts)})"
 
 
-def _without_contrast(evidence: Evidence) -> list[Block]:
+def _answer_unasked(evidence: Evidence) -> list[Block]:
     means = [
         (float(values.mean()), arm) for arm in evidence.design.arms if len(values := _known(evidence, arm.id))
     ]

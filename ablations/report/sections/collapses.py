@@ -68,7 +68,7 @@ def _arms(evidence: Evidence, row: ContrastRow) -> tuple[list[int], list[int]]:
     )
 
 
-def on_collapse(evidence: Evidence) -> list[str]:
+def collapse_notes(evidence: Evidence) -> list[str]:
     """What the methods say of collapse, where the judged metric has a worst value to collapse to."""
     primary = evidence.primary
     if primary is None or evidence.measure(primary.metric).worst is None:

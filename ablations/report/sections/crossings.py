@@ -65,7 +65,7 @@ def _table(group: Sequence[RateCrossing]) -> Table:
 def _row(found: RateCrossing, strata: Sequence[str]) -> tuple[Cell, ...]:
     return (
         *(compact(found.within[name]) if name in found.within else None for name in strata),
-        _at(found),
+        _crossing_text(found),
         _interval(found),
         _course(found),
         found.n,
@@ -81,7 +81,7 @@ def _course(found: RateCrossing) -> str:
     return "rising" if found.rising else "falling"
 
 
-def _at(found: RateCrossing) -> str:
+def _crossing_text(found: RateCrossing) -> str:
     if found.course == "never":
         return f"beyond {_place(found.last)}"
     return f"before {_place(found.first)}" if found.course == "before" else _place(found.at)

@@ -21,14 +21,14 @@ BAND = (
 )
 
 
-def against_factor(evidence: Evidence) -> list[Block]:
+def draw_across_factor(evidence: Evidence) -> list[Block]:
     """Each metric of the study against the first numeric factor, rates as shares of seeds."""
     factor = x_factor(evidence.design, evidence.judged_factor)
     if factor is None:
         return []
     judged = evidence.judged_factor if evidence.judged_factor != factor.name else None
     split = facets(evidence.design, judged, evidence.baseline, without=factor.name)
-    figures = [_against(evidence, measure, factor, split) for measure in evidence.measures]
+    figures = [_factor_figure(evidence, measure, factor, split) for measure in evidence.measures]
     shown: list[Block] = [
         f for f, m in zip(figures, evidence.measures, strict=True) if m.rate or m is evidence.main
     ]
@@ -36,13 +36,13 @@ def against_factor(evidence: Evidence) -> list[Block]:
     return [*shown, Fold(title=f"Other metrics against {factor.name}", blocks=tuple(rest))] if rest else shown
 
 
-def _against(evidence: Evidence, measure: Measure, factor: Factor, split: Facets) -> Figure:
+def _factor_figure(evidence: Evidence, measure: Measure, factor: Factor, split: Facets) -> Figure:
     names = tuple(str(name) for name in factor.names)
     ticks = tuple(sorted(float(name) for name in names))
     panels = tuple(
         LinePanel(
             title=levels_text(panel),
-            series=tuple(_against_series(evidence, measure, factor, line, arms) for line, arms in found),
+            series=tuple(_factor_series(evidence, measure, factor, line, arms) for line, arms in found),
         )
         for panel, found in split.cells(evidence.design.arms)
     )
@@ -66,7 +66,7 @@ def _against(evidence: Evidence, measure: Measure, factor: Factor, split: Facets
     )
 
 
-def _against_series(
+def _factor_series(
     evidence: Evidence, measure: Measure, factor: Factor, line: Line, arms: Sequence[Arm]
 ) -> Series:
     columns = []

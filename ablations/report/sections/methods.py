@@ -6,7 +6,7 @@ from ablations.effects.holes import UNRELATED
 from ablations.report.document.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
 from ablations.report.document.numbers import compact, count, listing
 from ablations.report.evidence import Evidence, Measure, levels_text
-from ablations.report.sections.collapses import on_collapse
+from ablations.report.sections.collapses import collapse_notes
 from ablations.report.sections.procedures import KEEPS, procedure
 from ablations.report.sections.promises import promises
 
@@ -17,7 +17,12 @@ def methods(evidence: Evidence) -> list[Block]:
     """Design, pairing, tests, outcomes."""
     paragraphs = [_design(evidence), _pairing(evidence)]
     if evidence.effects.contrasts:
-        paragraphs += [_inference(evidence), *_margins(evidence), *_rates(evidence), *on_collapse(evidence)]
+        paragraphs += [
+            _inference(evidence),
+            *_margins(evidence),
+            *_rates(evidence),
+            *collapse_notes(evidence),
+        ]
     paragraphs.append(_outcomes(evidence))
     if evidence.design.study.tuning is not None:
         paragraphs.append(_tuning(evidence))

@@ -37,7 +37,7 @@ def search(evidence: Evidence) -> list[Block]:
         scored = list(_scored(evidence.tuning, found[0].metric))
         blocks += [
             _course(evidence, found[0].metric, scored),
-            *_against_settings(tuning, found[0].metric, scored),
+            *_draw_across_settings(tuning, found[0].metric, scored),
         ]
         blocks.append(_candidates(tuning, found[0].metric, evidence.tuning))
     return blocks
@@ -161,7 +161,7 @@ def _course(evidence: Evidence, metric: str, scored: Sequence[tuple[TrialRecord,
     )
 
 
-def _against_settings(
+def _draw_across_settings(
     tuning: TuningSpec, metric: str, scored: Sequence[tuple[TrialRecord, float]]
 ) -> Iterator[Figure]:
     for name, space in list(tuning.space.items())[:MAX_SETTINGS]:

@@ -126,7 +126,7 @@ def _gates(o: Ops, y: Value) -> tuple[Value, Value]:
     return gate, odds * gate
 
 
-def _within(o: Ops, x: Value, bound: float) -> tuple[Value, Value, Value]:
+def _clamp_within(o: Ops, x: Value, bound: float) -> tuple[Value, Value, Value]:
     """x cut off below, above and on both sides: infinity must not meet a gate that has closed."""
     low = o.at_least(x, -bound)
     return low, o.at_most(x, bound), o.at_most(low, bound)
@@ -245,7 +245,7 @@ def _over_one_plus(o: Ops, x: Value, t: Value, p: Value) -> Value:
 
 
 def silu_parts(o: Ops, x: Value) -> Parts:
-    low, high, inner = _within(o, x, 87.0)
+    low, high, inner = _clamp_within(o, x, 87.0)
     gate, other = _gates(o, inner * -_LOG2E)
     return low * gate, high * other, gate + (inner * gate) * other
 
@@ -259,7 +259,7 @@ def gelu_tanh(o: Ops, x: Value) -> Value:
 
 
 def gelu_tanh_parts(o: Ops, x: Value) -> Parts:
-    low, high, inner = _within(o, x, 9.5)
+    low, high, inner = _clamp_within(o, x, 9.5)
     square = inner * inner
     gate, other = _gates(o, inner * (square * (-_LOG2E * _TANH_CUBIC) - _LOG2E * _TANH_LINEAR))
     steep = inner * (square * (3.0 * _TANH_CUBIC) + _TANH_LINEAR)
@@ -391,7 +391,7 @@ def sigmoid(o: Ops, x: Value) -> Value:
 
 
 def sigmoid_parts(o: Ops, x: Value) -> Parts:
-    a, other = _gates(o, _within(o, x, 87.0)[2] * -_LOG2E)
+    a, other = _gates(o, _clamp_within(o, x, 87.0)[2] * -_LOG2E)
     return a, x - a, a * other
 
 

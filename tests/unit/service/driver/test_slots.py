@@ -119,4 +119,4 @@ def test_tune_may_save_it_but_never_restore_it(tmp_path: Path) -> None:
     ],
 )
 def test_slots_on_a_node(cpus: float, gpus: float, node: dict[str, float], fits: int) -> None:
-    assert Resources(cpus=cpus, gpus=gpus).on(node) == fits
+    assert Resources(cpus=cpus, gpus=gpus).fit_on(node) == fits
