@@ -16,7 +16,9 @@ from service.ledger.studies import NewTrial, StudyRow
 from service.ledger.tables import OPEN_STUDIES, db_now, tags, trials
 from service.ledger.tables import studies as table
 
-SLICE = 500
+SLICE, LEAST = 500, 20
+SLICE_S = 0.1
+"""How long a slice should take; between these sizes it is cut to that."""
 PAUSE_S = 0.02
 """Between slices, so that others who wait for the lock get it."""
 PATIENCE_S = 60.0
@@ -39,12 +41,17 @@ def bring(
             tx, study_id=study_id, project=project, name=name, spec=spec, labels=labels, num=len(planned)
         )
         _wait_on(tx, study_id)
-    for start in range(0, len(planned), SLICE):
-        rows = studies.trial_rows(study_id, project, planned[start : start + SLICE], start)
+    start, size = 0, SLICE
+    while start < len(planned):
+        rows = studies.trial_rows(study_id, project, planned[start : start + size], start)
         with ledger.write() as tx:
+            began = time.monotonic()
             if not _wait_on(tx, study_id):
                 raise LedgerUnavailable(f"study {study_id} was given up while it arrived; submit it again")
             tx.execute(insert(trials), rows)
+        start += len(rows)
+        # On a busy machine, or in a large table, fewer rows take as long.
+        size = max(LEAST, min(SLICE, int(size * SLICE_S / (time.monotonic() - began + 1e-6))))
         time.sleep(PAUSE_S)
     if ledger.dialect == "postgresql":
         # Until statistics know of the new rows, PostgreSQL finds one of them by reading all of its study.
