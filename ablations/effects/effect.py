@@ -10,7 +10,13 @@ from ablations.effects.standing import Standing
 from ablations.errors import Json
 from ablations.manifest import Scalar
 
-Verdict = Literal["better", "worse", "equivalent", "inconclusive", "no data"]
+Verdict = Literal["better", "worse", "equivalent", "not worse", "inconclusive", "no data"]
+MarginSide = Literal["beyond", "within", "open"]
+SIDES: dict[MarginSide, str] = {
+    "beyond": " by more than the margin",
+    "within": ", but by less than the margin",
+    "open": ", perhaps by less than the margin",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +166,7 @@ class EffectRow:
     of_mean: float | None = None
     against_mean: float | None = None
     pairing: float | None = None
+    margin_side: MarginSide | None = None
     seeds_needed: int | None = None
     simultaneous: Interval | None = None
     sensitivity: Sensitivity | None = None
@@ -167,6 +174,11 @@ class EffectRow:
     reason: str | None = None
     mixed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str | None:
+        """The verdict as every view of it says it, with where the effect lies against a margin."""
+        return self.verdict and self.verdict + (SIDES[self.margin_side] if self.margin_side else "")
 
     @property
     def shown(self) -> Interval:
@@ -197,6 +209,8 @@ class EffectRow:
             "holes": self.holes,
             "unit": self.unit,
             "verdict": self.verdict,
+            "verdict_words": self.words,
+            "margin_side": self.margin_side,
             "ratio": self.ratio.to_json() if self.ratio else None,
             "bootstrap": self.bootstrap.to_json() if self.bootstrap else None,
             "mean": self.mean,

@@ -19,6 +19,7 @@ from ablations.effects.effect import (
 )
 from ablations.effects.holes import UNRELATED, missing_runs, weigh_holes
 from ablations.effects.inference import Inference, infer
+from ablations.effects.margin import about_margin
 from ablations.effects.mixtures import explained, mixtures, untested
 from ablations.effects.simultaneous import simultaneous
 from ablations.effects.standing import State, standing_of
@@ -27,6 +28,7 @@ from ablations.effects.variance import shares_of_variance
 from ablations.effects.verdict import Ruling, remarks, rule, settling_seeds
 from ablations.results.results import Results
 from ablations.results.scoring import Gaps, Scores, find_gaps, score
+from ablations.stats.reach import smallest_adjusted
 
 __all__ = ["ContrastEffects", "EffectRow", "Effects", "Interval", "Sensitivity", "Verdict", "judge"]
 
@@ -264,6 +266,7 @@ def _add_verdicts(
     rows: Sequence[EffectRow],
 ) -> list[EffectRow]:
     scores, margin = gaps.dropped(), _margin(contrast, results)
+    best = smallest_adjusted(ruling.test, [int(seeds) for seeds in scores.n], contrast.correction)
     needed = settling_seeds(contrast, ruling, found, margin)
     notes = remarks(contrast, ruling, found, scores.n, len(results.seeds))
     doubts = weigh_holes(contrast, gaps, found, ruling, margin)
@@ -272,7 +275,10 @@ def _add_verdicts(
         row = replace(row, verdict=ruling.verdicts[i], seeds_needed=needed[i], sensitivity=doubts.get(i))
         verdict, reason = _withhold(contrast, results, row, i, doubts.get(i))
         own = (*notes[i], *_hole_notes(contrast, row, doubts.get(i)))
-        judged.append(replace(row, verdict=verdict, reason=reason, notes=own))
+        row = replace(row, verdict=verdict, reason=reason, notes=own)
+        inside = bool(ruling.tost_adjusted[i] <= ruling.alpha)
+        flat = bool(found.coarse[i] == 1 or best[i] > ruling.alpha)
+        judged.append(about_margin(contrast, row, margin, inside=inside, coarse=flat))
     verdicts = {i: row.verdict for i, row in enumerate(judged) if row.verdict is not None}
     known = watch_collapse(contrast, results, scores, found, verdicts, margin)
     return [

@@ -33,7 +33,7 @@ class Ruling:
 def rule(contrast: Contrast, found: Inference, *, alpha: float) -> Ruling:
     """Better or worse if the adjusted p is at most alpha; else equivalent if that of the TOST is.
 
-    A difference that is real but smaller than the margin stays better or worse.
+    Where a difference lies against the margin is said beside better and worse: see `margin`.
     """
     test, p = choose(contrast, found)
     p_adjusted = adjust(p, contrast.correction)
@@ -110,7 +110,6 @@ def remarks(
     return [
         [
             *_spread_notes(contrast, found, row, int(n[row])),
-            *_margin_notes(ruling, row),
             *_seed_notes(contrast, ruling, int(n[row]), num_seeds, best=float(best[row])),
         ]
         for row in range(len(n))
@@ -123,12 +122,6 @@ def _spread_notes(contrast: Contrast, found: Inference, row: int, n: int) -> lis
     alike = "are equal" if found.sd[row] == 0 else "spread by less than one step of the metric"
     best = f"which {n} seeds cannot bring below {smallest_p('sign_flip', n):.2g}"
     return [f"all differences {alike}, so there is no t test: p is the sign-flip test's, {best}"]
-
-
-def _margin_notes(ruling: Ruling, row: int) -> list[str]:
-    if ruling.verdicts[row] in ("better", "worse") and ruling.tost_adjusted[row] <= ruling.alpha:
-        return ["the difference is real but smaller than the margin"]
-    return []
 
 
 def _seed_notes(contrast: Contrast, ruling: Ruling, n: int, num_seeds: int, *, best: float) -> list[str]:

@@ -157,8 +157,7 @@ def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bo
         cells.append(escape(f"{row['of']} - {row['against']}"))
         cells += [escape(str((row.get("within") or {}).get(name, ""))) for name in within]
         cells += [
-            f"{number_text(row['estimate'], signed=True)}{_unit(row)}",
-            f"[{number_text(row['low'], signed=True)}, {number_text(row['high'], signed=True)}]",
+            *_effect_cells(row),
             p_text(row["p_adjusted"] if verdicts else row.get("p")),
             f"{row['n']}" + (f" ({row['holes']} holes)" if row.get("holes") else ""),
         ]
@@ -166,9 +165,20 @@ def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bo
         if verdicts:
             verdict = row["verdict"] or "-"
             why = f": {escape(row['reason'])}" if row.get("reason") else ""
-            cells.append(f"[{VERDICT_STYLE.get(verdict, 'default')}]{verdict}{why}[/]")
+            said = row.get("verdict_words") or verdict
+            cells.append(f"[{VERDICT_STYLE.get(verdict, 'default')}]{said}{why}[/]")
         table.add_row(*cells)
     return table
+
+
+def _effect_cells(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The effect and its interval: a factor where the scale is logarithmic, else a difference."""
+    ratio = row.get("ratio")
+    shown, signed = ratio or row, ratio is None
+    ends = f"[{number_text(shown['low'], signed=signed)}, {number_text(shown['high'], signed=signed)}]"
+    if ratio is not None:
+        return f"factor {number_text(ratio['estimate'])}", ends
+    return f"{number_text(row['estimate'], signed=True)}{_unit(row)}", ends
 
 
 def _title(contrast: Mapping[str, Any]) -> str:

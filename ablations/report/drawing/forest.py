@@ -12,7 +12,7 @@ from ablations.report.drawing.axes import even_ticks, plain_axes
 from ablations.report.drawing.palette import VERDICT_COLOUR, Theme
 
 Label = tuple[float, str, bool]  # slot, text, whether it is a heading
-MARKERS = {"better": "^", "worse": "v", "equivalent": "s", "inconclusive": "o"}
+MARKERS = {"better": "^", "worse": "v", "equivalent": "s", "not worse": "D", "inconclusive": "o"}
 LETTER = 5.9  # points a letter takes at the size of labels, on average
 INDENT = 2 * "\N{NO-BREAK SPACE}"
 

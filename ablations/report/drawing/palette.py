@@ -34,9 +34,10 @@ VERDICT_COLOUR = {
     "better": "green",
     "worse": "vermillion",
     "equivalent": "blue",
+    "not worse": "blue",
     "inconclusive": "muted",
 }
-VERDICT_SIGN = {"better": "▲", "worse": "▼", "equivalent": "=", "inconclusive": "?"}
+VERDICT_SIGN = {"better": "▲", "worse": "▼", "equivalent": "=", "not worse": "≥", "inconclusive": "?"}
 Dash = tuple[float, tuple[float, ...]]
 DASHES: tuple[Dash, ...] = ((0, ()), (0, (4, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
 SEQUENTIAL = ("#fff7e3", "#fbd58a", "#f2a33c", "#cf6a1d", "#8c3a17", "#45190f")

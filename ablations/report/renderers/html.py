@@ -161,6 +161,7 @@ def _cell(cell: Cell, column: Column, row: int, *, strong: bool, dagger: bool) -
 
 
 def _badge(verdict: str) -> str:
-    sign = VERDICT_SIGN.get(verdict, "")
-    kind = verdict if verdict in VERDICT_SIGN else "inconclusive"
+    sign = next((sign for known, sign in VERDICT_SIGN.items() if verdict.startswith(known)), "")
+    kind = next((known for known in VERDICT_SIGN if verdict.startswith(known)), "inconclusive")
+    kind = kind.replace(" ", "-")
     return f'<span class="badge {kind}"><i aria-hidden="true">{sign}</i>{escape(verdict)}</span>'

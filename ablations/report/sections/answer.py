@@ -1,13 +1,15 @@
 """The answer in plain sentences, and what stands between it and a conclusion."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from ablations.design.search import RANK, num_repeats, rank_of
+from ablations.effects.effect import SIDES
 from ablations.effects.holes import UNRELATED
-from ablations.effects.judge import ContrastEffects, EffectRow, Verdict
+from ablations.effects.judge import ContrastEffects, EffectRow
 from ablations.errors import Json
 from ablations.report.document import numbers
 from ablations.report.document.document import Block, Callout, Mark, Paragraph, Phrase, Style, VerdictCounts
@@ -17,7 +19,7 @@ from ablations.report.sections.collapses import collapses
 from ablations.report.sections.versions import mixed
 from ablations.results.ranking import best_settings
 
-VERDICTS: tuple[Verdict, ...] = ("better", "worse", "equivalent", "inconclusive", "no data")
+VERDICTS: tuple[str, ...] = ("better", "worse", "equivalent", "not worse", "inconclusive", "no data")
 MAX_NAMED = 3
 NO_ESTIMATE = " can be estimated yet: no arm and its baseline have both been measured on a seed."
 
@@ -41,8 +43,7 @@ def answer(evidence: Evidence) -> list[Block]:
         blocks += [Paragraph(phrases=_single(judged, measure), lead=True)]
     else:
         blocks += [Paragraph(phrases=_summary(judged, measure), lead=True)]
-        counts: Counter[Verdict | None] = Counter(row.verdict for row in judged.rows)
-        blocks += [VerdictCounts(counts=tuple((v, counts[v]) for v in VERDICTS if counts[v]))]
+        blocks += [VerdictCounts(counts=tuple(_counted(judged.rows)))]
         blocks += [Paragraph(phrases=_extremes(judged, measure))]
     return [*blocks, *cautions(evidence)]
 
@@ -60,7 +61,7 @@ def _single(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
 
 
 def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
-    decided = [row for row in judged.rows if row.verdict in ("better", "worse", "equivalent")]
+    decided = [row for row in judged.rows if row.verdict in ("better", "worse", "equivalent", "not worse")]
     num_rows = len(judged.rows)
     if all(row.mixed for row in judged.rows):
         return (
@@ -76,8 +77,7 @@ def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
             Mark(measure.name),
             ".",
         )
-    counts: Counter[Verdict | None] = Counter(row.verdict for row in decided)
-    words = [f"{counts[v]} {'is' if counts[v] == 1 else 'are'} {v}" for v in VERDICTS if counts[v]]
+    words = [f"{num} {'is' if num == 1 else 'are'} {said}" for said, num in _counted(decided)]
     left = sum(row.verdict == "inconclusive" for row in judged.rows)
     tail = f"; {left} remain inconclusive" if left > 1 else "; 1 remains inconclusive" if left else ""
     if empty := num_rows - len(decided) - left:
@@ -86,13 +86,20 @@ def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
         f"Of {num_rows} comparisons on ",
         Mark(measure.name),
         ", ",
-        Mark(f"{listing(words)}{_comparison_tail(counts)}", Style.STRONG),
+        Mark(f"{listing(words)}{_comparison_tail(decided)}", Style.STRONG),
         f"{tail}.",
     )
 
 
-def _comparison_tail(counts: Counter[Verdict | None]) -> str:
-    return "" if counts["equivalent"] else " than the baseline"
+def _counted(rows: Sequence[EffectRow]) -> list[tuple[str, int]]:
+    """How often each verdict stands, in its words and in their order."""
+    ordered = sorted((row for row in rows if row.verdict), key=lambda row: VERDICTS.index(row.verdict or ""))
+    return list(Counter(row.words or "" for row in ordered).items())
+
+
+def _comparison_tail(rows: Sequence[EffectRow]) -> str:
+    plain = all(row.verdict in ("better", "worse") and row.margin_side is None for row in rows)
+    return " than the baseline" if plain else ""
 
 
 def _extremes(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
@@ -133,6 +140,7 @@ def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Ph
         "better": "is better than",
         "worse": "is worse than",
         "equivalent": "is equivalent to",
+        "not worse": "is not worse than",
         "inconclusive": "cannot be told from",
         "no data": "has no data to be compared with",
     }
@@ -143,6 +151,8 @@ def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Ph
         Mark(verb, Style.STRONG) if strong else verb,
         " ",
         Mark(compact(row.against)),
+        f"{SIDES[row.margin_side]}," if row.margin_side in ("within", "open") else "",
+        SIDES["beyond"] if row.margin_side == "beyond" or row.verdict == "not worse" else "",
         " on ",
         Mark(measure.name),
         *_where(row),

@@ -192,7 +192,7 @@ def effects_table(
             *([row.p_adjusted] if with_p and adjusted else []),
             row.n,
             row.holes,
-            *([row.verdict] if with_verdict else []),
+            *([row.words] if with_verdict else []),
             *([row.seeds_needed] if with_seeds else []),
             *(["; ".join(own)] if with_notes else []),
         )

@@ -103,8 +103,9 @@ def _margins(evidence: Evidence) -> list[str]:
     text = (
         f"Declared margins: {listing(named)}. Equivalent means that two one-sided tests place the difference"
         " inside the margin on either side, at the same level and corrected like the differences in a family"
-        " of their own; a difference that is real but smaller than the margin stays better or worse, and says"
-        " so."
+        " of their own. Better and worse say whether the difference is smaller than the margin (equivalent as"
+        " well), larger (the interval that holds for all rows at once lies beyond it) or perhaps smaller. Not"
+        " worse means that this interval excludes a loss as large as the margin, and nothing more is shown."
     )
     if primary is not None and primary.margin is not None:
         text += (

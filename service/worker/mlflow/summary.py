@@ -88,8 +88,7 @@ def _table(contrast: Mapping[str, Any]) -> Iterable[str]:
             str(row["of"]),
             str(row["against"]),
             within,
-            _number(row["estimate"]),
-            f"[{_number(row['low'])}, {_number(row['high'])}]",
+            *_effect(row),
             "-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3g}",
             str(row["n"]),
             _verdict(row),
@@ -100,7 +99,21 @@ def _table(contrast: Mapping[str, Any]) -> Iterable[str]:
 def _verdict(row: Mapping[str, Any]) -> str:
     """The verdict, why there is none, and what stands beside it."""
     said = [*([row["reason"]] if row.get("reason") else []), *(row.get("notes") or ())]
-    return (f"**{row['verdict']}**" if row["verdict"] else "-") + (f" ({'; '.join(said)})" if said else "")
+    return (f"**{row.get('verdict_words') or row['verdict']}**" if row["verdict"] else "-") + (
+        f" ({'; '.join(said)})" if said else ""
+    )
+
+
+def _effect(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The effect and its interval: a factor where the scale is logarithmic, else a difference."""
+    if ratio := row.get("ratio"):
+        estimate, low, high = (_factor(ratio[name]) for name in ("estimate", "low", "high"))
+        return f"factor {estimate}", f"[{low}, {high}]"
+    return _number(row["estimate"]), f"[{_number(row['low'])}, {_number(row['high'])}]"
+
+
+def _factor(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"
 
 
 def _number(value: float | None) -> str:

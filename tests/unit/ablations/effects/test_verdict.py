@@ -68,7 +68,7 @@ def test_a_real_but_small_difference_says_so() -> None:
     design = with_margin(0.05)
     row = only_row(judged(design, planted(design, effect_of(0.02), noise=0.003)))
     assert row.verdict == "better"
-    assert "the difference is real but smaller than the margin" in row.notes
+    assert (row.margin_side, row.words) == ("within", "better, but by less than the margin")
 
 
 def test_equivalence_is_corrected_in_a_family_of_its_own() -> None:

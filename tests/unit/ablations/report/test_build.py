@@ -343,7 +343,7 @@ def test_rates_of_single_arms_name_their_test():
     factors = {"scalars": ["none", "shared"], "depth": [10, 25]}
     metrics = [{"name": "collapsed", "of": "test_accuracy", "below": 0.8}]
     report = example_report({"factors": factors, "analysis": analysis, "metrics": metrics})
-    assert "Exact McNemar test" in words(report, "effects")
+    assert "McNemar's exact test" in words(report, "effects")
     assert "McNemar's exact test" in words(report, "methods")
     html.render(report)
 
