@@ -1,6 +1,7 @@
 """API keys, projects, and who may reach the server at all."""
 
 import base64
+import time
 from dataclasses import replace
 
 import pytest
@@ -68,8 +69,10 @@ def test_readiness_costs_one_look_and_tells_no_address(guarded: TestClient) -> N
 
     made = replace(context, probes={"ray": probe}, kept={})
     guarded.app.state.context = made  # type: ignore[attr-defined]
+    began = time.monotonic()
     answers = [guarded.get("/readyz") for _ in range(20)]
-    assert {answer.status_code for answer in answers} == {503} and len(asked) == 1
+    assert {answer.status_code for answer in answers} == {503}
+    assert len(asked) <= 1 + time.monotonic() - began  # a look a second, on a slow machine too
     assert "10.0.0.7" not in answers[0].text and answers[0].json()["checks"]["ray"] != "ok"
 
 
