@@ -5,6 +5,7 @@ TrainableError
   PluginMissing        code named by a manifest cannot be imported here: the trial fails
   DataUnavailable      a dataset is neither here nor to be had: the trial fails
   DataMismatch         data that is not what the trial was planned for: the trial fails
+  CodeMismatch         code that is not what the trial was planned with: the trial fails
   PackTooLarge         more trials asked for in one pack than memory holds: the trials fail
   BadCheckpoint        a whole saved state of more than tensors and plain data: the trial fails
   SwapError            a network whose activations cannot be replaced as asked: the trial fails
@@ -12,6 +13,7 @@ TrainableError
 Stopped                no error: how user code that goes on after a stop is broken off
 """
 
+from collections.abc import Sequence
 from typing import Self
 
 
@@ -38,6 +40,18 @@ class DataMismatch(TrainableError):
     def told(cls, name: str, here: str, planned: str) -> Self:
         """The error for a dataset whose hash is `here` and should be `planned`."""
         return cls(f"data_mismatch: {name} here is {here[:12]}, the trial was planned for {planned[:12]}")
+
+
+class CodeMismatch(TrainableError):
+    """Code on this worker is not what the trial was planned with."""
+
+    @classmethod
+    def of_roles(cls, roles: Sequence[str]) -> Self:
+        """What differs, and what to do."""
+        return cls(
+            f"code_mismatch: {', '.join(roles)} changed after the trial was planned, or differs on this "
+            "node; retry plans it anew with the code as it is"
+        )
 
 
 class PackTooLarge(TrainableError):

@@ -63,6 +63,7 @@ class Preparation:
                 data=data,
             ),
             data_fingerprint=data,
+            code=digests,
             readings=self._readings if measuring else (),
             tests=measuring,
         )

@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Literal
 
 from trainables.catalogue import load_catalogue
+from trainables.digests import code_digest
 from trainables.errors import PluginMissing
 from trainables.packs.filling import PackTrainer
 from trainables.packs.routines import PackedRoutine
 from trainables.resolve import resolve
+from trainables.training.checking import CheckedSource
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name, set_numerics
@@ -42,10 +44,12 @@ def run_trainer(
         datasets_dir=datasets_dir,
         checkpoints=checkpoints,
     )
+    source = CheckedSource(source, worker.catalogue, trainable, device=device_name(device))
     manifest = worker.catalogue.trainables.get(trainable)
     try:
         if manifest is None:
             raise PluginMissing(f"plugin_missing: no trainable {trainable!r} is installed here")
+        code_digest(manifest.code)  # known from before its import on
         code = resolve(manifest.code)
     except Exception as error:  # importing a user's module may fail in any way
         _fail_all(source, error, device)

@@ -14,7 +14,7 @@ Reading = int | float | Literal["best_validation"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One trial to train: resolved settings, seed, and what its data must hash to.
+    """One trial to train: resolved settings, seed, and what its data and its code, by role, must hash to.
 
     `readings` are the declared points, beside the end, at which the test split is scored: the metrics
     read there are named `test_accuracy/5`, `test_accuracy/best_validation`. Without `tests` the trial is
@@ -26,12 +26,18 @@ class Lease:
     seed: int
     fingerprint: str = ""
     data_fingerprint: str | None = None
+    code: Mapping[str, str] = field(default_factory=dict)
     readings: tuple[Reading, ...] = ()
     tests: bool = True
 
     def to_json(self) -> dict[str, Json]:
         """The lease as it travels."""
-        return {**asdict(self), "settings": dict(self.settings), "readings": list(self.readings)}
+        return {
+            **asdict(self),
+            "settings": dict(self.settings),
+            "code": dict(self.code),
+            "readings": list(self.readings),
+        }
 
     @classmethod
     def from_json(cls, data: Mapping[str, Json]) -> Self:

@@ -101,6 +101,20 @@ def test_data_that_are_not_those_planned_for_fail_the_trial(datasets_dir: Path) 
     assert outcomes["bad"].state == "failed" and "data_mismatch" in str(outcomes["bad"].reason)
 
 
+@pytest.mark.parametrize("pack", [1, 2])
+def test_code_that_is_not_what_was_planned_fails_the_trial(datasets_dir: Path, pack: int) -> None:
+    good = load_catalogue().code_digests("mlp-classifier", resolved())
+    leases = [
+        Lease(trial_id=name, settings=resolved(epochs=1), seed=0, code=code)
+        for name, code in (("bad", {"trainable": "0" * 64}), ("good", good), ("worse", {"activation:x": "1"}))
+    ]
+    outcomes = train(leases, datasets_dir, pack=pack).outcomes
+    assert outcomes["good"].state == "done"
+    for name, role in (("bad", "trainable"), ("worse", "activation:x")):
+        assert outcomes[name].state == "failed"
+        assert str(outcomes[name].reason).startswith(f"CodeMismatch: code_mismatch: {role} changed")
+
+
 def test_missing_plugins_fail_the_trials_that_name_them(datasets_dir: Path) -> None:
     leases = [lease("good", epochs=1), lease("bad", epochs=1, base="not-installed")]
     outcomes = train(leases, datasets_dir, pack=2).outcomes
