@@ -8,8 +8,8 @@ from jaxtyping import Bool, Float
 from ablations.contrasts.rows import ContrastRow
 from ablations.effects.collapse import collapsed
 from ablations.effects.judge import ContrastEffects
-from ablations.report.document.document import Block, Mark, Paragraph, Phrase, Style
-from ablations.report.document.numbers import compact, count, listing, significant
+from ablations.report.document.document import Block, Bullets, Mark, Paragraph, Phrase, Style
+from ablations.report.document.numbers import compact, count, significant
 from ablations.report.evidence import Evidence, levels_text
 from ablations.stats.rarity import LEVEL, not_excluded, seeds_to_exclude
 
@@ -30,11 +30,10 @@ def collapses(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
         return []
     lead: list[Phrase] = [
         Mark(f"Runs collapsed in {count(len(struck), 'comparison')}", Style.STRONG),
-        ", so rates and quantiles say more than means. ",
+        ", so rates and quantiles say more than means.",
     ]
-    told = [_sides(evidence, judged.metric, row, runs) for _, row in struck[:MAX_NAMED]]
-    lead.append(f"{'. '.join(told)}.")
-    return [Paragraph(phrases=tuple(lead), lead=True)]
+    told = tuple((_sides(evidence, judged.metric, row, runs),) for _, row in struck[:MAX_NAMED])
+    return [Paragraph(phrases=tuple(lead), lead=True), Bullets(items=told)]
 
 
 def _sides(evidence: Evidence, metric: str, row: ContrastRow, runs: Bool[np.ndarray, "arms seeds"]) -> str:
@@ -43,10 +42,10 @@ def _sides(evidence: Evidence, metric: str, row: ContrastRow, runs: Bool[np.ndar
     for name, arms in zip((row.of, row.against), _arms(evidence, row), strict=True):
         known = values[arms][np.isfinite(values[arms])]
         told.append(
-            f"{compact(name)}: {int(runs[arms].sum())} of {count(len(known), 'run')}{_quantiles(known)}"
+            f"{compact(name)} in {int(runs[arms].sum())} of {count(len(known), 'run')}{_quantiles(known)}"
         )
-    where = f" where {levels_text(row.within)}" if row.within else ""
-    return f"{listing(told)}{where}"
+    where = f"{levels_text(row.within)}: " if row.within else ""
+    return f"{where}{'; '.join(told)}"
 
 
 def _quantiles(known: Float[np.ndarray, " runs"]) -> str:

@@ -4,7 +4,18 @@ import math
 from collections.abc import Collection, Sequence
 
 from ablations.effects.judge import ContrastEffects, EffectRow
-from ablations.report.document.document import Block, Callout, Column, Fold, Kind, Paragraph, Table
+from ablations.report.document.document import (
+    Block,
+    Bullets,
+    Callout,
+    Column,
+    Fold,
+    Kind,
+    Mark,
+    Paragraph,
+    Style,
+    Table,
+)
 from ablations.report.document.numbers import (
     compact,
     count,
@@ -69,12 +80,12 @@ def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
         Paragraph(phrases=(_explanation(evidence, judged),)),
         *_notes(judged.notes),
         _forest(name, measure, top, judged),
-        effects_table(top, measure, judged.alpha, said=said),
+        *effects_table(top, measure, judged.alpha, said=said),
     ]
     if tail:
         rest = (
             _forest(f"{name}-rest", measure, tail, judged) if len(tail) <= 4 * MAX_OPEN_ROWS else None,
-            effects_table(tail, measure, judged.alpha, said=said),
+            *effects_table(tail, measure, judged.alpha, said=said),
         )
         title = f"The other {count(len(tail), 'row')}"
         blocks.append(Fold(title=title, blocks=tuple(b for b in rest if b is not None)))
@@ -153,8 +164,11 @@ def _label(row: EffectRow, shape: str) -> str:
 
 def effects_table(
     rows: Sequence[EffectRow], measure: Measure, alpha: float, *, said: Collection[str]
-) -> Table:
-    """Rows of effects; verdicts and p-values only where there are any, notes unless they are `said` above."""
+) -> list[Block]:
+    """Rows of effects, and under them what stands beside single rows, unless it is `said` above.
+
+    Verdicts and p-values only where there are any.
+    """
     decimals = decimals_each([half_width(row.shown.low, row.shown.high) for row in rows])
     strata = list(dict.fromkeys(name for row in rows for name in row.within))
     with_p = any(row.p is not None for row in rows)
@@ -162,11 +176,6 @@ def effects_table(
     with_verdict = any(row.verdict is not None for row in rows)
     factors = any(row.ratio is not None for row in rows)
     with_seeds = any(row.seeds_needed is not None for row in rows)
-    notes = [
-        [*([row.reason] if row.reason else []), *(note for note in row.notes if note not in said)]
-        for row in rows
-    ]
-    with_notes = any(notes)
     columns = [
         *(Column(name=name, kind=Kind.NAME) for name in strata),
         Column(name="of", kind=Kind.NAME),
@@ -179,7 +188,6 @@ def effects_table(
         Column(name="holes", kind=Kind.COUNT, help="seeds without a result on either side"),
         *([Column(name="verdict", kind=Kind.VERDICT)] if with_verdict else []),
         *([Column(name="seeds to settle", kind=Kind.COUNT, help=SETTLE)] if with_seeds else []),
-        *([Column(name="note")] if with_notes else []),
     ]
     cells = [
         (
@@ -194,11 +202,23 @@ def effects_table(
             row.holes,
             *([row.words] if with_verdict else []),
             *([row.seeds_needed] if with_seeds else []),
-            *(["; ".join(own)] if with_notes else []),
         )
-        for row, own in zip(rows, notes, strict=True)
+        for row in rows
     ]
-    return Table(columns=tuple(columns), rows=tuple(cells))
+    return [Table(columns=tuple(columns), rows=tuple(cells)), *_remarks(rows, said)]
+
+
+def _remarks(rows: Sequence[EffectRow], said: Collection[str]) -> list[Block]:
+    """Why rows have no verdict and what else stands beside them: each sentence once, with its rows."""
+    about: dict[str, list[str]] = {}
+    for row in rows:
+        pair = f"{compact(row.of)} against {compact(row.against)}"
+        name = ", ".join([*map(compact, row.within.values()), pair])
+        for text in [*([row.reason] if row.reason else []), *row.notes]:
+            if text not in said:
+                about.setdefault(text, []).append(name)
+    items = ((Mark("; ".join(names), Style.STRONG), f": {text}.") for text, names in about.items())
+    return [Bullets(items=tuple(items))] if about else []
 
 
 def _effect_column(measure: Measure, decimals: tuple[int, ...], *, factors: bool) -> Column:
@@ -286,10 +306,10 @@ def exploratory(evidence: Evidence) -> list[Block]:
         *(
             Fold(
                 title=f"{count(len(found), 'simple effect')} on {metric}",
-                blocks=(
+                blocks=tuple(
                     effects_table(
                         found[:MAX_ROWS], evidence.measure(metric), alpha, said=evidence.effects.notes
-                    ),
+                    )
                 ),
             )
             for metric, found in by_metric.items()

@@ -240,8 +240,8 @@ def _tables(evidence: Evidence) -> list[Block]:
     alpha = evidence.design.study.analysis.alpha
     names = list(dict.fromkeys(row.contrast for row in rows))
     return [
-        Fold(title=f"{name}: differences of differences ({count(len(found), 'row')})", blocks=(table,))
+        Fold(title=f"{name}: differences of differences ({count(len(found), 'row')})", blocks=tuple(blocks))
         for name in names
         if (found := [row for row in rows if row.contrast == name])
-        and (table := effects_table(found, evidence.main, alpha, said=evidence.effects.notes))
+        and (blocks := effects_table(found, evidence.main, alpha, said=evidence.effects.notes))
     ]

@@ -88,7 +88,7 @@ def test_same_study_gives_the_same_page_but_for_its_provenance():
 def test_hostile_names_are_text():
     contrast = {"vary": "scalars", "within": ["depth"], "over": ["beta_init"]}
     analysis = {"contrasts": {HOSTILE: contrast}, "primary": HOSTILE}
-    changes = {**SMALL, "name": HOSTILE, "tags": {HOSTILE: HOSTILE}, "analysis": analysis}
+    changes = {**SMALL, "name": HOSTILE, "tags": {"team": HOSTILE}, "analysis": analysis}
     text = html.render(example_report(changes))
     page = read(text)
     assert page.faults == []
