@@ -5,6 +5,7 @@ from typing import Any
 
 from service.ledger import Tx, studies
 from service.ledger.studies import NewTrial, StudyRow
+from trainables.training.lease import Outcome
 
 SPEC: dict[str, Any] = {
     "name": "depth",
@@ -55,17 +56,14 @@ def add_study(
     )
 
 
-def outcome(trial_id: str, state: str = "done", accuracy: float | None = 0.9) -> dict[str, Any]:
+def outcome(trial_id: str, state: Any = "done", accuracy: float | None = 0.9) -> Outcome:
     """An outcome as a driver commits it."""
-    return {
-        "trial_id": trial_id,
-        "state": state,
-        "metrics": {"test_accuracy": accuracy},
-        "curve": {"val_accuracy": [[1, 0.5], [2, None]]},
-        "scalars": None,
-        "reason": None if state == "done" else f"it {state}",
-        "traceback": "Traceback: boom" if state == "failed" else None,
-        "seconds": 1.5,
-        "device": "cpu",
-        "pack": 1,
-    }
+    return Outcome(
+        trial_id=trial_id,
+        state=state,
+        metrics={"test_accuracy": accuracy},
+        curve={"val_accuracy": [(1, 0.5), (2, None)]},
+        reason=None if state == "done" else f"it {state}",
+        traceback="Traceback: boom" if state == "failed" else None,
+        seconds=1.5,
+    )

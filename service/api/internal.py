@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from service.api.body import InternalBody, parse_lenient
 from service.api.context import InContext, StudyId
@@ -11,32 +11,25 @@ from service.api.problems import problems_of
 from service.auth import check_attempt_token
 from service.errors import InvalidRequest
 from service.ledger import attempts, studies, trials
+from service.protocol import MAX_ID_CHARS, Id, Resolved, Running, StudyToRun, Work
+from trainables.training.lease import Outcome
 
-PROTOCOL = 1
-"""Raised when a driver of one version can no longer work with an API of another."""
+MAX_PACK = 10**6
+
 M = TypeVar("M", bound=BaseModel)
-_Id = Annotated[str, Field(max_length=40)]
+
+
+def _check_outcome(outcome: Outcome) -> Outcome:
+    """What a column takes, which training code need not know."""
+    if len(outcome.trial_id) > MAX_ID_CHARS:
+        raise ValueError(f"a trial's id has at most {MAX_ID_CHARS} characters")
+    if outcome.pack is not None and not 0 <= outcome.pack <= MAX_PACK:
+        raise ValueError(f"a pack has 0 to {MAX_PACK} trials, not {outcome.pack}")
+    return outcome
 
 
 class _Body(BaseModel):
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
-
-
-class EnvironmentBody(_Body):
-    """What a trial will run with, and the commits of its code."""
-
-    parts: dict[str, str]
-    commits: dict[str, str] = {}
-
-
-class Resolved(_Body):
-    """The resolved settings of a planned trial. `metrics` names what a reused trial must have."""
-
-    id: _Id
-    settings: dict[str, Any]
-    fingerprint: str = Field(pattern="^[0-9a-f]{1,64}$")
-    environment: EnvironmentBody | None = None
-    metrics: list[str] = []
 
 
 class SettingsBody(_Body):
@@ -48,36 +41,13 @@ class SettingsBody(_Body):
 class LeaseBody(_Body):
     """Trials to lease."""
 
-    trials: list[_Id]
-
-
-class Outcome(_Body):
-    """How a trial ended."""
-
-    trial_id: _Id
-    state: Literal["done", "failed", "diverged", "pruned", "cancelled"]
-    metrics: dict[str, float | None] = {}
-    curve: dict[str, list[tuple[float, float | None]]] = {}
-    scalars: Any = None
-    reason: str | None = None
-    traceback: str | None = None
-    seconds: float | None = None
-    device: str | None = None
-    pack: int | None = Field(None, ge=0, le=10**6)
+    trials: list[Id]
 
 
 class CommitBody(_Body):
     """Outcomes to commit."""
 
-    outcomes: list[Outcome]
-
-
-class Running(_Body):
-    """How far a running trial is."""
-
-    id: _Id
-    step: float | None = None
-    metrics: dict[str, float | None] = {}
+    outcomes: list[Annotated[Outcome, AfterValidator(_check_outcome)]]
 
 
 class HeartbeatBody(_Body):
@@ -113,19 +83,15 @@ def show(context: InContext, study_id: StudyId, number: Number) -> dict[str, Any
     with context.ledger.write() as tx:
         attempts.start(tx, study_id, number, context.settings.lease_s)
         study = studies.get(tx, study_id)
-        work = trials.work(tx, study_id)
-    return {
-        "protocol": PROTOCOL,
-        "study": {"id": study.id, "name": study.name, "project": study.project, "spec": study.spec},
-        "trials": work,
-        "lease_s": context.settings.lease_s,
-    }
+        planned = trials.work(tx, study_id)
+    to_run = StudyToRun(id=study.id, name=study.name, project=study.project, spec=study.spec)
+    return Work(study=to_run, trials=tuple(planned), lease_s=context.settings.lease_s).to_json()
 
 
 @router.post("/settings")
 def settings(context: InContext, study_id: StudyId, number: Number, body: InternalBody) -> dict[str, Any]:
     """Set resolved settings and fingerprints; says which trials are done already."""
-    entries = [entry.model_dump() for entry in _read(SettingsBody, body).trials]
+    entries = _read(SettingsBody, body).trials
     with context.ledger.write() as tx:
         return {"reused": trials.set_settings(tx, study_id, number, entries)}
 
@@ -141,17 +107,18 @@ def lease(context: InContext, study_id: StudyId, number: Number, body: InternalB
 @router.post("/commit")
 def commit(context: InContext, study_id: StudyId, number: Number, body: InternalBody) -> dict[str, Any]:
     """Commit outcomes, each once; says which are in the ledger now and which are not."""
-    outcomes = [outcome.model_dump() for outcome in _read(CommitBody, body).outcomes]
+    outcomes = _read(CommitBody, body).outcomes
     with context.ledger.write() as tx:
         committed = trials.commit(tx, study_id, number, outcomes)
-    refused = [each["trial_id"] for each in outcomes if each["trial_id"] not in set(committed)]
+    taken = set(committed)
+    refused = [each.trial_id for each in outcomes if each.trial_id not in taken]
     return {"committed": committed, "refused": refused}
 
 
 @router.post("/heartbeat")
 def heartbeat(context: InContext, study_id: StudyId, number: Number, body: InternalBody) -> dict[str, Any]:
     """Renew the lease; says what is wanted: run, pause or cancel."""
-    running = [entry.model_dump() for entry in _read(HeartbeatBody, body).running]
+    running = _read(HeartbeatBody, body).running
     with context.ledger.write() as tx:
         desired = attempts.heartbeat(tx, study_id, number, running, context.settings.lease_s)
     return {"desired": desired}

@@ -1,11 +1,14 @@
 """The driver's side of /internal: what this attempt asks of the service and hands in."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
 
-PROTOCOL = 1
+from service.protocol import PROTOCOL, Resolved, Running, Work
+from trainables.training.lease import Outcome
+
 TIMEOUT_S = 30.0
 AWAY = (408, 425, 429)
 
@@ -27,13 +30,13 @@ class CallRefused(InternalError):
 
 
 class Internal(Protocol):
-    """One attempt's conversation with the service. Every method raises Away, Stale or Refused."""
+    """One attempt's conversation with the service. Every method raises Away, Stale or CallRefused."""
 
-    def work(self) -> dict[str, Any]:
+    def work(self) -> Work:
         """The study, its trials and the lease's length."""
         ...
 
-    def settings(self, trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    def settings(self, trials: Sequence[Resolved]) -> list[str]:
         """Fix settings and fingerprints; answers the ids whose results were found and reused."""
         ...
 
@@ -41,11 +44,11 @@ class Internal(Protocol):
         """Mark trials as given out; answers those that may run."""
         ...
 
-    def commit(self, outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
+    def commit(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Hand in results; answers the ids that were taken now or before."""
         ...
 
-    def heartbeat(self, running: Sequence[Mapping[str, Any]]) -> str:
+    def heartbeat(self, running: Sequence[Running]) -> str:
         """Say that this attempt lives and how far its trials are; answers run, cancel or pause."""
         ...
 
@@ -60,40 +63,45 @@ class HttpInternal:
     def __init__(self, client: httpx.Client, *, study_id: str, attempt: int, token: str) -> None:
         self._client = client
         self._path = f"/internal/studies/{study_id}/attempts/{attempt}"
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
 
-    def work(self) -> dict[str, Any]:
-        """Raises: Refused when the service speaks another version of this protocol."""
+    def work(self) -> Work:
+        """Raises: CallRefused when the service speaks another version of this protocol."""
         work = self._send("GET", "")
         if work["protocol"] != PROTOCOL:
             raise CallRefused(
                 f"the service speaks protocol {work['protocol']}, this driver speaks {PROTOCOL}"
             )
-        return work
+        return Work.from_json(work)
 
-    def settings(self, trials: Sequence[Mapping[str, Any]]) -> list[str]:
+    def settings(self, trials: Sequence[Resolved]) -> list[str]:
         """Fix settings and fingerprints; answers the reused ids."""
-        return list(self._send("POST", "/settings", {"trials": list(trials)})["reused"])
+        return list(
+            self._send("POST", "/settings", {"trials": [trial.to_json() for trial in trials]})["reused"]
+        )
 
     def lease(self, trial_ids: Sequence[str]) -> list[str]:
         """Mark trials as given out; answers those that may run."""
         return list(self._send("POST", "/lease", {"trials": list(trial_ids)})["leased"])
 
-    def commit(self, outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
+    def commit(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Hand in results; answers the ids that were taken now or before."""
-        return list(self._send("POST", "/commit", {"outcomes": list(outcomes)})["committed"])
+        body = {"outcomes": [outcome.to_json() for outcome in outcomes]}
+        return list(self._send("POST", "/commit", body)["committed"])
 
-    def heartbeat(self, running: Sequence[Mapping[str, Any]]) -> str:
+    def heartbeat(self, running: Sequence[Running]) -> str:
         """Answers run, cancel or pause."""
-        return str(self._send("POST", "/heartbeat", {"running": list(running)})["desired"])
+        body = {"running": [trial.to_json() for trial in running]}
+        return str(self._send("POST", "/heartbeat", body)["desired"])
 
     def finish(self, state: str, error: str | None) -> None:
         """End this attempt."""
         self._send("POST", "/finish", {"state": state, "error": error})
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        content = None if body is None else _encoded(body)
         try:
-            answer = self._client.request(method, self._path + path, json=body, headers=self._headers)
+            answer = self._client.request(method, self._path + path, content=content, headers=self._headers)
         except httpx.TransportError as error:
             raise Away(f"{type(error).__name__}: {error}") from error
         if answer.is_success:
@@ -104,6 +112,17 @@ class HttpInternal:
         if answer.status_code == 409:
             raise Stale(detail)
         raise CallRefused(detail)
+
+
+def _encoded(body: Mapping[str, Any]) -> bytes:
+    """The body in ASCII: half a character in somebody's traceback has no other form.
+
+    Raises: CallRefused when it has a value that JSON has not.
+    """
+    try:
+        return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise CallRefused(f"it cannot be sent as JSON: {error}") from error
 
 
 def connect(url: str, token: str, study_id: str, attempt: int) -> HttpInternal:

@@ -4,10 +4,12 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-from service.driver.client import Away, CallRefused, Internal, Stale
+from service.driver.client import Away, CallRefused, Internal, InternalError, Stale
+from service.protocol import Running, as_failed
+from trainables.training.lease import Outcome, Report
 
 logger = logging.getLogger(__name__)
 
@@ -32,8 +34,8 @@ class Courier:
         self._lock = threading.Lock()
         self._round = threading.Lock()
         self._leases: list[str] = []
-        self._outcomes: list[Mapping[str, Any]] = []
-        self._progress: dict[str, Mapping[str, Any]] = {}
+        self._outcomes: list[Outcome] = []
+        self._progress: dict[str, Report] = {}
         self._next_beat = 0.0
         self.desired = "run"
         self.over: str | None = None
@@ -46,18 +48,18 @@ class Courier:
         with self._lock:
             self._leases += trial_ids
 
-    def ended(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+    def ended(self, outcomes: Sequence[Outcome]) -> None:
         """Results came in."""
         with self._lock:
             self._outcomes += outcomes
             for outcome in outcomes:
-                self._progress.pop(outcome["trial_id"], None)
+                self._progress.pop(outcome.trial_id, None)
 
-    def progressed(self, reports: Sequence[Mapping[str, Any]]) -> None:
+    def progressed(self, reports: Sequence[Report]) -> None:
         """Trials reported a step; only the newest report of each is sent."""
         with self._lock:
             for report in reports:
-                self._progress[report["trial_id"]] = report
+                self._progress[report.trial_id] = report
 
     @property
     def num_waiting(self) -> int:
@@ -71,7 +73,7 @@ class Courier:
             if self.over is not None:
                 return False
             try:
-                self._deliver_leases_and_outcomes()
+                delivered = self._deliver_mail()
                 if time.monotonic() >= self._next_beat:
                     self._beat()
             except Away as error:
@@ -83,7 +85,7 @@ class Courier:
             except CallRefused as error:
                 self.over = f"the service refuses this driver: {error}"
                 return False
-            return True
+            return delivered
 
     def run(self, stopped: threading.Event) -> None:
         """Deliver until told to stop, more slowly while the service is away."""
@@ -99,6 +101,17 @@ class Courier:
                 time.sleep(ROUND_S)
         return not self.num_waiting
 
+    def _deliver_mail(self) -> bool:
+        """Leases and results; an error that nobody foresaw is told, and heartbeats go on."""
+        try:
+            self._deliver_leases_and_outcomes()
+        except InternalError:
+            raise
+        except Exception:
+            logger.exception("leases and results could not be delivered now")
+            return False
+        return True
+
     def _deliver_leases_and_outcomes(self) -> None:
         # Read together: a result never overtakes its own lease.
         with self._lock:
@@ -113,7 +126,7 @@ class Courier:
             with self._lock:
                 del self._outcomes[: len(batch)]
 
-    def _commit(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+    def _commit(self, outcomes: Sequence[Outcome]) -> None:
         try:
             self._internal.commit(outcomes)
         except CallRefused as error:
@@ -126,31 +139,21 @@ class Courier:
     def _beat(self) -> None:
         with self._lock:
             running, self._progress = list(self._progress.values()), {}
-        beat = [{"id": r["trial_id"], "step": r["step"], "metrics": r["metrics"]} for r in running]
         try:
-            self.desired = self._internal.heartbeat(beat)
+            self.desired = self._internal.heartbeat([Running.reported(report) for report in running])
+        except CallRefused as error:
+            # How far trials are is a courtesy; that this attempt lives must be heard.
+            logger.warning("the service refuses to hear how far trials are: %s", error)
+            self.desired = self._internal.heartbeat([])
         except Away:
             with self._lock:
-                self._progress = {report["trial_id"]: report for report in running} | self._progress
+                self._progress = {report.trial_id: report for report in running} | self._progress
             raise
         self._next_beat = time.monotonic() + self._beat_s
 
 
-def as_failed(outcome: Mapping[str, Any], reason: str) -> dict[str, Any]:
-    """The same trial's result as a failure without numbers."""
-    return {
-        **outcome,
-        "state": "failed",
-        "reason": reason,
-        "metrics": {},
-        "curve": {},
-        "scalars": None,
-        "traceback": None,
-    }
-
-
 def persist(ask: Callable[[], T], *, timeout_s: float = math.inf) -> T:
-    """Ask until the service answers. Raises: Stale, Refused; Away after the timeout."""
+    """Ask until the service answers. Raises: Stale, CallRefused; Away after the timeout."""
     deadline = time.monotonic() + timeout_s
     wait_s = ROUND_S
     while True:

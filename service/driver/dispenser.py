@@ -9,21 +9,22 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from service.driver.client import Internal, InternalError
-from service.driver.courier import Courier, as_failed, persist
-from service.driver.queue import Queue, Task
+from service.driver.courier import Courier, persist
+from service.driver.queue import Queue
+from service.protocol import Result, Task, Work, never_ran, received
+from trainables.training.lease import Outcome, Report
 
 NAME = "dispenser"
 SETTINGS_BATCH = 500
 NUM_THREADS = 16
 MAX_BARREN_DEATHS = 5
-RESULT = ("trial_id", "state", "metrics", "reason", "seconds")
 
 
 class Dispenser:
     """Hands out trials to slots, collects what they report, and delivers it to the service.
 
     Runs as an actor with a few threads: slots, the driver and the delivery loop call at once.
-    Payloads are JSON, so slots and driver share no classes with it.
+    Slots and it share no classes: what passes between them is JSON, and becomes what it means here.
     """
 
     def __init__(self, connect: Callable[[], Internal]) -> None:
@@ -32,8 +33,8 @@ class Dispenser:
         self._lock = threading.RLock()
         self._queue = Queue()
         self._courier = Courier(self._internal)
-        self._results: list[dict[str, Any]] = []
-        self._closed = False
+        self._results: list[Result] = []
+        self._opened = self._closed = False
         self._drew: set[str] = set()
         self._slots: dict[str, Any] = {}
         self._heard: dict[str, float] = {}
@@ -46,13 +47,14 @@ class Dispenser:
 
     # The driver's side.
 
-    def open(self) -> dict[str, Any]:
+    def open(self) -> Work:
         """The study and its trials; from here on heartbeats are sent. Waits for the service."""
         work = persist(self._internal.work)
         self._delivery.start()
+        self._opened = True
         return work
 
-    def add(self, tasks: Sequence[Mapping[str, Any]], recall: bool = False) -> int:
+    def add(self, tasks: Sequence[Task], recall: bool = False) -> int:
         """Fix the trials' settings with the service and queue them; how many it knew the result of.
 
         Those are not queued but are results at once; `recall` asks for their metrics too.
@@ -60,27 +62,17 @@ class Dispenser:
         reused: set[str] = set()
         for start in range(0, len(tasks), SETTINGS_BATCH):
             batch = tasks[start : start + SETTINGS_BATCH]
-            rows = [
-                {
-                    "id": task["id"],
-                    "settings": task["lease"]["settings"],
-                    "fingerprint": task["lease"]["fingerprint"],
-                    "environment": task.get("environment"),
-                    "metrics": task["metrics"],
-                }
-                for task in batch
-            ]
+            rows = [task.resolved() for task in batch]
             found = set(persist(lambda rows=rows: self._internal.settings(rows)))  # type: ignore[misc]
             reused |= found
             with self._lock:
-                self._queue.add(
-                    Task(trial_id=t["id"], lease=t["lease"]) for t in batch if t["id"] not in found
-                )
-        rows = persist(self._internal.work)["trials"] if reused and recall else []
-        metrics = {row["id"]: row["metrics"] for row in rows}
-        empty = {"state": "done", "reason": None, "seconds": None, "reused": True}
+                self._queue.add(task for task in batch if task.trial_id not in found)
+        known = persist(self._internal.work).trials if reused and recall else ()
+        metrics = {trial.id: trial.metrics for trial in known}
         with self._lock:
-            self._results += [{**empty, "trial_id": i, "metrics": metrics.get(i)} for i in sorted(reused)]
+            self._results += [
+                Result(trial_id=i, state="done", metrics=metrics.get(i), reused=True) for i in sorted(reused)
+            ]
         return len(reused)
 
     def resize(self, num_slots: int) -> None:
@@ -93,12 +85,12 @@ class Dispenser:
         with self._lock:
             self._closed = True
 
-    def fail(self, trials: Sequence[Mapping[str, str]]) -> None:
+    def fail(self, reasons: Mapping[str, str]) -> None:
         """Record trials that cannot be run, each with its reason."""
         with self._lock:
             # The ledger takes results of leased trials only.
-            self._courier.leased([trial["id"] for trial in trials])
-            self._end([_failed(trial["id"], trial["reason"]) for trial in trials])
+            self._courier.leased(list(reasons))
+            self._end([never_ran(trial_id, reason) for trial_id, reason in reasons.items()])
 
     def news(self, since: int) -> dict[str, Any]:
         """Results from number `since` on, and how things stand."""
@@ -118,7 +110,7 @@ class Dispenser:
                 "finished": self._closed and idle,
                 "desired": self._courier.desired,
                 "over": self._courier.over,
-                "broken": self._broken,
+                "broken": self._trouble,
                 "steps": self._steps,
                 "wasted": self._wasted,
             }
@@ -150,7 +142,8 @@ class Dispenser:
             self._barren_deaths = self._barren_deaths + 1 if barren else 0
             if self._barren_deaths >= MAX_BARREN_DEATHS:
                 self._broken = f"{MAX_BARREN_DEATHS} workers in a row died before their first trial: {reason}"
-            self._end([_failed(i, f"the worker died every time; last: {reason}") for i in released.given_up])
+            why = f"the worker died every time; last: {reason}"
+            self._end([never_ran(trial_id, why) for trial_id in released.given_up])
             return {"retried": list(released.retried), "given_up": list(released.given_up)}
 
     # The slots' side.
@@ -165,21 +158,22 @@ class Dispenser:
         """Up to `room` leases, and whether more may come."""
         with self._lock:
             self._hear(slot_id)
-            if self._stopping or self._broken is not None:
+            if self._stopping or self._trouble is not None:
                 return {"leases": [], "more": False}
             tasks = self._queue.draw(slot_id, room, num_slots=self._num_slots)
             if tasks:
                 self._drew.add(slot_id)
                 self._barren_deaths = 0
                 self._courier.leased([task.trial_id for task in tasks])
-            return {"leases": [dict(task.lease) for task in tasks], "more": not self._closed}
+            return {"leases": [task.lease.to_json() for task in tasks], "more": not self._closed}
 
     def report(self, slot_id: str, reports: Sequence[Mapping[str, Any]]) -> dict[str, str]:
         """How far trials are; the answer names those that must stop."""
         with self._lock:
             self._hear(slot_id)
-            self._courier.progressed(reports)
-            ids = [report["trial_id"] for report in reports]
+            told = [Report.from_json(report) for report in reports]
+            self._courier.progressed(told)
+            ids = [report.trial_id for report in told]
             if self._courier.over is not None or self._courier.desired == "cancel":
                 return dict.fromkeys(ids, "cancelled")
             # Of a paused study none is told to stop: ended early, it would count as cancelled.
@@ -189,8 +183,9 @@ class Dispenser:
         """Take results; those of trials this slot does not hold any more are left out."""
         with self._lock:
             self._hear(slot_id)
-            mine = set(self._queue.end(slot_id, [outcome["trial_id"] for outcome in outcomes]))
-            self._end([outcome for outcome in outcomes if outcome["trial_id"] in mine])
+            ended = [received(outcome) for outcome in outcomes]
+            mine = set(self._queue.end(slot_id, [outcome.trial_id for outcome in ended]))
+            self._end([outcome for outcome in ended if outcome.trial_id in mine])
 
     def sizes(self) -> dict[str, int]:
         """The fastest sizes of packs, as far as slots have measured them."""
@@ -215,11 +210,17 @@ class Dispenser:
     def _stopping(self) -> bool:
         return self._courier.desired != "run" or self._courier.over is not None
 
-    def _end(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+    @property
+    def _trouble(self) -> str | None:
+        """Why this run cannot go on, if it cannot."""
+        silent = self._opened and not self._delivery.is_alive()
+        if self._broken is None and silent and self._courier.over is None and not self._stopped.is_set():
+            return "nothing is delivered to the service any more: the thread that did has ended"
+        return self._broken
+
+    def _end(self, outcomes: Sequence[Outcome]) -> None:
         self._courier.ended(outcomes)
-        self._results += [
-            {name: outcome[name] for name in RESULT} | {"reused": False} for outcome in outcomes
-        ]
+        self._results += [Result.ended(outcome) for outcome in outcomes]
 
     def _hear(self, slot_id: str) -> None:
         self._heard[slot_id] = time.monotonic()
@@ -230,22 +231,18 @@ class Dispenser:
         self._heard.pop(slot_id, None)
 
 
-def _failed(trial_id: str, reason: str) -> dict[str, Any]:
-    empty = {"trial_id": trial_id, "seconds": None, "device": None, "pack": None}
-    return as_failed(empty, reason)
-
-
 class Board:
     """The dispenser as the driver calls it, wherever it runs."""
 
     def __init__(self, actor: Any) -> None:
         self._actor = actor
 
-    def open(self) -> dict[str, Any]:
+    def open(self) -> Work:
         """The study and its trials."""
-        return dict(self._call("open"))
+        work: Work = self._call("open")
+        return work
 
-    def add(self, tasks: Sequence[Mapping[str, Any]], *, recall: bool) -> int:
+    def add(self, tasks: Sequence[Task], *, recall: bool) -> int:
         """Queue trials; how many of them are known already and became results at once."""
         return int(self._call("add", list(tasks), recall))
 
@@ -255,7 +252,7 @@ class Board:
 
     def fail(self, reasons: Mapping[str, str]) -> None:
         """Record trials that cannot be run."""
-        self._call("fail", [{"id": trial_id, "reason": reason} for trial_id, reason in reasons.items()])
+        self._call("fail", dict(reasons))
 
     def resize(self, num_slots: int) -> None:
         """Among how many slots the work is shared."""

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any
 
 from ablations.design.arm import Arm
 from ablations.design.candidate import Candidate, Outcome, mean_score, rank
@@ -14,9 +13,9 @@ from ablations.errors import Json
 from ablations.identity import digest
 from ablations.study.spec import TuningSpec
 from service.driver.samplers import Search, distributions
+from service.protocol import Result, TrialToRun
 
 ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
-Row = Mapping[str, Any]
 Key = tuple[str, int | None]
 """A search: its arms, and which it is of those that have the same arms."""
 
@@ -44,13 +43,13 @@ class Feed:
     ended are scored at once.
     """
 
-    def __init__(self, design: Design, rows: Sequence[Row]) -> None:
+    def __init__(self, design: Design, rows: Sequence[TrialToRun]) -> None:
         self._design = design
         self._study = design.study
         self._manifest = design.manifest
         self._arms = {arm.id: arm for arm in design.arms}
-        self._rows = {row["id"]: row for row in rows}
-        self._open = {row["id"] for row in rows if row["state"] not in ENDED}
+        self._rows = {row.id: row for row in rows}
+        self._open = {row.id for row in rows if row.state not in ENDED}
         self._searches: dict[Key, Search] = {}
         tuning = design.study.tuning
         self._group_of = {arm.id: search_of(arm, tuning) for arm in design.arms} if tuning is not None else {}
@@ -59,10 +58,10 @@ class Feed:
         self._measuring: dict[Key, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
         ranks = {arm.id: rank_of(arm) for arm in design.arms}
         for row in rows:
-            if row["phase"] == "tuning":
-                self._tuning[self._key(row)][row["candidate"]].append(row["id"])
+            if row.phase == "tuning" and row.candidate is not None:
+                self._tuning[self._key(row)][row.candidate].append(row.id)
             else:
-                self._measuring[self._key(row)][ranks[row["arm_id"]]].append(row["id"])
+                self._measuring[self._key(row)][ranks[row.arm_id]].append(row.id)
         self._asked: dict[Key, dict[int, Candidate]] = defaultdict(dict)
         self._given: set[str] = set()
 
@@ -71,28 +70,25 @@ class Feed:
         """Whether every trial has been given out or has ended."""
         return not self._open - self._given
 
-    def _key(self, row: Row) -> Key:
-        arm_id: str = row["arm_id"]
-        return self._group_of.get(arm_id, arm_id), row["repeat"]
+    def _key(self, row: TrialToRun) -> Key:
+        return self._group_of.get(row.arm_id, row.arm_id), row.repeat
 
     def start(self) -> Step:
         """The first trials."""
         if self._study.tuning is None:
-            return self._give(
-                ready=[Ready(trial_id=i, settings=self._rows[i]["settings"]) for i in self._rows]
-            )
+            return self._give(ready=[Ready(trial_id=i, settings=self._rows[i].settings) for i in self._rows])
         for key, candidates in self._tuning.items():
             self._searches[key] = self._search(self._study.tuning, key, len(candidates))
         return self._advance(self._searches)
 
-    def take(self, results: Iterable[Row]) -> Step:
-        """Results came in, each {trial_id, state, metrics}: what they make possible."""
+    def take(self, results: Iterable[Result]) -> Step:
+        """Results came in: what they make possible."""
         touched: dict[Key, None] = {}
         for result in results:
-            row = self._rows[result["trial_id"]]
-            self._rows[row["id"]] = {**row, "state": result["state"], "metrics": result["metrics"]}
-            self._open.discard(row["id"])
-            if row["phase"] == "tuning":
+            row = self._rows[result.trial_id]
+            self._rows[row.id] = replace(row, state=result.state, metrics=result.metrics)
+            self._open.discard(row.id)
+            if row.phase == "tuning":
                 touched[self._key(row)] = None
         return self._advance(touched)
 
@@ -141,7 +137,7 @@ class Feed:
         metric = self._manifest.metric(tuning_metric(self._study, self._manifest)[0])
         for number in list(self._asked[key]):
             rows = [self._rows[i] for i in self._tuning[key][number]]
-            if all(row["state"] in ENDED for row in rows):
+            if all(row.state in ENDED for row in rows):
                 outcomes = [_outcome(row, metric.name) for row in rows]
                 self._searches[key].score(number, mean_score(outcomes, metric.worst))
                 del self._asked[key][number]
@@ -155,7 +151,7 @@ class Feed:
         return [Ready(trial_id=i, settings=self._design.resolve(self._arm(i), chosen)) for i in trial_ids]
 
     def _arm(self, trial_id: str) -> Arm:
-        return self._arms[self._rows[trial_id]["arm_id"]]
+        return self._arms[self._rows[trial_id].arm_id]
 
     def _search(self, tuning: TuningSpec, key: Key, num_candidates: int) -> Search:
         arms = self._searched_arms(key)
@@ -176,8 +172,8 @@ class Feed:
         )
 
 
-def _outcome(row: Row, metric: str) -> Outcome:
-    return row["state"], (row["metrics"] or {}).get(metric)
+def _outcome(row: TrialToRun, metric: str) -> Outcome:
+    return row.state, (row.metrics or {}).get(metric)
 
 
 def _too_few(found: int) -> str:

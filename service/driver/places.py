@@ -1,6 +1,5 @@
 """Where trials will run, as far as their results depend on it, asked of a process of their kind."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,14 +31,14 @@ def slot_env(env: Mapping[str, str]) -> dict[str, str]:
     return DEFAULT_ENV | {name: env[name] for name in PASSED_ON if name in env}
 
 
-def ask(device: str, cpus: int, gpus: float) -> Any:
-    """A reference to the `Place` of trials with these resources.
+def ask(device: str, cpus: int, gpus: float, env: Mapping[str, str]) -> Any:
+    """A reference to the `Place` of trials with these resources, from a driver with this environment.
 
     On CPUs it waits for nobody's place, on GPUs for one like the trials'. Its process, with torch
     imported, is then the first slot's if Ray has not ended it yet.
     """
     amounts = {"num_cpus": 0} if device == "cpu" else {"num_cpus": cpus, "num_gpus": gpus}
-    alike = {"env_vars": slot_env(os.environ)}
+    alike = {"env_vars": slot_env(env)}
     return ray.remote(place).options(**amounts, runtime_env=alike).remote(device, cpus)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ablations.design.design import Design
 from ablations.design.search import tuning_metric
@@ -11,6 +11,7 @@ from ablations.errors import Json
 from ablations.identity import fingerprint
 from ablations.results.environments import DATA, Environment, code_part
 from service.driver.places import Place
+from service.protocol import Task
 from trainables.catalogue import Catalogue
 from trainables.data.fingerprints import data_fingerprint
 from trainables.digests import code_home
@@ -36,9 +37,7 @@ class Preparation:
         self._place = cache(place)
         self._data: dict[str, str | TrainableError] = {}
 
-    def task(
-        self, trial_id: str, settings: Mapping[str, Json], seed: int, *, measuring: bool
-    ) -> dict[str, Any]:
+    def task(self, trial_id: str, settings: Mapping[str, Json], seed: int, *, measuring: bool) -> Task:
         """One trial as the dispenser takes it: its lease, and the metrics a reused result must have.
 
         A trial of a search, which is not measuring, has no business with the test split.
@@ -69,12 +68,7 @@ class Preparation:
         )
         needed = self._metrics if measuring else self._searched
         environment = self._environment(settings, digests, data)
-        return {
-            "id": trial_id,
-            "lease": lease.to_json(),
-            "metrics": needed,
-            "environment": environment.to_json(),
-        }
+        return Task(lease=lease, metrics=tuple(needed), environment=environment)
 
     def _environment(
         self, settings: Mapping[str, Json], digests: Mapping[str, str], data: str | None

@@ -2,19 +2,12 @@
 
 import math
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from service.protocol import Task
 
 MAX_DEATHS = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Task:
-    """A trial to run, and its lease as slots receive it."""
-
-    trial_id: str
-    lease: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,17 +44,9 @@ class Queue:
         """Trials in some slot."""
         return len(self._holder)
 
-    def holder(self, trial_id: str) -> str | None:
-        """The slot that has this trial."""
-        return self._holder.get(trial_id)
-
     def held(self, slot_id: str) -> frozenset[str]:
         """The trials this slot has."""
         return frozenset(self._held.get(slot_id, ()))
-
-    def task(self, trial_id: str) -> Task:
-        """A trial by its id. Raises: KeyError."""
-        return self._tasks[trial_id]
 
     def add(self, tasks: Iterable[Task]) -> None:
         """Put trials at the end."""

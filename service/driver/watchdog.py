@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
+from service.protocol import Result
+
 logger = logging.getLogger(__name__)
 
 ROUND_S = 0.25
@@ -14,7 +16,7 @@ GRACE_S = 5.0
 STALL_S = 1800.0
 
 
-class Board(Protocol):
+class Watched(Protocol):
     """The dispenser, as the watchdog sees it."""
 
     def news(self, since: int) -> Mapping[str, Any]:
@@ -36,9 +38,9 @@ class Watchdog(threading.Thread):
 
     def __init__(
         self,
-        board: Board,
+        board: Watched,
         *,
-        take: Callable[[Sequence[Mapping[str, Any]]], None],
+        take: Callable[[Sequence[Result]], None],
         leave: Callable[[str, str | None], None],
         stall_s: float = STALL_S,
         grace_s: float = GRACE_S,

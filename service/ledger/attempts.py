@@ -11,6 +11,7 @@ from service.ledger import events, studies, trials
 from service.ledger.database import Tx
 from service.ledger.fence import check_live, hold, is_live
 from service.ledger.tables import attempts, db_now
+from service.protocol import Running
 
 LEASE_S = 30.0
 _DESIRED = {"queued": "run", "running": "run", "paused": "pause"}
@@ -129,7 +130,7 @@ def heartbeat(
     tx: Tx,
     study_id: str,
     number: int,
-    running: Sequence[dict[str, Any]] = (),
+    running: Sequence[Running] = (),
     lease_s: float = LEASE_S,
 ) -> str:
     """Renew the lease, note which trials run and how far they are; what is wanted: run, pause or cancel.

@@ -1,6 +1,6 @@
 """What trials ran with: one row for each distinct combination of code, data, numerics and hardware."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -13,9 +13,8 @@ from service.ledger.tables import environments, trials
 WITH_RESULTS = ("done", "diverged", "pruned")
 
 
-def keep(tx: Tx, given: Iterable[Mapping[str, Any] | None]) -> list[str | None]:
+def keep(tx: Tx, known: Sequence[Environment | None]) -> list[str | None]:
     """The ids of these environments, each stored once; None for one that is not known."""
-    known = [Environment.from_json(data) for data in given]
     distinct: dict[str, Environment] = {}
     ids = [None if environment is None else environment.id for environment in known]
     for id, environment in zip(ids, known, strict=True):

@@ -12,6 +12,8 @@ from service.ledger import environments, events, outbox
 from service.ledger.database import Tx
 from service.ledger.fence import check_live, hold, is_live
 from service.ledger.tables import ENDED_TRIALS, HELD_TRIALS, OPEN_TRIALS, db_now, studies, trials
+from service.protocol import COPIED, KEPT, Resolved, Running, TrialToRun
+from trainables.training.lease import Outcome
 
 Json = Any
 T = TypeVar("T")
@@ -22,17 +24,10 @@ _RECORD = (
     "state",
     "attempts",
     "settings",
-    "metrics",
-    "reason",
-    "curve",
-    "scalars",
-    "seconds",
-    "device",
+    *(name for name in KEPT if name not in ("traceback", "pack")),
     "environment_id",
 )
-_WORK = (*_KEY, "arm", "levels", "settings", "state", "attempts", "fingerprint", "metrics")
-_COPIED = ("metrics", "curve", "scalars", "seconds", "device", "pack")
-_OUTCOME = (*_COPIED, "reason", "traceback")
+_WORK = tuple(field.name for field in fields(TrialToRun))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,25 +161,23 @@ def curves(tx: Tx, study_id: str, ids: Sequence[str]) -> dict[str, Mapping[str, 
     return {row.id: row.curve or {} for row in tx.execute(query)}
 
 
-def work(tx: Tx, study_id: str) -> list[dict[str, Json]]:
+def work(tx: Tx, study_id: str) -> list[TrialToRun]:
     """Everything a driver needs of a study's trials, ended ones included, as planned."""
     query = select(*(trials.c[name] for name in _WORK)).where(trials.c.study_id == study_id)
-    return [dict(row) for row in tx.execute(query.order_by(trials.c.position)).mappings()]
+    return [TrialToRun(**row) for row in tx.execute(query.order_by(trials.c.position)).mappings()]
 
 
-def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, Json]]) -> list[str]:
+def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Resolved]) -> list[str]:
     """Set resolved settings and fingerprints of planned trials; ids of those found done already.
 
-    An entry is {id, settings, fingerprint}; it may have the `environment` that the trial will run with, and
-    name the `metrics` a reused trial must have. A done trial of the same project and phase is reused: its
-    results are copied.
+    A done trial of the same project and phase is reused: its results are copied.
 
     Raises: StaleAttempt.
     """
     hold(tx, study_id)
     check_live(tx, study_id, attempt)
     if resolved:
-        ids = environments.keep(tx, (entry.get("environment") for entry in resolved))
+        ids = environments.keep(tx, [entry.environment for entry in resolved])
         tx.execute(
             update(trials)
             .where(trials.c.id == bindparam("trial"), trials.c.study_id == study_id)
@@ -196,9 +189,9 @@ def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping
             ),
             [
                 {
-                    "trial": entry["id"],
-                    "resolved": dict(entry["settings"]),
-                    "print": entry["fingerprint"],
+                    "trial": entry.id,
+                    "resolved": dict(entry.settings),
+                    "print": entry.fingerprint,
                     "environment": id,
                 }
                 for entry, id in zip(resolved, ids, strict=True)
@@ -244,26 +237,25 @@ def lease(tx: Tx, study_id: str, attempt: int, ids: Sequence[str]) -> list[str]:
     return [id for id in ids if id in fresh or id in held]
 
 
-def note_running(tx: Tx, study_id: str, attempt: int, running: Sequence[Mapping[str, Json]]) -> None:
-    """Note how far held trials are; an entry is {id, step, metrics}."""
+def note_running(tx: Tx, study_id: str, attempt: int, running: Sequence[Running]) -> None:
+    """Note how far held trials are."""
     begun: list[str] = []
     for entry in running:
-        mine = (trials.c.id == entry["id"]) & (trials.c.study_id == study_id)
+        mine = (trials.c.id == entry.id) & (trials.c.study_id == study_id)
         held = mine & (trials.c.attempt == attempt) & is_live(study_id, attempt)
         first = tx.execute(update(trials).where(held, trials.c.state == "leased").values(state="running"))
-        begun += [str(entry["id"])] * first.rowcount
+        begun += [entry.id] * first.rowcount
         tx.execute(
             update(trials)
             .where(held, trials.c.state == "running")
-            .values(step=entry.get("step"), metrics=entry.get("metrics"))
+            .values(step=entry.step, metrics=entry.metrics)
         )
     _tell(tx, study_id, begun)
 
 
-def commit(tx: Tx, study_id: str, attempt: int, outcomes: Sequence[Mapping[str, Json]]) -> list[str]:
+def commit(tx: Tx, study_id: str, attempt: int, outcomes: Sequence[Outcome]) -> list[str]:
     """End held trials with their outcomes, each once; ids of those that are committed.
 
-    An outcome is {trial_id, state, metrics, curve, scalars, reason, traceback, seconds, device, pack}.
     Repeating one that this attempt has committed changes nothing and counts as committed; a trial that
     ended otherwise (the study was cancelled) keeps its end.
 
@@ -274,27 +266,27 @@ def commit(tx: Tx, study_id: str, attempt: int, outcomes: Sequence[Mapping[str, 
     fresh: list[str] = []
     repeated: set[str] = set()
     for outcome in outcomes:
-        if outcome["state"] not in ENDED_TRIALS:
-            raise ValueError(f"a trial cannot end {outcome['state']!r}, only {', '.join(ENDED_TRIALS)}")
-        mine = (trials.c.id == outcome["trial_id"]) & (trials.c.study_id == study_id)
+        if outcome.state not in ENDED_TRIALS:
+            raise ValueError(f"a trial cannot end {outcome.state!r}, only {', '.join(ENDED_TRIALS)}")
+        mine = (trials.c.id == outcome.trial_id) & (trials.c.study_id == study_id)
         mine &= trials.c.attempt == attempt
         ended = tx.execute(
             update(trials)
             .where(mine, trials.c.state.in_(HELD_TRIALS), is_live(study_id, attempt))
             .values(
-                state=outcome["state"],
+                state=outcome.state,
                 finished_at=db_now(),
                 step=None,
-                **{name: outcome.get(name) for name in _OUTCOME},
+                **{name: getattr(outcome, name) for name in KEPT},
             )
         )
         if ended.rowcount:
-            fresh.append(outcome["trial_id"])
-        elif tx.execute(select(trials.c.id).where(mine, trials.c.state == outcome["state"])).first():
-            repeated.add(outcome["trial_id"])
+            fresh.append(outcome.trial_id)
+        elif tx.execute(select(trials.c.id).where(mine, trials.c.state == outcome.state)).first():
+            repeated.add(outcome.trial_id)
     _announce(tx, study_id, fresh)
     accepted = repeated.union(fresh)
-    return [outcome["trial_id"] for outcome in outcomes if outcome["trial_id"] in accepted]
+    return [outcome.trial_id for outcome in outcomes if outcome.trial_id in accepted]
 
 
 def requeue(tx: Tx, study_id: str, attempt: int) -> list[str]:
@@ -336,7 +328,7 @@ def retry(tx: Tx, study_id: str) -> int:
         trials.c.study_id == study_id, trials.c.phase == "measuring", trials.c.state.in_(("done", "diverged"))
     )
     phases = ("measuring",) if tx.execute(measured.limit(1)).first() else ("measuring", "tuning")
-    empty = dict.fromkeys((*_OUTCOME, "attempt", "step", "finished_at"))
+    empty = dict.fromkeys((*KEPT, "attempt", "step", "finished_at"))
     ids = list(
         tx.execute(
             update(trials)
@@ -355,9 +347,9 @@ def set_runs(tx: Tx, runs: Mapping[str, str]) -> None:
         tx.execute(update(trials).where(trials.c.id == trial_id).values(mlflow_run_id=run_id))
 
 
-def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, Json]]) -> list[str]:
+def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Resolved]) -> list[str]:
     """Copy results of done trials with the same fingerprint, project and phase."""
-    needed = {entry["id"]: set(entry.get("metrics") or ()) for entry in resolved}
+    needed = {entry.id: set(entry.metrics) for entry in resolved}
     source = trials.alias("source")
     # What is read at a step may stand in the curve only. Curves are wide: none is read without need.
     at_steps = any(split_step(name)[1] is not None for names in needed.values() for name in names)
@@ -390,7 +382,7 @@ def _reuse(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Mapping[str, 
                 reused_from=source.c.id,
                 attempt=attempt,
                 finished_at=db_now(),
-                **{name: source.c[name] for name in _COPIED},
+                **{name: source.c[name] for name in COPIED},
             ),
             [{"trial": id, "source": source_id} for id, source_id in sources.items()],
         )

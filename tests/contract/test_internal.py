@@ -13,6 +13,7 @@ from service.app import create_app
 from service.auth import attempt_token
 from service.driver.client import Away, CallRefused, HttpInternal, Internal, Stale
 from service.ledger import attempts, migrate, open_ledger, steering
+from service.protocol import Resolved, Running
 from service.settings import Settings
 from tests.ledger_samples import add_study, outcome
 from tests.unit.service.driver.fakes import FakeInternal
@@ -72,7 +73,7 @@ def real(data_dir: Path) -> Iterator[Service]:
     with TestClient(create_app(settings, catalogue=NoTrainables())) as client:
         token = attempt_token("s", study.id, 1)
         internal = HttpInternal(client, study_id=study.id, attempt=1, token=token)
-        ids = [trial["id"] for trial in internal.work()["trials"]]
+        ids = [trial.id for trial in internal.work().trials]
         yield Service(internal=internal, ids=ids, cancel=cancel, lose=lose)
     ledger.close()
 
@@ -84,12 +85,12 @@ def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]
 
 class TestInternal:
     def states(self, service: Service) -> list[str]:
-        return [trial["state"] for trial in service.internal.work()["trials"]]
+        return [trial.state for trial in service.internal.work().trials]
 
     def test_work_lists_all_trials(self, service: Service) -> None:
         work = service.internal.work()
-        assert work["protocol"] == 1
-        assert [trial["state"] for trial in work["trials"]] == ["planned"] * 4
+        assert work.protocol == 1
+        assert [trial.state for trial in work.trials] == ["planned"] * 4
 
     def test_a_trial_is_leased_once_and_asking_again_gives_it_again(self, service: Service) -> None:
         assert service.internal.lease(service.ids[:2]) == service.ids[:2]
@@ -100,8 +101,8 @@ class TestInternal:
         for accuracy in (0.9, 0.1):
             results = [outcome(service.ids[0], accuracy=accuracy)]
             assert service.internal.commit(results) == service.ids[:1]
-        trial = service.internal.work()["trials"][0]
-        assert (trial["state"], trial["metrics"]["test_accuracy"]) == ("done", 0.9)
+        trial = service.internal.work().trials[0]
+        assert (trial.state, trial.metrics) == ("done", {"test_accuracy": 0.9})
 
     def test_an_ended_trial_is_not_leased_again(self, service: Service) -> None:
         service.internal.lease(service.ids)
@@ -112,12 +113,12 @@ class TestInternal:
         assert service.internal.commit([outcome(service.ids[0])]) == []
 
     def test_settings_of_new_trials_reuse_nothing(self, service: Service) -> None:
-        entry = {"id": service.ids[0], "settings": {"lr": 0.1}, "fingerprint": "ab", "metrics": []}
+        entry = Resolved(id=service.ids[0], settings={"lr": 0.1}, fingerprint="ab")
         assert service.internal.settings([entry]) == []
 
     def test_while_the_study_runs_it_is_to_run(self, service: Service) -> None:
         service.internal.lease(service.ids)
-        running = [{"id": service.ids[0], "step": 1, "metrics": {"loss": 0.5}}]
+        running = [Running(id=service.ids[0], step=1, metrics={"loss": 0.5})]
         assert service.internal.heartbeat(running) == "run"
         assert service.internal.heartbeat([]) == "run"
 

@@ -17,7 +17,7 @@ def finish_all(ledger: Ledger, study_id: str) -> None:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)])
+        ids = trials.lease(tx, study_id, number, [trial.id for trial in trials.work(tx, study_id)])
         trials.commit(tx, study_id, number, [outcome(id) for id in ids])
         attempts.finish(tx, study_id, number, "done")
 
@@ -157,7 +157,7 @@ def fail_some(ledger: Ledger, study_id: str, failing: str) -> None:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)])
+        ids = trials.lease(tx, study_id, number, [trial.id for trial in trials.work(tx, study_id)])
         trials.commit(tx, study_id, number, [outcome(i, "failed" if failing in i else "done") for i in ids])
         attempts.finish(tx, study_id, number, "done")
         assert studies.complete(tx, study_id, state="done", effects=EFFECTS, reports={"md": "#"})

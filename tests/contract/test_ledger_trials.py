@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from service.errors import AttemptLive, NotFound, StaleAttempt, StudyFinished
 from service.ledger import Ledger, Tx, attempts, events, outbox, steering, studies, trials
 from service.ledger import tables as t
+from service.protocol import Resolved, Running
 from tests.ledger_samples import add_study, outcome
 
 
@@ -27,7 +28,7 @@ def expire(ledger: Ledger) -> None:
 
 
 def states(tx: Tx, study_id: str) -> list[str]:
-    return [trial["state"] for trial in trials.work(tx, study_id)]
+    return [trial.state for trial in trials.work(tx, study_id)]
 
 
 def test_an_attempt_goes_from_pending_to_done(ledger: Ledger) -> None:
@@ -76,11 +77,11 @@ def test_trials_are_leased_run_and_committed_once(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
         number = begin(tx, study.id)
-        ids = [trial["id"] for trial in trials.work(tx, study.id)]
+        ids = [trial.id for trial in trials.work(tx, study.id)]
         assert trials.lease(tx, study.id, number, [ids[1], ids[0], "unknown"]) == [ids[1], ids[0]]
         assert states(tx, study.id) == ["leased", "leased", "planned", "planned"]
     with ledger.write() as tx:
-        attempts.heartbeat(tx, study.id, number, [{"id": ids[0], "step": 2, "metrics": {"val_loss": 0.5}}])
+        attempts.heartbeat(tx, study.id, number, [Running(id=ids[0], step=2, metrics={"val_loss": 0.5})])
         row = trials.get(tx, study.id, ids[0])
         assert (row.state, row.step, row.metrics) == ("running", 2, {"val_loss": 0.5})
     with ledger.write() as tx:
@@ -168,7 +169,7 @@ def test_the_fence_is_in_the_statement_itself(ledger: Ledger) -> None:
         number = begin(tx, study.id)
         trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
         attempts.lost(tx, study.id, number, "silent")
-        trials.note_running(tx, study.id, number, [{"id": f"{study.id}-relu-0", "step": 1, "metrics": {}}])
+        trials.note_running(tx, study.id, number, [Running(id=f"{study.id}-relu-0", step=1, metrics={})])
         assert states(tx, study.id) == ["planned"] * 4
 
 
@@ -227,9 +228,9 @@ def test_finished_trials_of_the_project_are_reused_by_fingerprint(ledger: Ledger
         first, second, foreign = add_study(tx), add_study(tx), add_study(tx, project="theirs")
         numbers = {study.id: begin(tx, study.id) for study in (first, second, foreign)}
 
-        def resolve(study_id: str, **extra: object) -> list[str]:
+        def resolve(study_id: str, metrics: tuple[str, ...] = ()) -> list[str]:
             entries = [
-                {"id": trial["id"], "settings": {"lr": 1.0}, "fingerprint": f"{place:064x}", **extra}
+                Resolved(id=trial.id, settings={"lr": 1.0}, fingerprint=f"{place:064x}", metrics=metrics)
                 for place, trial in enumerate(trials.work(tx, study_id))
             ]
             return trials.set_settings(tx, study_id, numbers[study_id], entries)
@@ -240,10 +241,10 @@ def test_finished_trials_of_the_project_are_reused_by_fingerprint(ledger: Ledger
         )
         trials.commit(tx, first.id, numbers[first.id], [outcome(ids[0]), outcome(ids[1], "diverged", None)])
         assert resolve(foreign.id) == []
-        assert resolve(second.id, metrics=["test_accuracy/5"]) == []
-        assert resolve(second.id, metrics=["val_accuracy/2"]) == []  # measured, without a value
-        assert resolve(second.id, metrics=["val_accuracy/3"]) == []
-        assert resolve(second.id, metrics=["test_accuracy"]) == [f"{second.id}-relu-0"]
+        assert resolve(second.id, metrics=("test_accuracy/5",)) == []
+        assert resolve(second.id, metrics=("val_accuracy/2",)) == []  # measured, without a value
+        assert resolve(second.id, metrics=("val_accuracy/3",)) == []
+        assert resolve(second.id, metrics=("test_accuracy",)) == [f"{second.id}-relu-0"]
         assert resolve(second.id) == []
         progress = studies.progress(tx, second.id)
         assert (progress["done"], progress["reused"]) == (1, 1)
@@ -301,7 +302,7 @@ def test_cancel_and_the_end_of_a_study_never_both_win(ledger: Ledger) -> None:
         with ledger.write() as tx:
             study = add_study(tx, num_seeds=1)
             number = begin(tx, study.id)
-            ids = trials.lease(tx, study.id, number, [trial["id"] for trial in trials.work(tx, study.id)])
+            ids = trials.lease(tx, study.id, number, [trial.id for trial in trials.work(tx, study.id)])
         barrier = threading.Barrier(2)
         results: dict[str, object] = {}
 
@@ -335,7 +336,7 @@ def test_writers_of_one_study_do_not_block_each_other_for_ever(ledger: Ledger) -
     with ledger.write() as tx:
         study = add_study(tx, num_seeds=20)
         number = begin(tx, study.id)
-        ids = [trial["id"] for trial in trials.work(tx, study.id)]
+        ids = [trial.id for trial in trials.work(tx, study.id)]
     errors: list[BaseException] = []
 
     def work(offset: int) -> None:

@@ -20,8 +20,8 @@ from typing import Any, TextIO
 import ray
 
 from service.driver import dispenser
-from service.driver.__main__ import SWITCHES
 from service.driver.client import Internal, connect
+from service.driver.settings import SWITCHES
 from service.driver.slots import Resources, run_slots
 from tests.unit.service.driver.fakes import FakeInternal, task
 from trainables.training.lease import Outcome, Report, Source

@@ -1,7 +1,7 @@
 """What passes between those who hand out trials and those who train them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from traceback import format_exception
 from typing import Any, Literal, Protocol, Self
 
@@ -70,26 +70,29 @@ class Outcome:
 
     `curve` maps a metric to its (step, value) points, None where a value was not finite. `scalars` holds
     learned alpha and beta, one list of layers for each of `steps`. `pack` is the number of trials that
-    trained beside it, itself included. Units: seconds are its share of the worker's time.
+    trained beside it, itself included. Of a trial that no worker has trained there are no seconds, device
+    and pack. Units: seconds are its share of the worker's time.
     """
 
     trial_id: str
     state: State
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     curve: Mapping[str, Sequence[tuple[float, float | None]]] = field(default_factory=dict)
-    scalars: Json = None
+    # JSON; its type is recursive, which the check of what arrives at the service cannot follow.
+    scalars: Any = None
     reason: str | None = None
     traceback: str | None = None
-    seconds: float = 0.0
-    device: str = "cpu"
-    pack: int = 1
+    seconds: float | None = 0.0
+    device: str | None = "cpu"
+    pack: int | None = 1
 
     def to_json(self) -> dict[str, Json]:
         """The outcome as it travels and as the ledger keeps it."""
         curve: dict[str, Json] = {
             name: [[step, value] for step, value in points] for name, points in self.curve.items()
         }
-        return {**asdict(self), "metrics": dict(self.metrics), "curve": curve}
+        values: dict[str, Any] = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**values, "metrics": dict(self.metrics), "curve": curve}
 
     @classmethod
     def failed(cls, lease: "Lease", error: BaseException, *, device: str, seconds: float = 0.0) -> Self:

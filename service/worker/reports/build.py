@@ -256,21 +256,25 @@ class ReportBuilder:
                 self._broken = studies.without_report(tx)
         num_stored = 0
         while self._broken:
-            study_id = self._broken.pop()
-            with self._ledger.read() as tx:
-                study = studies.get(tx, study_id)
             try:
-                built = self._maker.make(study, final=study.state != "cancelled").built
+                self._mend(self._broken[-1])
+                num_stored += 1
+            except LedgerUnavailable as error:
+                # Asked again at the next turn, for this study and for those behind it.
+                logger.warning("study %s: %s", self._broken[-1], error)
+                return num_stored
             except Exception:
-                logger.exception("study %s: the report still cannot be built", study_id)
-                continue
-            with self._ledger.write() as tx:
-                files = tuple(figure_files(built.report))
-                studies.replace_report(
-                    tx, study_id, effects=built.effects, reports=built.formats, figures=files
-                )
-            num_stored += 1
+                logger.exception("study %s: the report still cannot be built", self._broken[-1])
+            self._broken.pop()
         return num_stored
+
+    def _mend(self, study_id: str) -> None:
+        with self._ledger.read() as tx:
+            study = studies.get(tx, study_id)
+        built = self._maker.make(study, final=study.state != "cancelled").built
+        files = self._maker.draw(built.report)
+        with self._ledger.write() as tx:
+            studies.replace_report(tx, study_id, effects=built.effects, reports=built.formats, figures=files)
 
     def _complete(self, study: StudyRow) -> bool:
         """The last build, stored together with the study's end."""

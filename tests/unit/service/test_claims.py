@@ -9,12 +9,14 @@ from starlette.testclient import TestClient
 from ablations.paper import presets
 from ablations.paper.claims.abstract import CLAIMS
 from service.ledger import Ledger, attempts, events, studies, tables, trials
+from service.protocol import TrialToRun
+from trainables.training.lease import Outcome
 
 
-def accuracy(trial: dict[str, Any]) -> float:
+def accuracy(trial: TrialToRun) -> float:
     """What the planted study measures: AttentionCNN gains 14 points with dynamic scalars, the others none."""
-    dynamic = trial["levels"]["scalars"] == "per_layer" and trial["levels"]["model"] == "attention_cnn"
-    return 0.7 + (0.14 + 0.004 * (trial["seed"] - 1)) * dynamic + 0.001 * trial["seed"]
+    dynamic = trial.levels["scalars"] == "per_layer" and trial.levels["model"] == "attention_cnn"
+    return 0.7 + (0.14 + 0.004 * (trial.seed - 1)) * dynamic + 0.001 * trial.seed
 
 
 def finish(client: TestClient, study: dict[str, Any]) -> str:
@@ -25,20 +27,14 @@ def finish(client: TestClient, study: dict[str, Any]) -> str:
         attempt = attempts.begin(tx, study_id)
         attempts.submitted(tx, study_id, attempt.number)
         planned = trials.work(tx, study_id)
-        trials.lease(tx, study_id, attempt.number, [trial["id"] for trial in planned])
+        trials.lease(tx, study_id, attempt.number, [trial.id for trial in planned])
         outcomes = [
-            {
-                "trial_id": trial["id"],
-                "state": "done",
-                "metrics": {"test_accuracy": accuracy(trial), "convergence_auc": 1.0},
-                "curve": {},
-                "scalars": None,
-                "reason": None,
-                "traceback": None,
-                "seconds": 1.0,
-                "device": "cpu",
-                "pack": 1,
-            }
+            Outcome(
+                trial_id=trial.id,
+                state="done",
+                metrics={"test_accuracy": accuracy(trial), "convergence_auc": 1.0},
+                seconds=1.0,
+            )
             for trial in planned
         ]
         trials.commit(tx, study_id, attempt.number, outcomes)

@@ -45,7 +45,7 @@ def test_a_driver_goes_from_fetch_to_finish(driver: Driver, client: TestClient, 
     row = client.get(f"/v1/studies/{driver.study_id}/trials?state=running").json()["items"][0]
     assert (row["id"], row["step"], row["settings"]) == (ids[0], 1, {"lr": 0.5})
 
-    outcomes = [outcome(ids[0]), outcome(ids[3])]
+    outcomes = [outcome(ids[0]).to_json(), outcome(ids[3]).to_json()]
     assert driver.post("/commit", {"outcomes": outcomes}).json() == {
         "committed": ids[:1],
         "refused": [ids[3]],
@@ -113,9 +113,9 @@ def test_a_wrong_body_is_422(driver: Driver, path: str, body: Any, place: str) -
 def test_odd_text_and_numbers_never_lose_a_result(driver: Driver, ledger: Ledger) -> None:
     driver.get()
     with ledger.read() as tx:
-        id = trials.work(tx, driver.study_id)[0]["id"]
+        id = trials.work(tx, driver.study_id)[0].id
     driver.post("/lease", {"trials": [id]})
-    odd = outcome(id, "failed")
+    odd: dict[str, Any] = outcome(id, "failed").to_json()
     odd |= {"metrics": {"a": float("nan"), "b": float("inf"), "c": 1.0}, "traceback": "a\x00b\ud800c"}
     odd["curve"] = {"a": [[1, float("nan")]]}
     body = json.dumps({"outcomes": [odd]})
@@ -134,8 +134,8 @@ def test_the_door_is_not_in_the_openapi_document(client: TestClient) -> None:
 def test_a_cancelled_study_refuses_late_commits(driver: Driver, ledger: Ledger) -> None:
     driver.get()
     with ledger.write() as tx:
-        id = trials.work(tx, driver.study_id)[0]["id"]
+        id = trials.work(tx, driver.study_id)[0].id
         trials.lease(tx, driver.study_id, 1, [id])
         steering.cancel(tx, driver.study_id)
-    answer = driver.post("/commit", {"outcomes": [outcome(id)]})
+    answer = driver.post("/commit", {"outcomes": [outcome(id).to_json()]})
     assert answer.json() == {"committed": [], "refused": [id]}

@@ -45,7 +45,7 @@ def finish(ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, An
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = [trial["id"] for trial in trials.work(tx, study_id)]
+        ids = [trial.id for trial in trials.work(tx, study_id)]
         trials.lease(tx, study_id, number, ids)
         ended = [{"trial_id": i, "state": "done", "metrics": {}, "seconds": seconds} for i in ids]
         trials.commit(tx, study_id, number, ended)

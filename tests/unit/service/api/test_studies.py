@@ -235,7 +235,7 @@ def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Le
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)][:3])
+        ids = trials.lease(tx, study_id, number, [trial.id for trial in trials.work(tx, study_id)][:3])
         trials.commit(tx, study_id, number, [outcome(ids[0]), outcome(ids[1], "diverged", None)])
         studies.set_experiment(tx, study_id, "7")
     study = client.get(f"/v1/studies/{study_id}").json()

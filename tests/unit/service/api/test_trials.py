@@ -23,7 +23,7 @@ def ids(study_id: str, ledger: Ledger) -> list[str]:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = [trial["id"] for trial in trials.work(tx, study_id)]
+        ids = [trial.id for trial in trials.work(tx, study_id)]
         trials.lease(tx, study_id, number, ids[:5])
         ends = [("done", 0.9), ("done", 0.1), ("diverged", None), ("failed", None)]
         outcomes = [outcome(id, state, accuracy) for id, (state, accuracy) in zip(ids, ends, strict=False)]

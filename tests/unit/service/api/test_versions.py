@@ -25,6 +25,7 @@ from service.settings import Settings
 from tests.unit.service.api.conftest import SMALL, TOY
 from trainables.catalogue import Catalogue
 from trainables.digests import forget_digests
+from trainables.training.lease import Outcome
 
 STUDY = {
     "name": "versions",
@@ -89,23 +90,13 @@ class Runs:
         place = Place(torch=version("torch"), numerics="exact", threads=1, hardware="cpu")
         made = Preparation(self.catalogue, design, datasets_dir=self.folder, place=lambda: place)
         tasks = [
-            made.task(row["id"], {k: v for k, v in row["settings"].items() if k != "dataset"}, row["seed"],
+            made.task(row.id, {k: v for k, v in row.settings.items() if k != "dataset"}, row.seed,
                       measuring=True)
             for row in work
-            if row["state"] == "planned"
+            if row.state == "planned"
         ]  # fmt: skip
-        entries = [
-            {
-                "id": task["id"],
-                "settings": task["lease"]["settings"],
-                "fingerprint": task["lease"]["fingerprint"],
-                "environment": task["environment"],
-                "metrics": task["metrics"],
-            }
-            for task in tasks
-        ]
         with self.ledger.write() as tx:
-            trials.set_settings(tx, study_id, number, entries)
+            trials.set_settings(tx, study_id, number, [task.resolved() for task in tasks])
         return number
 
     def run(self, study_id: str, number: int, num: int, *, failing: int = 0) -> None:
@@ -123,7 +114,7 @@ class Runs:
                     {"state": "failed", "reason": "a bug"} if failed else {"state": "done"}
                 )
                 metrics = {} if failed else {"test_accuracy": value}
-                outcomes.append({"trial_id": id, "metrics": metrics, "curve": {}, "seconds": 1.0, **state})
+                outcomes.append(Outcome(trial_id=id, metrics=metrics, seconds=1.0, **state))
             assert len(trials.commit(tx, study_id, number, outcomes)) == len(held)
 
     def end(self, study_id: str, number: int) -> None:

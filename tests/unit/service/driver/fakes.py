@@ -4,24 +4,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.driver.client import Away, CallRefused, Stale
+from service.protocol import Resolved, Running, StudyToRun, Task, TrialToRun, Work
+from trainables.training.lease import Lease, Outcome
 
 
-def outcome(trial_id: str, state: str = "done", **fields: Any) -> dict[str, Any]:
+def outcome(trial_id: str, state: Any = "done", **fields: Any) -> Outcome:
     """A result as slots hand it in."""
-    empty = {"metrics": {}, "curve": {}, "scalars": None, "reason": None, "traceback": None}
-    where = {"seconds": 1.0, "device": "cpu", "pack": 1}
-    return {"trial_id": trial_id, "state": state, **empty, **where, **fields}
+    return Outcome(trial_id=trial_id, state=state, seconds=1.0, **fields)
 
 
-def task(trial_id: str, **settings: Any) -> dict[str, Any]:
+def task(trial_id: str, **settings: Any) -> Task:
     """A trial as the driver hands it to the dispenser."""
-    lease = {
-        "trial_id": trial_id,
-        "settings": settings,
-        "seed": 0,
-        "fingerprint": trial_id.encode().hex()[-64:],
-    }
-    return {"id": trial_id, "lease": {**lease, "data_fingerprint": None, "readings": []}, "metrics": []}
+    fingerprint = trial_id.encode().hex()[-64:]
+    return Task(lease=Lease(trial_id=trial_id, settings=settings, seed=0, fingerprint=fingerprint))
+
+
+def planned(trial_id: str, **fields: Any) -> TrialToRun:
+    """A trial as a driver gets it from the service."""
+    empty: dict[str, Any] = {
+        "arm_id": "arm", "seed": 0, "phase": "measuring", "candidate": None, "repeat": None, "arm": "",
+        "levels": {}, "settings": {}, "state": "planned", "attempts": 0, "fingerprint": None, "metrics": None,
+    }  # fmt: skip
+    return TrialToRun(id=trial_id, **{**empty, **fields})
 
 
 class FakeInternal:
@@ -38,18 +42,19 @@ class FakeInternal:
         self.stale = False
         self.indigestible: set[str] = set()
 
-    def work(self) -> dict[str, Any]:
+    def work(self) -> Work:
         self._enter("work")
-        trials = [{"id": i, "state": s, "metrics": self.metrics.get(i)} for i, s in self.states.items()]
-        return {"protocol": 1, "study": {"id": "s"}, "trials": trials, "lease_s": 30.0}
+        study = StudyToRun(id="s", name="s", project="default", spec={})
+        trials = [planned(i, state=s, metrics=self.metrics.get(i)) for i, s in self.states.items()]
+        return Work(study=study, trials=tuple(trials), lease_s=30.0)
 
-    def settings(self, trials: Sequence[Mapping[str, Any]]) -> list[str]:
-        self._enter("settings", *(trial["id"] for trial in trials))
-        reused = [t["id"] for t in trials if t["fingerprint"] in self.known and self._is(t["id"], "planned")]
+    def settings(self, trials: Sequence[Resolved]) -> list[str]:
+        self._enter("settings", *(trial.id for trial in trials))
+        reused = [t.id for t in trials if t.fingerprint in self.known and self._is(t.id, "planned")]
         for trial in trials:
-            if trial["id"] in reused:
-                self.states[trial["id"]] = "done"
-                self.metrics[trial["id"]] = self.known[trial["fingerprint"]]
+            if trial.id in reused:
+                self.states[trial.id] = "done"
+                self.metrics[trial.id] = self.known[trial.fingerprint]
         return reused
 
     def lease(self, trial_ids: Sequence[str]) -> list[str]:
@@ -58,21 +63,23 @@ class FakeInternal:
         self.states.update(dict.fromkeys(granted, "leased"))
         return granted
 
-    def commit(self, outcomes: Sequence[Mapping[str, Any]]) -> list[str]:
-        self._enter("commit", *(o["trial_id"] for o in outcomes))
-        if any(o["trial_id"] in self.indigestible and o["state"] != "failed" for o in outcomes):
+    def commit(self, outcomes: Sequence[Outcome]) -> list[str]:
+        self._enter("commit", *(o.trial_id for o in outcomes))
+        if any(o.trial_id in self.indigestible and o.state != "failed" for o in outcomes):
             raise CallRefused("422: a wrong value")
         taken = []
         for each in outcomes:
-            if self._is(each["trial_id"], "leased"):
-                self.states[each["trial_id"]] = each["state"]
-                self.metrics[each["trial_id"]] = each["metrics"]
-            if self._is(each["trial_id"], each["state"]):
-                taken.append(each["trial_id"])
+            if self._is(each.trial_id, "leased"):
+                self.states[each.trial_id] = each.state
+                self.metrics[each.trial_id] = each.metrics
+            if self._is(each.trial_id, each.state):
+                taken.append(each.trial_id)
         return taken
 
-    def heartbeat(self, running: Sequence[Mapping[str, Any]]) -> str:
-        self._enter("heartbeat", *(r["id"] for r in running))
+    def heartbeat(self, running: Sequence[Running]) -> str:
+        self._enter("heartbeat", *(r.id for r in running))
+        if self.indigestible.intersection(r.id for r in running):
+            raise CallRefused("422: a wrong value")
         return self.desired
 
     def finish(self, state: str, error: str | None) -> None:

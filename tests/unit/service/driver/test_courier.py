@@ -1,11 +1,14 @@
 """The courier: order, buffering while the service is away, and the end of an attempt."""
 
+from collections.abc import Sequence
+
 from service.driver.courier import Courier
 from tests.unit.service.driver.fakes import FakeInternal, outcome
+from trainables.training.lease import Report
 
 
-def report(trial_id: str, step: int) -> dict[str, object]:
-    return {"trial_id": trial_id, "step": step, "metrics": {"loss": 1.0}}
+def report(trial_id: str, step: int) -> Report:
+    return Report(trial_id=trial_id, step=step, metrics={"loss": 1.0})
 
 
 def test_a_lease_reaches_the_service_before_its_result() -> None:
@@ -124,3 +127,34 @@ def test_flush_gives_up_when_the_service_stays_away() -> None:
     assert not courier.flush(timeout_s=0.3)
     internal.away = False
     assert courier.flush(timeout_s=0.3)
+
+
+def test_no_error_ends_the_delivery_and_heartbeats_go_on() -> None:
+    internal = Surprising(["a"])
+    courier = Courier(internal, beat_s=0.0)
+    courier.leased(["a"])
+    assert not courier.deliver()
+    assert internal.sent("heartbeat") == [()] and courier.over is None
+    internal.surprises = False
+    assert courier.deliver()
+    assert internal.states == {"a": "leased"}
+
+
+def test_steps_that_the_service_refuses_do_not_silence_the_attempt() -> None:
+    internal = FakeInternal(["a"])
+    internal.indigestible = {"a"}
+    courier = Courier(internal)
+    courier.progressed([report("a", 1)])
+    assert courier.deliver() and courier.over is None
+    assert internal.sent("heartbeat") == [("a",), ()]
+
+
+class Surprising(FakeInternal):
+    """A service in whose lease something goes wrong that nobody foresaw."""
+
+    surprises = True
+
+    def lease(self, trial_ids: Sequence[str]) -> list[str]:
+        if self.surprises:
+            raise RuntimeError("nobody foresaw this")
+        return super().lease(trial_ids)

@@ -1,5 +1,6 @@
 """The dispenser as slots, Tune and the driver call it, over a service in memory."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -47,7 +48,7 @@ def test_what_is_drawn_and_committed_reaches_the_service(two: Running) -> None:
     answer = two.dispenser.draw("s1", 2)
     assert [lease["trial_id"] for lease in answer["leases"]] == ["a", "b"]
     assert not answer["more"]
-    two.dispenser.commit("s1", [outcome("a"), outcome("b", "diverged")])
+    two.dispenser.commit("s1", [outcome("a").to_json(), outcome("b", "diverged").to_json()])
     assert two.dispenser.standing()["finished"]
     until(lambda: two.internal.states == {"a": "done", "b": "diverged"})
 
@@ -56,7 +57,7 @@ def test_training_goes_on_while_the_service_is_away(two: Running) -> None:
     two.internal.away = True
     assert len(two.dispenser.draw("s1", 2)["leases"]) == 2
     assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {}
-    two.dispenser.commit("s1", [outcome("a"), outcome("b")])
+    two.dispenser.commit("s1", [outcome("a").to_json(), outcome("b").to_json()])
     two.internal.away = False
     until(lambda: two.states() == {"done"})
 
@@ -67,13 +68,13 @@ def test_a_pause_stops_nothing_but_what_would_begin(two: Running) -> None:
     until(lambda: two.dispenser.standing()["desired"] == "pause")
     assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {}
     assert two.dispenser.draw("s1", 1)["leases"] == []
-    two.dispenser.commit("s1", [outcome("a")])
+    two.dispenser.commit("s1", [outcome("a").to_json()])
     until(lambda: two.internal.states == {"a": "done", "b": "planned"})
 
 
 def test_finish_delivers_what_is_left_and_ends_the_attempt(two: Running) -> None:
     two.dispenser.draw("s1", 2)
-    two.dispenser.commit("s1", [outcome("a"), outcome("b")])
+    two.dispenser.commit("s1", [outcome("a").to_json(), outcome("b").to_json()])
     assert two.dispenser.finish("done", None, 5.0)
     assert two.states() == {"done"}
     assert two.internal.finished == ("done", None)
@@ -81,12 +82,12 @@ def test_finish_delivers_what_is_left_and_ends_the_attempt(two: Running) -> None
 
 def test_a_dead_slot_gives_back_what_it_had_not_finished(two: Running) -> None:
     two.dispenser.draw("s1", 2)
-    two.dispenser.commit("s1", [outcome("a")])
+    two.dispenser.commit("s1", [outcome("a").to_json()])
     assert two.dispenser.lost("s1", "killed")["retried"] == ["b"]
-    two.dispenser.commit("s1", [outcome("b", metrics={"from": 1.0})])
+    two.dispenser.commit("s1", [outcome("b", metrics={"from": 1.0}).to_json()])
     assert not two.dispenser.standing()["finished"]
     assert len(two.dispenser.draw("s2", 1)["leases"]) == 1
-    two.dispenser.commit("s2", [outcome("b", metrics={"from": 2.0})])
+    two.dispenser.commit("s2", [outcome("b", metrics={"from": 2.0}).to_json()])
     until(lambda: two.states() == {"done"})
     assert two.internal.metrics["b"] == {"from": 2.0}
 
@@ -100,7 +101,7 @@ def test_a_trial_whose_worker_dies_three_times_fails_with_the_reason() -> None:
         running.dispenser.lost(slot, "killed by the kernel")
     until(lambda: running.states() == {"failed"})
     (result,) = running.dispenser.news(0)["results"]
-    assert "killed by the kernel" in result["reason"]
+    assert "killed by the kernel" in result.reason
     assert running.dispenser.standing()["finished"]
 
 
@@ -132,7 +133,7 @@ def test_an_attempt_that_is_over_stops_its_trials_and_writes_nothing(two: Runnin
     two.internal.stale = True
     until(lambda: two.dispenser.standing()["over"] is not None)
     assert two.dispenser.report("s1", [{"trial_id": "a", "step": 1, "metrics": {}}]) == {"a": "cancelled"}
-    two.dispenser.commit("s1", [outcome("a", "cancelled")])
+    two.dispenser.commit("s1", [outcome("a", "cancelled").to_json()])
     assert not two.dispenser.finish("done", None, 1.0)
     assert two.internal.states["a"] == "leased"
 
@@ -153,12 +154,12 @@ def test_known_results_are_not_run_again_and_come_as_news() -> None:
     running.dispenser.close()
     assert [lease["trial_id"] for lease in running.dispenser.draw("s1", 9)["leases"]] == ["b"]
     (result,) = running.dispenser.news(0)["results"]
-    assert (result["trial_id"], result["reused"], result["metrics"]) == ("a", True, {"accuracy": 0.9})
+    assert (result.trial_id, result.reused, result.metrics) == ("a", True, {"accuracy": 0.9})
 
 
 def test_hopeless_trials_are_recorded_with_their_reason() -> None:
     running = Running("a")
-    running.dispenser.fail([{"id": "a", "reason": "no candidate finished"}])
+    running.dispenser.fail({"a": "no candidate finished"})
     running.dispenser.close()
     until(lambda: running.states() == {"failed"})
     assert running.dispenser.standing()["finished"]
@@ -177,3 +178,27 @@ def test_while_more_may_come_the_run_is_not_finished() -> None:
     running = Running("a")
     assert running.dispenser.draw("s1", 1) == {"leases": [], "more": True}
     assert not running.dispenser.standing()["finished"]
+
+
+def test_a_result_that_is_no_number_fails_its_trial_for_the_driver_and_the_service_alike(
+    two: Running,
+) -> None:
+    two.dispenser.draw("s1", 2)
+    odd = outcome("a", metrics={"test_loss": math.nan})
+    two.dispenser.commit("s1", [odd.to_json(), outcome("b").to_json()])
+    until(lambda: two.internal.states == {"a": "failed", "b": "done"})
+    results = {result.trial_id: result for result in two.dispenser.news(0)["results"]}
+    assert results["a"].state == "failed" and "test_loss is nan" in str(results["a"].reason)
+    assert results["b"].state == "done"
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_delivery_that_has_ended_breaks_the_run(two: Running) -> None:
+    def die(_running: object) -> str:
+        raise SystemExit
+
+    assert two.dispenser.standing()["broken"] is None
+    two.internal.heartbeat = die  # type: ignore[method-assign]
+    until(lambda: two.dispenser.standing()["broken"] is not None)
+    assert "nothing is delivered" in two.dispenser.standing()["broken"]
+    assert two.dispenser.draw("s1", 1)["leases"] == []

@@ -1,6 +1,5 @@
 """The way out of a driver: checkpoints go with a study that has ended, and stay for one that may go on."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -15,10 +14,16 @@ from service.driver.attempt import Exit
 
 class Board:
     def finish(self, state, error, timeout_s):
+        if sys.argv[3] == "raises":
+            raise RuntimeError("the dispenser is dead")
         return sys.argv[3] == "heard"
 
 
-Exit(Board(), Path(sys.argv[1]))(sys.argv[2], None)
+leave = Exit(Board(), Path(sys.argv[1]), Path(sys.argv[4]))
+try:
+    leave(sys.argv[2], None)
+except RuntimeError as error:
+    leave("failed", str(error))
 """
 
 
@@ -28,6 +33,7 @@ Exit(Board(), Path(sys.argv[1]))(sys.argv[2], None)
         ("done", "heard", False),
         ("cancelled", "heard", False),
         ("done", "unheard", True),
+        ("done", "raises", True),
         ("failed", "heard", True),
         ("over", "heard", True),
         ("interrupted", "heard", True),
@@ -41,8 +47,7 @@ def test_checkpoints_go_with_a_study_that_has_ended(
         folder.mkdir()
     (kept / "t-1.pt").touch()
     subprocess.run(
-        [sys.executable, "-c", LEAVE, str(storage), state, heard],
-        env={**os.environ, "ABLATE_CHECKPOINTS_DIR": str(kept)},
+        [sys.executable, "-c", LEAVE, str(storage), state, heard, str(kept)],
         timeout=60,
         check=state != "failed",
     )

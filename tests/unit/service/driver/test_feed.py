@@ -9,8 +9,10 @@ from ablations.design.design import planned_trials
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
 from service.driver.feed import Feed, Ready, Step
+from service.protocol import Result
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
+from tests.unit.service.driver.fakes import planned
 
 TUNING = {
     "candidates": 12,
@@ -39,12 +41,19 @@ class Ledger:
                 "state": "planned",
                 "metrics": None,
             }
-        self.feed = Feed(self.design, list(self.rows.values()))
+        self.feed = self.feed_again()
 
-    def end(self, trial: Ready, state: str = "done", **metrics: float) -> dict[str, Any]:
+    def feed_again(self) -> Feed:
+        """A feed over the rows as they are now."""
+        return Feed(
+            self.design,
+            [planned(trial_id=row.pop("id"), **row) for row in [dict(r) for r in self.rows.values()]],
+        )
+
+    def end(self, trial: Ready, state: str = "done", **metrics: float) -> Result:
         row = self.rows[trial.trial_id]
         row |= {"state": state, "metrics": metrics, "settings": dict(trial.settings)}
-        return {"trial_id": trial.trial_id, "state": state, "metrics": metrics}
+        return Result(trial_id=trial.trial_id, state=state, metrics=metrics)
 
     def run(self, step: Step, state: str = "done", limit: int = 10**6) -> list[Ready]:
         """Run everything that becomes ready, scoring by the learning rate."""
@@ -76,7 +85,7 @@ def test_without_tuning_everything_is_ready_at_once() -> None:
 def test_what_has_ended_is_not_given_out_again() -> None:
     ledger = Ledger()
     ledger.rows["t0"]["state"] = "diverged"
-    ledger.feed = Feed(ledger.design, list(ledger.rows.values()))
+    ledger.feed = ledger.feed_again()
     assert "t0" not in {trial.trial_id for trial in ledger.feed.start().ready}
 
 
@@ -113,7 +122,7 @@ def test_a_crash_in_the_middle_changes_no_setting() -> None:
     for limit in (1, 30, 70, 97):
         ledger = Ledger(tuning=TUNING)
         before = ledger.run(ledger.feed.start(), limit=limit)
-        ledger.feed = Feed(ledger.design, list(ledger.rows.values()))
+        ledger.feed = ledger.feed_again()
         after = ledger.run(ledger.feed.start())
         assert not {t.trial_id for t in before} & {t.trial_id for t in after}
         assert settings_by_trial(before + after) == expected
@@ -296,6 +305,6 @@ def test_what_is_measured_is_resolved_from_the_levels_after_a_crash_too() -> Non
     ready = list(ledger.feed.start().ready)
     for trial in ready:
         ledger.end(trial, val_accuracy=float(trial.settings["optimizer"] == "sgd"))
-    ledger.feed = Feed(ledger.design, list(ledger.rows.values()))
+    ledger.feed = ledger.feed_again()
     measured = ledger.feed.start().ready
     assert {t.settings["momentum"] for t in measured} == {0.9, 0.5} and len(measured) == 2 * 3

@@ -1,11 +1,13 @@
 """The queue: order, shares, and what a slot's death does."""
 
-from service.driver.queue import Queue, Task
+from service.driver.queue import Queue
+from service.protocol import Task
+from tests.unit.service.driver.fakes import task
 
 
 def filled(*ids: str, **options: int) -> Queue:
     queue = Queue(**options)
-    queue.add(Task(trial_id=i, lease={"trial_id": i}) for i in ids)
+    queue.add(task(i) for i in ids)
     return queue
 
 
@@ -44,7 +46,7 @@ class TestDrawing:
     def test_does_not_queue_a_trial_twice(self) -> None:
         queue = filled("a")
         queue.draw("s1", 1, num_slots=1)
-        queue.add([Task(trial_id="a", lease={})])
+        queue.add([task("a")])
         assert queue.num_waiting == 0
 
 

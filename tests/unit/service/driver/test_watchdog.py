@@ -6,13 +6,18 @@ from typing import Any
 import pytest
 
 from service.driver.watchdog import Watchdog
+from service.protocol import Result
+
+
+def result(trial_id: str) -> Result:
+    return Result(trial_id=trial_id, state="done", metrics={})
 
 
 class FakeBoard:
     """A dispenser of which only the news count."""
 
     def __init__(self) -> None:
-        self.results: list[dict[str, Any]] = []
+        self.results: list[Any] = []
         self.standing: dict[str, Any] = {"desired": "run", "over": None, "broken": None, "silence": {}}
         self.killed: list[str] = []
 
@@ -40,8 +45,8 @@ class Scene:
             clock=lambda: self.now,
         )
 
-    def take(self, results: Sequence[Mapping[str, Any]]) -> None:
-        self.taken += [result["trial_id"] for result in results]
+    def take(self, results: Sequence[Result]) -> None:
+        self.taken += [result.trial_id for result in results]
 
     def leave(self, state: str, error: str | None) -> None:
         self.left.append((state, error))
@@ -54,9 +59,9 @@ def scene() -> Scene:
 
 
 def test_each_result_is_taken_once(scene: Scene) -> None:
-    scene.board.results = [{"trial_id": "a"}]
+    scene.board.results = [result("a")]
     scene.watchdog.look()
-    scene.board.results.append({"trial_id": "b"})
+    scene.board.results.append(result("b"))
     scene.watchdog.look()
     scene.watchdog.look()
     assert scene.taken == ["a", "b"]
@@ -105,4 +110,4 @@ def test_an_error_of_its_own_ends_the_process_as_failed(scene: Scene) -> None:
     scene.board.results = [{}]
     scene.watchdog.start()
     scene.watchdog.join(5.0)
-    assert scene.left == [("failed", "KeyError: 'trial_id'")]
+    assert scene.left == [("failed", "AttributeError: 'dict' object has no attribute 'trial_id'")]

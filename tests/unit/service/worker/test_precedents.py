@@ -13,6 +13,7 @@ from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
 from service.ledger import attempts, migrate, open_ledger, reuse, steering, studies, trials
 from service.ledger.studies import NewTrial
+from service.protocol import Resolved
 from service.worker.reports.build import ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
@@ -58,17 +59,13 @@ class Project:
             attempts.start(tx, study_id, number)
             work = trials.work(tx, study_id)
             prints = [
-                {
-                    "id": t["id"],
-                    "settings": t["settings"],
-                    "fingerprint": digest([t["settings"], t["seed"]]),
-                }
+                Resolved(id=t.id, settings=t.settings, fingerprint=digest([dict(t.settings), t.seed]))
                 for t in work
             ]
             reused = trials.set_settings(tx, study_id, number, prints)
-            rest = [t for t in work if t["id"] not in reused]
-            trials.lease(tx, study_id, number, [t["id"] for t in rest])
-            found = [outcome(t["id"], accuracy=0.5 + int(digest(t["id"])[:4], 16) / 2**18) for t in rest]
+            rest = [t for t in work if t.id not in reused]
+            trials.lease(tx, study_id, number, [t.id for t in rest])
+            found = [outcome(t.id, accuracy=0.5 + int(digest(t.id)[:4], 16) / 2**18) for t in rest]
             trials.commit(tx, study_id, number, found)
         self.builder.build_due()
         with self.ledger.read() as tx:
@@ -172,11 +169,11 @@ def test_a_study_cut_short_came_to_no_verdict_that_could_be_extended(project: Pr
         attempts.start(tx, first, number)
         work = trials.work(tx, first)
         prints = [
-            {"id": t["id"], "settings": t["settings"], "fingerprint": digest([t["settings"], t["seed"]])}
+            Resolved(id=t.id, settings=t.settings, fingerprint=digest([dict(t.settings), t.seed]))
             for t in work
         ]
         trials.set_settings(tx, first, number, prints)
-        ids = [t["id"] for t in work[:8]]
+        ids = [t.id for t in work[:8]]
         trials.lease(tx, first, number, ids)
         trials.commit(tx, first, number, [outcome(id) for id in ids])
         steering.cancel(tx, first)

@@ -18,6 +18,7 @@ from service.worker.mlflow import views
 from service.worker.mlflow.publisher import Publisher
 from service.worker.mlflow.runs import TRIAL
 from tests.contract.fake_tracker import FakeTracker
+from trainables.training.lease import Outcome
 
 MANIFEST = Manifest(
     name="toy",
@@ -140,19 +141,15 @@ def add_study(ledger: Ledger, spec: dict[str, Any], prefix: str = "t") -> str:
     return id
 
 
-def outcome(trial_id: str) -> dict[str, object]:
-    return {
-        "trial_id": trial_id,
-        "state": "done",
-        "metrics": {"test_accuracy": 0.9, "val_accuracy": 0.8, "lost": None},
-        "curve": {"val_accuracy": [[1, 0.5], [2, None], [3, 0.8]]},
-        "scalars": {"alpha": [[1.0]], "beta": [[0.5]], "steps": [1]} if "shared" in trial_id else None,
-        "reason": None,
-        "traceback": None,
-        "seconds": 2.0,
-        "device": "cpu",
-        "pack": 1,
-    }
+def outcome(trial_id: str) -> Outcome:
+    return Outcome(
+        trial_id=trial_id,
+        state="done",
+        metrics={"test_accuracy": 0.9, "val_accuracy": 0.8, "lost": None},
+        curve={"val_accuracy": [(1, 0.5), (2, None), (3, 0.8)]},
+        scalars={"alpha": [[1.0]], "beta": [[0.5]], "steps": [1]} if "shared" in trial_id else None,
+        seconds=2.0,
+    )
 
 
 def drain(publisher: Publisher) -> int:
@@ -352,7 +349,7 @@ def test_the_run_of_a_retried_trial_becomes_that_of_its_result(
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
         trials.lease(tx, study_id, number, [row.id])
-        result = {"trial_id": row.id, "state": "done", "metrics": {"test_accuracy": 0.5}, "curve": {}}
+        result = Outcome(trial_id=row.id, state="done", metrics={"test_accuracy": 0.5})
         trials.commit(tx, study_id, number, [result])
         attempts.finish(tx, study_id, number, "done")
         studies.complete(tx, study_id, state="done", effects=EFFECTS, reports={})

@@ -14,6 +14,7 @@ from ablations.design.design import planned_trials
 from ablations.manifest import Manifest
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
+from service.errors import LedgerUnavailable
 from service.ledger import attempts, builds, migrate, open_ledger, outbox, steering, studies, trials
 from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
@@ -324,3 +325,23 @@ def test_a_build_without_end_costs_its_own_study_a_report_and_nobody_else(scene:
         assert studies.formats(tx, other.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
     assert scene.study().state == "done"
     assert scene.study().error == "the report could not be built: WorkOverdue: it did not end within 2 s"
+
+
+def test_what_was_given_up_is_not_forgotten_when_the_ledger_is_away(scene: Scene) -> None:
+    scene.end(*range(12))
+    broken = ReportBuilder(scene.ledger, _broken, clock=lambda: scene.now)
+    for _ in range(MAX_TRIES):
+        broken.build_due()
+        scene.now += 100.0
+    away = [True]
+
+    def manifest(_name: str) -> Manifest:
+        if away:
+            raise LedgerUnavailable("it does not answer")
+        return MLP
+
+    mended = ReportBuilder(scene.ledger, manifest, clock=lambda: scene.now)
+    assert mended.build_due() == 0 and scene.study().error is not None
+    away.clear()
+    assert mended.build_due() == 1
+    assert (scene.study().state, scene.study().error) == ("done", None)
