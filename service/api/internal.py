@@ -10,7 +10,7 @@ from service.api.context import InContext, StudyId
 from service.api.problems import problems_of
 from service.auth import check_attempt_token
 from service.errors import InvalidRequest
-from service.ledger import attempts, studies, trials
+from service.ledger import attempts, leasing, studies
 from service.protocol import MAX_ID_CHARS, Id, Resolved, Running, StudyToRun, Work
 from trainables.training.lease import Outcome
 
@@ -83,7 +83,7 @@ def show(context: InContext, study_id: StudyId, number: Number) -> dict[str, Any
     with context.ledger.write() as tx:
         attempts.start(tx, study_id, number, context.settings.lease_s)
         study = studies.get(tx, study_id)
-        planned = trials.work(tx, study_id)
+        planned = leasing.work(tx, study_id)
     to_run = StudyToRun(id=study.id, name=study.name, project=study.project, spec=study.spec)
     return Work(study=to_run, trials=tuple(planned), lease_s=context.settings.lease_s).to_json()
 
@@ -93,7 +93,7 @@ def settings(context: InContext, study_id: StudyId, number: Number, body: Intern
     """Set resolved settings and fingerprints; says which trials are done already."""
     entries = _read(SettingsBody, body).trials
     with context.ledger.write() as tx:
-        return {"reused": trials.set_settings(tx, study_id, number, entries)}
+        return {"reused": leasing.set_settings(tx, study_id, number, entries)}
 
 
 @router.post("/lease")
@@ -101,7 +101,7 @@ def lease(context: InContext, study_id: StudyId, number: Number, body: InternalB
     """Lease trials; says which the attempt now holds."""
     ids = _read(LeaseBody, body).trials
     with context.ledger.write() as tx:
-        return {"leased": trials.lease(tx, study_id, number, ids)}
+        return {"leased": leasing.lease(tx, study_id, number, ids)}
 
 
 @router.post("/commit")
@@ -109,7 +109,7 @@ def commit(context: InContext, study_id: StudyId, number: Number, body: Internal
     """Commit outcomes, each once; says which are in the ledger now and which are not."""
     outcomes = _read(CommitBody, body).outcomes
     with context.ledger.write() as tx:
-        committed = trials.commit(tx, study_id, number, outcomes)
+        committed = leasing.commit(tx, study_id, number, outcomes)
     taken = set(committed)
     refused = [each.trial_id for each in outcomes if each.trial_id not in taken]
     return {"committed": committed, "refused": refused}

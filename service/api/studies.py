@@ -99,7 +99,7 @@ def plan(context: InContext, project: InProject, body: StudyBody) -> dict[str, A
     """
     question = read_question(loads_json(body), context.catalogue)
     with context.ledger.read() as tx:
-        known = history.known_before(tx, project, question.study.trainable)
+        known = history.known(tx, project, question.study.trainable)
     # Here and not above: it loads scipy, which the API does without until it is asked for a plan.
     from ablations.plan.plan import make_plan
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select, update
 
 from service.errors import AttemptLive, StaleAttempt
-from service.ledger import events, studies, trials
+from service.ledger import events, leasing, studies
 from service.ledger.database import Tx
 from service.ledger.fence import check_live, hold, is_live
 from service.ledger.tables import attempts, db_now
@@ -138,7 +138,7 @@ def heartbeat(
     Raises: StaleAttempt.
     """
     start(tx, study_id, number, lease_s)
-    trials.note_running(tx, study_id, number, running)
+    leasing.note_running(tx, study_id, number, running)
     return _DESIRED.get(hold(tx, study_id), "cancel")
 
 
@@ -172,7 +172,7 @@ def _end(
     ended = tx.execute(change.values(state=state, finished_at=db_now(), error=error))
     if not ended.rowcount:
         return False
-    trials.requeue(tx, study_id, number)
+    leasing.requeue(tx, study_id, number)
     _tell(tx, study_id, number, state, error)
     return True
 

@@ -28,7 +28,7 @@ class Known:
         return measured_spreads(study, self.earlier)
 
 
-def known_before(tx: Tx, project: str, trainable: str, *, before: str | None = None) -> Known:
+def known(tx: Tx, project: str, trainable: str, *, before: str | None = None) -> Known:
     """What the project's latest studies of a trainable tell, those older than a study if one is given."""
     query = select(studies.c.id, studies.c.name).where(
         studies.c.project == project, studies.c.spec["trainable"].as_string() == trainable

@@ -20,7 +20,7 @@ class Reused:
     arm_there: str
 
 
-def known_before(tx: Tx, study_id: str) -> list[Reused]:
+def reused_trials(tx: Tx, study_id: str) -> list[Reused]:
     """The measured trials that were known when the study was submitted, as planned."""
     source = trials.alias("source")
     rows = tx.execute(

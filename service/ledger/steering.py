@@ -3,9 +3,8 @@
 from sqlalchemy import update
 
 from service.errors import NothingToRetry, StudyFinished
-from service.ledger import anew, attempts, events, outbox
+from service.ledger import anew, attempts, events, leasing, outbox
 from service.ledger import studies as studies_
-from service.ledger import trials as trials_
 from service.ledger.database import Tx
 from service.ledger.fence import hold
 from service.ledger.studies import StudyRow
@@ -91,7 +90,7 @@ def retry(tx: Tx, study_id: str, *, changed: bool = False, afresh: bool = False)
         raise NothingToRetry(f"study {study_id} is {state}; failed trials can be retried when it has ended")
     if changed or afresh:
         _end_live(tx, study_id)
-    num = anew.supersede(tx, study_id) if afresh else trials_.retry(tx, study_id)
+    num = anew.supersede(tx, study_id) if afresh else leasing.retry(tx, study_id)
     if not num:
         raise NothingToRetry(f"study {study_id} has no failed trial that could be retried")
     tx.execute(

@@ -19,7 +19,8 @@ from service.worker.leadership import RENEW_S, Leadership
 from service.worker.loop import Loop, run_all
 from service.worker.mlflow.publisher import Publisher
 from service.worker.reconciler import Reconciler
-from service.worker.reports.build import ReportBuilder, WorkshopMaker
+from service.worker.reports.making import WorkshopMaker
+from service.worker.reports.schedule import ReportBuilder
 from service.workshop import Workshop
 from trainables.catalogue import LiveCatalogue
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from service.auth import attempt_token
 from service.cluster import Cluster, Job, JobStatus
 from service.errors import ClusterUnavailable, ServiceError
-from service.ledger import Ledger, attempts, counts, studies, trials
+from service.ledger import Ledger, attempts, counts, leasing, studies
 from service.ledger.attempts import Attempt
 from service.ledger.studies import StudyRow
 from service.settings import Settings
@@ -156,7 +156,7 @@ class Reconciler:
         reason = f"given up after {MAX_FRUITLESS} attempts in a row without a result; last: {last.error}"
         with self._ledger.write() as tx:
             if attempts.live(tx, study.id) is None:
-                trials.abandon(tx, study.id, reason)
+                leasing.abandon(tx, study.id, reason)
         logger.error("study %s: %s", study.id, reason)
 
 

@@ -5,7 +5,18 @@ import time
 import pytest
 
 from service.errors import AttemptLive, NothingToRetry, StudyFinished, StudyNotFound
-from service.ledger import Ledger, Tx, attempts, events, outbox, steering, studies, submissions, trials
+from service.ledger import (
+    Ledger,
+    Tx,
+    attempts,
+    events,
+    leasing,
+    outbox,
+    steering,
+    studies,
+    submissions,
+    trials,
+)
 from service.ledger.studies import NewTrial
 from tests.ledger_samples import SPEC, add_study, outcome
 
@@ -17,8 +28,8 @@ def finish_all(ledger: Ledger, study_id: str) -> None:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial.id for trial in trials.work(tx, study_id)])
-        trials.commit(tx, study_id, number, [outcome(id) for id in ids])
+        ids = leasing.lease(tx, study_id, number, [trial.id for trial in leasing.work(tx, study_id)])
+        leasing.commit(tx, study_id, number, [outcome(id) for id in ids])
         attempts.finish(tx, study_id, number, "done")
 
 
@@ -78,14 +89,14 @@ def test_cancel_shows_at_once_and_may_be_repeated(ledger: Ledger) -> None:
         study = add_study(tx)
         number = attempts.begin(tx, study.id).number
         attempts.start(tx, study.id, number)
-        leased = trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
+        leased = leasing.lease(tx, study.id, number, [f"{study.id}-relu-0"])
     with ledger.write() as tx:
         assert steering.cancel(tx, study.id).state == "cancelled"
     with ledger.write() as tx:
         again = steering.cancel(tx, study.id)
         assert studies.progress(tx, study.id)["cancelled"] == 4
         assert attempts.heartbeat(tx, study.id, number) == "cancel"
-        assert trials.commit(tx, study.id, number, [outcome(id) for id in leased]) == []
+        assert leasing.commit(tx, study.id, number, [outcome(id) for id in leased]) == []
         assert [active.id for active in studies.active(tx)] == [study.id]
         attempts.finish(tx, study.id, number, "cancelled")
         assert studies.active(tx) == []
@@ -122,12 +133,12 @@ def test_a_paused_study_gives_nothing_out_and_takes_what_was_running(ledger: Led
         study = add_study(tx)
         number = attempts.begin(tx, study.id).number
         attempts.start(tx, study.id, number)
-        first, second = trials.lease(tx, study.id, number, [f"{study.id}-relu-0", f"{study.id}-mish-0"])
+        first, second = leasing.lease(tx, study.id, number, [f"{study.id}-relu-0", f"{study.id}-mish-0"])
     with ledger.write() as tx:
         assert [steering.pause(tx, study.id).state for _ in range(2)] == ["paused", "paused"]
         assert attempts.heartbeat(tx, study.id, number) == "pause"
-        assert trials.lease(tx, study.id, number, [f"{study.id}-relu-1"]) == []
-        assert trials.commit(tx, study.id, number, [outcome(first)]) == [first]
+        assert leasing.lease(tx, study.id, number, [f"{study.id}-relu-1"]) == []
+        assert leasing.commit(tx, study.id, number, [outcome(first)]) == [first]
         with pytest.raises(AttemptLive):
             attempts.begin(tx, study.id)
         attempts.finish(tx, study.id, number, "cancelled", "the study is paused")
@@ -157,8 +168,8 @@ def fail_some(ledger: Ledger, study_id: str, failing: str) -> None:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial.id for trial in trials.work(tx, study_id)])
-        trials.commit(tx, study_id, number, [outcome(i, "failed" if failing in i else "done") for i in ids])
+        ids = leasing.lease(tx, study_id, number, [trial.id for trial in leasing.work(tx, study_id)])
+        leasing.commit(tx, study_id, number, [outcome(i, "failed" if failing in i else "done") for i in ids])
         attempts.finish(tx, study_id, number, "done")
         assert studies.complete(tx, study_id, state="done", effects=EFFECTS, reports={"md": "#"})
         outbox.done(tx, [message.id for message in outbox.pending(tx)])
@@ -310,7 +321,7 @@ def test_studies_whose_report_could_not_be_built_are_found_by_their_error(ledger
             ended[name] = add_study(tx).id
             attempts.begin(tx, ended[name])
             attempts.start(tx, ended[name], 1)
-            trials.abandon(tx, ended[name], "none")
+            leasing.abandon(tx, ended[name], "none")
             assert studies.complete(tx, ended[name], state="failed", effects=built, reports={"md": "x"})
     with ledger.read() as tx:
         assert studies.without_report(tx) == [ended["broken"]]

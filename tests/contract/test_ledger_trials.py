@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from service.errors import AttemptLive, NotFound, StaleAttempt, StudyFinished
-from service.ledger import Ledger, Tx, attempts, events, outbox, steering, studies, trials
+from service.ledger import Ledger, Tx, attempts, events, leasing, outbox, steering, studies, trials
 from service.ledger import tables as t
 from service.protocol import Resolved, Running
 from tests.ledger_samples import add_study, outcome
@@ -28,7 +28,7 @@ def expire(ledger: Ledger) -> None:
 
 
 def states(tx: Tx, study_id: str) -> list[str]:
-    return [trial.state for trial in trials.work(tx, study_id)]
+    return [trial.state for trial in leasing.work(tx, study_id)]
 
 
 def test_an_attempt_goes_from_pending_to_done(ledger: Ledger) -> None:
@@ -77,8 +77,8 @@ def test_trials_are_leased_run_and_committed_once(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
         number = begin(tx, study.id)
-        ids = [trial.id for trial in trials.work(tx, study.id)]
-        assert trials.lease(tx, study.id, number, [ids[1], ids[0], "unknown"]) == [ids[1], ids[0]]
+        ids = [trial.id for trial in leasing.work(tx, study.id)]
+        assert leasing.lease(tx, study.id, number, [ids[1], ids[0], "unknown"]) == [ids[1], ids[0]]
         assert states(tx, study.id) == ["leased", "leased", "planned", "planned"]
     with ledger.write() as tx:
         attempts.heartbeat(tx, study.id, number, [Running(id=ids[0], step=2, metrics={"val_loss": 0.5})])
@@ -86,10 +86,10 @@ def test_trials_are_leased_run_and_committed_once(ledger: Ledger) -> None:
         assert (row.state, row.step, row.metrics) == ("running", 2, {"val_loss": 0.5})
     with ledger.write() as tx:
         outcomes = [outcome(ids[0]), outcome(ids[1], "failed", None), outcome(ids[2])]
-        assert trials.commit(tx, study.id, number, outcomes) == ids[:2]
+        assert leasing.commit(tx, study.id, number, outcomes) == ids[:2]
     with ledger.write() as tx:
         changed = [outcome(ids[0], accuracy=0.1), outcome(ids[1], "done")]
-        assert trials.commit(tx, study.id, number, changed) == [ids[0]]
+        assert leasing.commit(tx, study.id, number, changed) == [ids[0]]
         assert states(tx, study.id) == ["done", "failed", "planned", "planned"]
         record = trials.records(tx, study.id)[0]
         assert record["metrics"] == {"test_accuracy": 0.9}
@@ -118,10 +118,10 @@ def test_a_lease_may_be_asked_for_again_and_counts_once(ledger: Ledger) -> None:
         study = add_study(tx)
         number = begin(tx, study.id)
         id = f"{study.id}-relu-0"
-        assert trials.lease(tx, study.id, number, [id]) == trials.lease(tx, study.id, number, [id]) == [id]
+        assert leasing.lease(tx, study.id, number, [id]) == leasing.lease(tx, study.id, number, [id]) == [id]
         assert trials.get(tx, study.id, id).attempts == 1
-        trials.commit(tx, study.id, number, [outcome(id)])
-        assert trials.lease(tx, study.id, number, [id]) == []
+        leasing.commit(tx, study.id, number, [outcome(id)])
+        assert leasing.lease(tx, study.id, number, [id]) == []
 
 
 def test_an_outcome_needs_a_terminal_state(ledger: Ledger) -> None:
@@ -129,15 +129,15 @@ def test_an_outcome_needs_a_terminal_state(ledger: Ledger) -> None:
         study = add_study(tx)
         number = begin(tx, study.id)
         with pytest.raises(ValueError, match="running"):
-            trials.commit(tx, study.id, number, [outcome(f"{study.id}-relu-0", "running")])
+            leasing.commit(tx, study.id, number, [outcome(f"{study.id}-relu-0", "running")])
 
 
 @pytest.mark.parametrize(
     "write",
     [
-        lambda tx, id: trials.commit(tx, id, 1, [outcome(f"{id}-relu-0")]),
-        lambda tx, id: trials.lease(tx, id, 1, [f"{id}-relu-0"]),
-        lambda tx, id: trials.set_settings(tx, id, 1, []),
+        lambda tx, id: leasing.commit(tx, id, 1, [outcome(f"{id}-relu-0")]),
+        lambda tx, id: leasing.lease(tx, id, 1, [f"{id}-relu-0"]),
+        lambda tx, id: leasing.set_settings(tx, id, 1, []),
         lambda tx, id: attempts.heartbeat(tx, id, 1),
         lambda tx, id: attempts.start(tx, id, 1),
         lambda tx, id: attempts.submitted(tx, id, 1),
@@ -148,11 +148,11 @@ def test_a_stale_attempt_cannot_write(ledger: Ledger, write: Callable[[Tx, str],
     with ledger.write() as tx:
         study = add_study(tx)
         number = begin(tx, study.id)
-        trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
+        leasing.lease(tx, study.id, number, [f"{study.id}-relu-0"])
         assert attempts.lost(tx, study.id, number, "silent")
         assert not attempts.lost(tx, study.id, number, "silent")
         second = begin(tx, study.id)
-        trials.lease(tx, study.id, second, [f"{study.id}-relu-0"])
+        leasing.lease(tx, study.id, second, [f"{study.id}-relu-0"])
         before = events.latest_seq(tx, study.id)
     with pytest.raises(StaleAttempt), ledger.write() as tx:
         write(tx, study.id)
@@ -167,9 +167,9 @@ def test_the_fence_is_in_the_statement_itself(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
         number = begin(tx, study.id)
-        trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
+        leasing.lease(tx, study.id, number, [f"{study.id}-relu-0"])
         attempts.lost(tx, study.id, number, "silent")
-        trials.note_running(tx, study.id, number, [Running(id=f"{study.id}-relu-0", step=1, metrics={})])
+        leasing.note_running(tx, study.id, number, [Running(id=f"{study.id}-relu-0", step=1, metrics={})])
         assert states(tx, study.id) == ["planned"] * 4
 
 
@@ -177,8 +177,8 @@ def test_a_lost_attempt_plans_again_what_it_held(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
         number = begin(tx, study.id)
-        ids = trials.lease(tx, study.id, number, [f"{study.id}-{arm}-0" for arm in ("relu", "mish")])
-        trials.commit(tx, study.id, number, [outcome(ids[0])])
+        ids = leasing.lease(tx, study.id, number, [f"{study.id}-{arm}-0" for arm in ("relu", "mish")])
+        leasing.commit(tx, study.id, number, [outcome(ids[0])])
         assert not attempts.lost(tx, study.id, number, "silent", if_expired=True)
     expire(ledger)
     with ledger.write() as tx:
@@ -215,10 +215,10 @@ def test_abandoned_trials_fail_with_the_reason(ledger: Ledger) -> None:
     with ledger.write() as tx:
         study = add_study(tx)
         number = begin(tx, study.id)
-        (id,) = trials.lease(tx, study.id, number, [f"{study.id}-relu-0"])
-        trials.commit(tx, study.id, number, [outcome(id)])
+        (id,) = leasing.lease(tx, study.id, number, [f"{study.id}-relu-0"])
+        leasing.commit(tx, study.id, number, [outcome(id)])
         attempts.lost(tx, study.id, number, "silent")
-        assert len(trials.abandon(tx, study.id, "3 attempts were lost")) == 3
+        assert len(leasing.abandon(tx, study.id, "3 attempts were lost")) == 3
         assert states(tx, study.id) == ["done", "failed", "failed", "failed"]
         assert trials.page(tx, study.id, limit=1, after=0)[0].reason == "3 attempts were lost"
 
@@ -231,15 +231,15 @@ def test_finished_trials_of_the_project_are_reused_by_fingerprint(ledger: Ledger
         def resolve(study_id: str, metrics: tuple[str, ...] = ()) -> list[str]:
             entries = [
                 Resolved(id=trial.id, settings={"lr": 1.0}, fingerprint=f"{place:064x}", metrics=metrics)
-                for place, trial in enumerate(trials.work(tx, study_id))
+                for place, trial in enumerate(leasing.work(tx, study_id))
             ]
-            return trials.set_settings(tx, study_id, numbers[study_id], entries)
+            return leasing.set_settings(tx, study_id, numbers[study_id], entries)
 
         assert resolve(first.id) == []
-        ids = trials.lease(
+        ids = leasing.lease(
             tx, first.id, numbers[first.id], [f"{first.id}-{arm}-0" for arm in ("relu", "mish")]
         )
-        trials.commit(tx, first.id, numbers[first.id], [outcome(ids[0]), outcome(ids[1], "diverged", None)])
+        leasing.commit(tx, first.id, numbers[first.id], [outcome(ids[0]), outcome(ids[1], "diverged", None)])
         assert resolve(foreign.id) == []
         assert resolve(second.id, metrics=("test_accuracy/5",)) == []
         assert resolve(second.id, metrics=("val_accuracy/2",)) == []  # measured, without a value
@@ -253,7 +253,7 @@ def test_finished_trials_of_the_project_are_reused_by_fingerprint(ledger: Ledger
         assert {name: copy[name] for name in same} == {name: source[name] for name in same}
         assert copy["attempts"] == 0
         assert f"{second.id}-relu-0" in [message.key for message in outbox.pending(tx)]
-        assert trials.lease(tx, second.id, numbers[second.id], [f"{second.id}-relu-0"]) == []
+        assert leasing.lease(tx, second.id, numbers[second.id], [f"{second.id}-relu-0"]) == []
 
 
 def test_a_value_read_at_a_step_may_stand_in_the_curve_of_a_reused_trial(ledger: Ledger) -> None:
@@ -269,12 +269,12 @@ def test_a_value_read_at_a_step_may_stand_in_the_curve_of_a_reused_trial(ledger:
                     "fingerprint": f"{place:064x}",
                     "metrics": ["val_accuracy/1", "test_accuracy"],
                 }
-                for place, trial in enumerate(trials.work(tx, study.id))
+                for place, trial in enumerate(leasing.work(tx, study.id))
             ]
-            fresh.append(trials.set_settings(tx, study.id, number, entries))
-            ids = trials.lease(tx, study.id, number, [entry["id"] for entry in entries])
-            trials.commit(tx, study.id, number, [outcome(id) for id in ids])
-        assert fresh == [[], [trial["id"] for trial in trials.work(tx, second.id)]]
+            fresh.append(leasing.set_settings(tx, study.id, number, entries))
+            ids = leasing.lease(tx, study.id, number, [entry["id"] for entry in entries])
+            leasing.commit(tx, study.id, number, [outcome(id) for id in ids])
+        assert fresh == [[], [trial["id"] for trial in leasing.work(tx, second.id)]]
 
 
 def test_trials_are_listed_in_pages_and_filtered(ledger: Ledger) -> None:
@@ -302,7 +302,7 @@ def test_cancel_and_the_end_of_a_study_never_both_win(ledger: Ledger) -> None:
         with ledger.write() as tx:
             study = add_study(tx, num_seeds=1)
             number = begin(tx, study.id)
-            ids = trials.lease(tx, study.id, number, [trial.id for trial in trials.work(tx, study.id)])
+            ids = leasing.lease(tx, study.id, number, [trial.id for trial in leasing.work(tx, study.id)])
         barrier = threading.Barrier(2)
         results: dict[str, object] = {}
 
@@ -318,7 +318,7 @@ def test_cancel_and_the_end_of_a_study_never_both_win(ledger: Ledger) -> None:
         other.start()
         barrier.wait()
         with ledger.write() as tx:
-            committed = trials.commit(tx, study.id, number, [outcome(id) for id in ids])
+            committed = leasing.commit(tx, study.id, number, [outcome(id) for id in ids])
         with ledger.write() as tx:
             results["done"] = studies.complete(tx, study.id, state="done", effects={}, reports={})
         other.join()
@@ -336,15 +336,15 @@ def test_writers_of_one_study_do_not_block_each_other_for_ever(ledger: Ledger) -
     with ledger.write() as tx:
         study = add_study(tx, num_seeds=20)
         number = begin(tx, study.id)
-        ids = [trial.id for trial in trials.work(tx, study.id)]
+        ids = [trial.id for trial in leasing.work(tx, study.id)]
     errors: list[BaseException] = []
 
     def work(offset: int) -> None:
         try:
             for id in ids[offset::8]:
                 with ledger.write() as tx:
-                    trials.lease(tx, study.id, number, [id])
-                    trials.commit(tx, study.id, number, [outcome(id)])
+                    leasing.lease(tx, study.id, number, [id])
+                    leasing.commit(tx, study.id, number, [outcome(id)])
         except BaseException as error:
             errors.append(error)
 
@@ -365,8 +365,8 @@ def test_records_without_courses_leave_out_only_those(ledger: Ledger) -> None:
         study = add_study(tx)
         attempts.begin(tx, study.id)
         ids = [trial.id for trial in trials.page(tx, study.id, limit=9)]
-        trials.lease(tx, study.id, 1, ids)
-        trials.commit(tx, study.id, 1, [outcome(id) for id in ids])
+        leasing.lease(tx, study.id, 1, ids)
+        leasing.commit(tx, study.id, 1, [outcome(id) for id in ids])
     with ledger.read() as tx:
         whole, narrow = trials.records(tx, study.id), [*trials.each_record(tx, study.id, courses=False)]
     assert len(whole) == len(ids) and all(record["curve"] for record in whole)

@@ -11,7 +11,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.ledger import Ledger, outbox, studies, submissions, trials
+from service.ledger import Ledger, leasing, outbox, studies, submissions
 from service.settings import Settings
 from tests.unit.service.api.conftest import SMALL, STUDY, fake_logs
 
@@ -53,7 +53,7 @@ def test_one_key_through_two_processes_makes_one_study(settings: Settings, ledge
     with ledger.read() as tx:
         found = studies.page(tx, project="default", limit=100)
         assert len(found) == 5 and outbox.waiting(tx) == 5
-        assert all(len(trials.work(tx, study.id)) == study.num_trials == 8 for study in found)
+        assert all(len(leasing.work(tx, study.id)) == study.num_trials == 8 for study in found)
     for client in clients:
         client.app.state.context.ledger.close()  # type: ignore[attr-defined]
 
@@ -85,7 +85,7 @@ def test_a_crash_around_the_commit_leaves_all_or_nothing(
     with ledger.write() as tx:
         found = studies.page(tx, project="default", limit=10)
         assert [study.id for study in found] == (["a" * 24] if there else [])
-        assert len(trials.work(tx, "a" * 24)) == (4 if there else 0)
+        assert len(leasing.work(tx, "a" * 24)) == (4 if there else 0)
         assert outbox.waiting(tx) == int(there)
         answered = submissions.answered(tx, "default", "key")
         assert answered == (("digest", {"id": "a" * 24}) if there else None)

@@ -209,7 +209,7 @@ class Publisher:
             }
             names = [name for name, _ in builds.figure_names(tx, study.id)]
             figures = [(name, builds.figure(tx, study.id, name) or b"") for name in names]
-            known = history.known_before(tx, study.project, study.spec["trainable"], before=study.id)
+            known = history.known(tx, study.project, study.spec["trainable"], before=study.id)
         spec = parse_study(dict(study.spec))
         return summary_of(
             study,

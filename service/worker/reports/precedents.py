@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def precedent_of(tx: Tx, study: StudyRow, manifest: Callable[[str], Manifest]) -> Precedent | None:
     """The results that were known when the study was submitted; None if there were none."""
     by_study: dict[str, list[Reused]] = {}
-    for trial in reuse.known_before(tx, study.id):
+    for trial in reuse.reused_trials(tx, study.id):
         by_study.setdefault(trial.study_id, []).append(trial)
     earlier: dict[str, Earlier] = {}
     for study_id, found in by_study.items():

@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from ablations.paper import presets
 from ablations.paper.claims.abstract import CLAIMS
-from service.ledger import Ledger, attempts, events, studies, tables, trials
+from service.ledger import Ledger, attempts, events, leasing, studies, tables
 from service.protocol import TrialToRun
 from trainables.training.lease import Outcome
 
@@ -26,8 +26,8 @@ def finish(client: TestClient, study: dict[str, Any]) -> str:
     with ledger.write() as tx:
         attempt = attempts.begin(tx, study_id)
         attempts.submitted(tx, study_id, attempt.number)
-        planned = trials.work(tx, study_id)
-        trials.lease(tx, study_id, attempt.number, [trial.id for trial in planned])
+        planned = leasing.work(tx, study_id)
+        leasing.lease(tx, study_id, attempt.number, [trial.id for trial in planned])
         outcomes = [
             Outcome(
                 trial_id=trial.id,
@@ -37,7 +37,7 @@ def finish(client: TestClient, study: dict[str, Any]) -> str:
             )
             for trial in planned
         ]
-        trials.commit(tx, study_id, attempt.number, outcomes)
+        leasing.commit(tx, study_id, attempt.number, outcomes)
         studies.complete(tx, study_id, state="done", effects={"interim": False}, reports={})
     return study_id
 

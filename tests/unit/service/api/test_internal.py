@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, steering, trials
+from service.ledger import Ledger, attempts, leasing, steering, trials
 from service.settings import Settings
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY, Driver
@@ -113,7 +113,7 @@ def test_a_wrong_body_is_422(driver: Driver, path: str, body: Any, place: str) -
 def test_odd_text_and_numbers_never_lose_a_result(driver: Driver, ledger: Ledger) -> None:
     driver.get()
     with ledger.read() as tx:
-        id = trials.work(tx, driver.study_id)[0].id
+        id = leasing.work(tx, driver.study_id)[0].id
     driver.post("/lease", {"trials": [id]})
     odd: dict[str, Any] = outcome(id, "failed").to_json()
     odd |= {"metrics": {"a": float("nan"), "b": float("inf"), "c": 1.0}, "traceback": "a\x00b\ud800c"}
@@ -134,8 +134,8 @@ def test_the_door_is_not_in_the_openapi_document(client: TestClient) -> None:
 def test_a_cancelled_study_refuses_late_commits(driver: Driver, ledger: Ledger) -> None:
     driver.get()
     with ledger.write() as tx:
-        id = trials.work(tx, driver.study_id)[0].id
-        trials.lease(tx, driver.study_id, 1, [id])
+        id = leasing.work(tx, driver.study_id)[0].id
+        leasing.lease(tx, driver.study_id, 1, [id])
         steering.cancel(tx, driver.study_id)
     answer = driver.post("/commit", {"outcomes": [outcome(id).to_json()]})
     assert answer.json() == {"committed": [], "refused": [id]}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, outbox, studies, trials
+from service.ledger import Ledger, attempts, leasing, outbox, studies
 from service.ledger.builds import FigureFile
 from tests.unit.service.api.conftest import STUDY
 
@@ -45,10 +45,10 @@ def finish(ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, An
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = [trial.id for trial in trials.work(tx, study_id)]
-        trials.lease(tx, study_id, number, ids)
+        ids = [trial.id for trial in leasing.work(tx, study_id)]
+        leasing.lease(tx, study_id, number, ids)
         ended = [{"trial_id": i, "state": "done", "metrics": {}, "seconds": seconds} for i in ids]
-        trials.commit(tx, study_id, number, ended)
+        leasing.commit(tx, study_id, number, ended)
         assert studies.complete(
             tx, study_id, state="done", effects=found, reports=BODIES, figures_follow=True
         )

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, outbox, steering, studies, trials
+from service.ledger import Ledger, attempts, leasing, outbox, steering, studies
 from service.settings import Settings
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY, make_app
@@ -157,7 +157,7 @@ def test_cancel_may_be_repeated_but_not_on_an_ended_study(client: TestClient, le
         assert answer.json()["progress"]["cancelled"] == 8
     ended = submit(client)["id"]
     with ledger.write() as tx:
-        trials.abandon(tx, ended, "nobody ran it")
+        leasing.abandon(tx, ended, "nobody ran it")
         studies.complete(tx, ended, state="failed", effects={}, reports={}, error="nobody ran it")
     answer = client.post(f"/v1/studies/{ended}/cancel")
     assert (answer.status_code, answer.json()["type"]) == (409, "/problems/study-finished")
@@ -176,7 +176,7 @@ def test_pause_resume_and_retry(client: TestClient, ledger: Ledger) -> None:
     ]  # fmt: skip
     assert post("retry") == (409, "/problems/nothing-to-retry")
     with ledger.write() as tx:
-        trials.abandon(tx, study_id, "nobody ran it")
+        leasing.abandon(tx, study_id, "nobody ran it")
         studies.complete(tx, study_id, state="failed", effects={}, reports={}, error="nobody ran it")
     for verb in ("pause", "resume"):
         assert post(verb) == (409, "/problems/study-finished")
@@ -235,8 +235,8 @@ def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Le
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial.id for trial in trials.work(tx, study_id)][:3])
-        trials.commit(tx, study_id, number, [outcome(ids[0]), outcome(ids[1], "diverged", None)])
+        ids = leasing.lease(tx, study_id, number, [trial.id for trial in leasing.work(tx, study_id)][:3])
+        leasing.commit(tx, study_id, number, [outcome(ids[0]), outcome(ids[1], "diverged", None)])
         studies.set_experiment(tx, study_id, "7")
     study = client.get(f"/v1/studies/{study_id}").json()
     assert study["state"] == "running" and study["started_at"] is not None
@@ -253,7 +253,7 @@ def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Le
 def test_published_shows(client: TestClient, ledger: Ledger) -> None:
     study_id = submit(client)["id"]
     with ledger.write() as tx:
-        trials.abandon(tx, study_id, "x")
+        leasing.abandon(tx, study_id, "x")
         studies.complete(tx, study_id, state="failed", effects={}, reports={})
     with ledger.write() as tx:
         outbox.done(tx, [message.id for message in outbox.pending(tx)])

@@ -11,7 +11,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, studies, trials
+from service.ledger import Ledger, leasing, studies
 from service.settings import Settings
 from tests.unit.service.api.conftest import STUDY, make_app
 
@@ -95,7 +95,7 @@ def test_the_page_lists_studies_with_links(client: TestClient, ledger: Ledger) -
     assert "No studies yet" in client.get("/").text
     study_id = client.post("/v1/studies", json=STUDY).json()["id"]
     with ledger.write() as tx:
-        trials.abandon(tx, study_id, "x")
+        leasing.abandon(tx, study_id, "x")
         studies.complete(tx, study_id, state="failed", effects={}, reports={}, error="no worker came")
         studies.set_experiment(tx, study_id, "7")
     page = client.get("/")
@@ -117,7 +117,7 @@ def test_a_study_has_a_page(client: TestClient, ledger: Ledger) -> None:
     empty = {**row, "estimate": None, "low": None, "high": None, "p_adjusted": None, "verdict": None}
     contrast = {"name": "scalars", "metric": "test_accuracy", "alpha": 0.05, "primary": True}
     with ledger.write() as tx:
-        trials.abandon(tx, study["id"], "no memory left")
+        leasing.abandon(tx, study["id"], "no memory left")
         found = {"contrasts": [{**contrast, "rows": [judged, empty]}]}
         studies.complete(tx, study["id"], state="failed", effects=found, reports={})
     page = client.get(address)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, outbox, steering, studies, trials
+from service.ledger import Ledger, attempts, leasing, outbox, steering, studies
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY
 
@@ -23,11 +23,11 @@ def ids(study_id: str, ledger: Ledger) -> list[str]:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = [trial.id for trial in trials.work(tx, study_id)]
-        trials.lease(tx, study_id, number, ids[:5])
+        ids = [trial.id for trial in leasing.work(tx, study_id)]
+        leasing.lease(tx, study_id, number, ids[:5])
         ends = [("done", 0.9), ("done", 0.1), ("diverged", None), ("failed", None)]
         outcomes = [outcome(id, state, accuracy) for id, (state, accuracy) in zip(ids, ends, strict=False)]
-        trials.commit(tx, study_id, number, outcomes)
+        leasing.commit(tx, study_id, number, outcomes)
     return ids
 
 
@@ -70,11 +70,11 @@ def test_what_is_read_at_a_step_stands_in_the_row_as_in_the_report(
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = trials.lease(tx, study_id, number, [trial["id"] for trial in trials.work(tx, study_id)])
+        ids = leasing.lease(tx, study_id, number, [trial["id"] for trial in leasing.work(tx, study_id)])
         for id, value in zip(ids, (0.4, 0.6), strict=False):
             curve = {"val_loss": [[1, 0.9], [2, value]]}
-            trials.commit(tx, study_id, number, [{**outcome(id), "metrics": {}, "curve": curve}])
-        trials.commit(tx, study_id, number, [outcome(ids[2], "diverged", None)])
+            leasing.commit(tx, study_id, number, [{**outcome(id), "metrics": {}, "curve": curve}])
+        leasing.commit(tx, study_id, number, [outcome(ids[2], "diverged", None)])
     shown = {row["id"]: row["metrics"] for row in rows(client, study_id)}
     assert shown[ids[0]] == {"val_loss/2": 0.4, "early": 1.0, "diverged": 0.0}
     assert shown[ids[1]] == {"val_loss/2": 0.6, "early": 0.0, "diverged": 0.0}

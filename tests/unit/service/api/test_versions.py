@@ -20,7 +20,7 @@ from service.app import create_app
 from service.driver.places import Place
 from service.driver.preparation import Preparation
 from service.errors import StaleAttempt
-from service.ledger import Ledger, attempts, studies, trials
+from service.ledger import Ledger, attempts, leasing, studies, trials
 from service.settings import Settings
 from tests.unit.service.api.conftest import SMALL, TOY
 from trainables.catalogue import Catalogue
@@ -84,7 +84,7 @@ class Runs:
         with self.ledger.write() as tx:
             number = attempts.begin(tx, study_id).number
             attempts.start(tx, study_id, number)
-            work = trials.work(tx, study_id)
+            work = leasing.work(tx, study_id)
             spec = parse_study(dict(studies.get(tx, study_id).spec))
         design = compile_design(spec, self.catalogue.manifest("toy"))
         place = Place(torch=version("torch"), numerics="exact", threads=1, hardware="cpu")
@@ -96,7 +96,7 @@ class Runs:
             if row.state == "planned"
         ]  # fmt: skip
         with self.ledger.write() as tx:
-            trials.set_settings(tx, study_id, number, [task.resolved() for task in tasks])
+            leasing.set_settings(tx, study_id, number, [task.resolved() for task in tasks])
         return number
 
     def run(self, study_id: str, number: int, num: int, *, failing: int = 0) -> None:
@@ -104,7 +104,7 @@ class Runs:
         with self.ledger.write() as tx:
             ids = [row.id for row in trials.page(tx, study_id, limit=500, state="planned")][:num]
             rows = {row.id: row for row in trials.rows(tx, study_id, ids)}
-            held = trials.lease(tx, study_id, number, ids)
+            held = leasing.lease(tx, study_id, number, ids)
             outcomes: list[Any] = []
             for place, id in enumerate(held):
                 better = 0.01 * (rows[id].levels["base"] == "mish") + 1e-4 * rows[id].seed
@@ -115,7 +115,7 @@ class Runs:
                 )
                 metrics = {} if failed else {"test_accuracy": value}
                 outcomes.append(Outcome(trial_id=id, metrics=metrics, seconds=1.0, **state))
-            assert len(trials.commit(tx, study_id, number, outcomes)) == len(held)
+            assert len(leasing.commit(tx, study_id, number, outcomes)) == len(held)
 
     def end(self, study_id: str, number: int) -> None:
         with self.ledger.write() as tx:

@@ -11,10 +11,10 @@ from ablations.design.design import planned_trials
 from ablations.identity import digest
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
-from service.ledger import attempts, migrate, open_ledger, reuse, steering, studies, trials
+from service.ledger import attempts, leasing, migrate, open_ledger, reuse, steering, studies
 from service.ledger.studies import NewTrial
 from service.protocol import Resolved
-from service.worker.reports.build import ReportBuilder
+from service.worker.reports.schedule import ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
@@ -57,16 +57,16 @@ class Project:
         with self.ledger.write() as tx:
             number = attempts.begin(tx, study_id).number
             attempts.start(tx, study_id, number)
-            work = trials.work(tx, study_id)
+            work = leasing.work(tx, study_id)
             prints = [
                 Resolved(id=t.id, settings=t.settings, fingerprint=digest([dict(t.settings), t.seed]))
                 for t in work
             ]
-            reused = trials.set_settings(tx, study_id, number, prints)
+            reused = leasing.set_settings(tx, study_id, number, prints)
             rest = [t for t in work if t.id not in reused]
-            trials.lease(tx, study_id, number, [t.id for t in rest])
+            leasing.lease(tx, study_id, number, [t.id for t in rest])
             found = [outcome(t.id, accuracy=0.5 + int(digest(t.id)[:4], 16) / 2**18) for t in rest]
-            trials.commit(tx, study_id, number, found)
+            leasing.commit(tx, study_id, number, found)
         self.builder.build_due()
         with self.ledger.read() as tx:
             built = studies.build(tx, study_id)
@@ -167,15 +167,15 @@ def test_a_study_cut_short_came_to_no_verdict_that_could_be_extended(project: Pr
     with project.ledger.write() as tx:
         number = attempts.begin(tx, first).number
         attempts.start(tx, first, number)
-        work = trials.work(tx, first)
+        work = leasing.work(tx, first)
         prints = [
             Resolved(id=t.id, settings=t.settings, fingerprint=digest([dict(t.settings), t.seed]))
             for t in work
         ]
-        trials.set_settings(tx, first, number, prints)
+        leasing.set_settings(tx, first, number, prints)
         ids = [t.id for t in work[:8]]
-        trials.lease(tx, first, number, ids)
-        trials.commit(tx, first, number, [outcome(id) for id in ids])
+        leasing.lease(tx, first, number, ids)
+        leasing.commit(tx, first, number, [outcome(id) for id in ids])
         steering.cancel(tx, first)
     project.builder.build_due()
     contrast = project.run(project.submit(seeds=5))

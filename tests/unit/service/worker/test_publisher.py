@@ -11,7 +11,18 @@ import pytest
 from sqlalchemy import update
 
 from ablations.manifest import Manifest, Metric, Setting
-from service.ledger import Ledger, attempts, migrate, open_ledger, outbox, steering, studies, tables, trials
+from service.ledger import (
+    Ledger,
+    attempts,
+    leasing,
+    migrate,
+    open_ledger,
+    outbox,
+    steering,
+    studies,
+    tables,
+    trials,
+)
 from service.ledger.builds import FigureFile
 from service.settings import Settings
 from service.worker.mlflow import views
@@ -131,8 +142,8 @@ def add_study(ledger: Ledger, spec: dict[str, Any], prefix: str = "t") -> str:
         studies.create(tx, study_id=id, project="p", name=spec["name"], spec=spec, labels={}, planned=planned)
         number = attempts.begin(tx, id).number
         attempts.start(tx, id, number)
-        ids = trials.lease(tx, id, number, [trial.id for trial in planned])
-        trials.commit(tx, id, number, [outcome(trial_id) for trial_id in ids])
+        ids = leasing.lease(tx, id, number, [trial.id for trial in planned])
+        leasing.commit(tx, id, number, [outcome(trial_id) for trial_id in ids])
         attempts.finish(tx, id, number, "done")
         bodies = {"html": "<html></html>", "md": "# hi", "json": "{}", "latex": "% tables"}
         files = [FigureFile(name="effects.pdf", caption="Effects", body=b"%PDF-1.4")]
@@ -348,9 +359,9 @@ def test_the_run_of_a_retried_trial_becomes_that_of_its_result(
         assert outbox.waiting(tx) == 0
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        trials.lease(tx, study_id, number, [row.id])
+        leasing.lease(tx, study_id, number, [row.id])
         result = Outcome(trial_id=row.id, state="done", metrics={"test_accuracy": 0.5})
-        trials.commit(tx, study_id, number, [result])
+        leasing.commit(tx, study_id, number, [result])
         attempts.finish(tx, study_id, number, "done")
         studies.complete(tx, study_id, state="done", effects=EFFECTS, reports={})
     while publisher.drain():

@@ -7,7 +7,7 @@ import pytest
 
 from service.auth import attempt_token
 from service.cluster import JobState
-from service.ledger import attempts, migrate, open_ledger, steering, studies, trials
+from service.ledger import attempts, leasing, migrate, open_ledger, steering, studies, trials
 from service.ledger.attempts import Attempt
 from service.settings import Settings
 from service.worker.reconciler import MAX_FRUITLESS, Reconciler
@@ -82,8 +82,8 @@ class Scene:
         with self.ledger.write() as tx:
             number = attempts.live(tx, self.study_id).number  # type: ignore[union-attr]
             ids = [row.id for row in trials.page(tx, self.study_id, limit=num, state="planned")]
-            trials.lease(tx, self.study_id, number, ids)
-            trials.commit(tx, self.study_id, number, [outcome(i) for i in ids])
+            leasing.lease(tx, self.study_id, number, ids)
+            leasing.commit(tx, self.study_id, number, [outcome(i) for i in ids])
 
     def finish(self, state: str, error: str | None = None) -> None:
         with self.ledger.write() as tx:

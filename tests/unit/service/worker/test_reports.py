@@ -15,17 +15,11 @@ from ablations.manifest import Manifest
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
 from service.errors import LedgerUnavailable
-from service.ledger import attempts, builds, migrate, open_ledger, outbox, steering, studies, trials
+from service.ledger import attempts, builds, leasing, migrate, open_ledger, outbox, steering, studies, trials
 from service.ledger.builds import FigureFile
 from service.ledger.studies import NewTrial, StudyRow
-from service.worker.reports.build import (
-    FIRST_S,
-    INTERIM_S,
-    MAX_TRIES,
-    Made,
-    ReportBuilder,
-    WorkshopMaker,
-)
+from service.worker.reports.making import Made, WorkshopMaker
+from service.worker.reports.schedule import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
 from service.workshop import Workshop
 from tests.ledger_samples import SPEC as REAL
 from tests.ledger_samples import outcome
@@ -65,9 +59,9 @@ class Scene:
     def end(self, *numbers: int, state: str = "done") -> None:
         ids = [f"t{n}" for n in numbers]
         with self.ledger.write() as tx:
-            trials.lease(tx, self.id, 1, ids)
+            leasing.lease(tx, self.id, 1, ids)
             results = [outcome(i, state, accuracy=0.5 + 0.03 * int(i[1:])) for i in ids]
-            trials.commit(tx, self.id, 1, results)
+            leasing.commit(tx, self.id, 1, results)
 
     def study(self) -> StudyRow:
         with self.ledger.read() as tx:
@@ -136,7 +130,7 @@ def test_a_figure_that_cannot_be_drawn_holds_nobody_up(scene: Scene, monkeypatch
         raise RuntimeError("no pen")
         yield
 
-    monkeypatch.setattr("service.worker.reports.build.figure_files", broken)
+    monkeypatch.setattr("service.worker.reports.drawing.figure_files", broken)
     scene.end(*range(12))
     assert scene.builder.build_due() == 1
     scene.builder.build_due()
@@ -302,7 +296,7 @@ def test_a_build_without_end_costs_its_own_study_a_report_and_nobody_else(scene:
         )
         attempts.begin(tx, "b" * 24)
         attempts.start(tx, "b" * 24, 1)
-        trials.abandon(tx, "b" * 24, "gone")
+        leasing.abandon(tx, "b" * 24, "gone")
     scene.end(*range(12))
     workshop = Workshop(2, spare=1)
     maker = Spinning(scene.ledger, LiveCatalogue(None), workshop, url=scene.url, datasets_dir=Path("nowhere"))
