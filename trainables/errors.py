@@ -46,7 +46,7 @@ class CodeMismatch(TrainableError):
     """Code on this worker is not what the trial was planned with."""
 
     @classmethod
-    def of_roles(cls, roles: Sequence[str]) -> Self:
+    def naming(cls, roles: Sequence[str]) -> Self:
         """What differs, and what to do."""
         return cls(
             f"code_mismatch: {', '.join(roles)} changed after the trial was planned, or differs on this "

@@ -48,4 +48,4 @@ class CheckedSource:
         except TrainableError:
             return None  # missing here: the trial fails by that when it begins
         changed = [role for role, digest in lease.code.items() if here.get(role) != digest]
-        return CodeMismatch.of_roles(changed) if changed else None
+        return CodeMismatch.naming(changed) if changed else None

@@ -98,7 +98,7 @@ def test_the_same_question_again_is_neither_post_hoc_nor_extended(project: Proje
     again = project.submit()
     contrast = project.run(again)
     with project.ledger.read() as tx:
-        assert len(reuse.known_before(tx, again)) == 12
+        assert len(reuse.reused_trials(tx, again)) == 12
     assert contrast == first
     assert not contrast["post_hoc"] and contrast["rows"][0]["verdict"] is not None
 
@@ -122,7 +122,7 @@ def test_a_contrast_submitted_before_the_results_were_known_is_not_post_hoc(proj
     assert not contrast["post_hoc"] and contrast["rows"][0]["verdict"] is not None
     with project.ledger.read() as tx:
         assert studies.progress(tx, second)["reused"] == 12
-        assert reuse.known_before(tx, second) == []
+        assert reuse.reused_trials(tx, second) == []
 
 
 def test_an_arm_that_is_new_makes_a_new_question(project: Project) -> None:
