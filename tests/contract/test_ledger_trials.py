@@ -263,18 +263,18 @@ def test_a_value_read_at_a_step_may_stand_in_the_curve_of_a_reused_trial(ledger:
         for study in (first, second):
             number = begin(tx, study.id)
             entries = [
-                {
-                    "id": trial["id"],
-                    "settings": {"lr": 1.0},
-                    "fingerprint": f"{place:064x}",
-                    "metrics": ["val_accuracy/1", "test_accuracy"],
-                }
+                Resolved(
+                    id=trial.id,
+                    settings={"lr": 1.0},
+                    fingerprint=f"{place:064x}",
+                    metrics=("val_accuracy/1", "test_accuracy"),
+                )
                 for place, trial in enumerate(leasing.work(tx, study.id))
             ]
             fresh.append(leasing.set_settings(tx, study.id, number, entries))
-            ids = leasing.lease(tx, study.id, number, [entry["id"] for entry in entries])
+            ids = leasing.lease(tx, study.id, number, [entry.id for entry in entries])
             leasing.commit(tx, study.id, number, [outcome(id) for id in ids])
-        assert fresh == [[], [trial["id"] for trial in leasing.work(tx, second.id)]]
+        assert fresh == [[], [trial.id for trial in leasing.work(tx, second.id)]]
 
 
 def test_trials_are_listed_in_pages_and_filtered(ledger: Ledger) -> None:
