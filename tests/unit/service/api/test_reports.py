@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from service.ledger import Ledger, attempts, leasing, outbox, studies
 from service.ledger.builds import FigureFile
 from tests.unit.service.api.conftest import STUDY
+from trainables.training.lease import Outcome
 
 BODIES = {
     "html": "<p>hi</p>",
@@ -47,7 +48,7 @@ def finish(ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, An
         attempts.start(tx, study_id, number)
         ids = [trial.id for trial in leasing.work(tx, study_id)]
         leasing.lease(tx, study_id, number, ids)
-        ended = [{"trial_id": i, "state": "done", "metrics": {}, "seconds": seconds} for i in ids]
+        ended = [Outcome(trial_id=i, state="done", seconds=seconds) for i in ids]
         leasing.commit(tx, study_id, number, ended)
         assert studies.complete(
             tx, study_id, state="done", effects=found, reports=BODIES, figures_follow=True

@@ -1,6 +1,7 @@
 """Trials, logs, effects, reports and events of a study."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -70,10 +71,10 @@ def test_what_is_read_at_a_step_stands_in_the_row_as_in_the_report(
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
-        ids = leasing.lease(tx, study_id, number, [trial["id"] for trial in leasing.work(tx, study_id)])
+        ids = leasing.lease(tx, study_id, number, [trial.id for trial in leasing.work(tx, study_id)])
         for id, value in zip(ids, (0.4, 0.6), strict=False):
-            curve = {"val_loss": [[1, 0.9], [2, value]]}
-            leasing.commit(tx, study_id, number, [{**outcome(id), "metrics": {}, "curve": curve}])
+            curve = {"val_loss": [(1, 0.9), (2, value)]}
+            leasing.commit(tx, study_id, number, [replace(outcome(id), metrics={}, curve=curve)])
         leasing.commit(tx, study_id, number, [outcome(ids[2], "diverged", None)])
     shown = {row["id"]: row["metrics"] for row in rows(client, study_id)}
     assert shown[ids[0]] == {"val_loss/2": 0.4, "early": 1.0, "diverged": 0.0}
