@@ -23,7 +23,7 @@ METRICS = [
     {"name": "collapsed", "of": "test_accuracy", "below": 0.75},
 ]
 ASKED: dict[str, Any] = {"metric": ..., "metrics": METRICS, "seeds": 6}
-MARGIN = {"margin": {"test_accuracy": 0.2, "train_loss": 0.2}}
+MARGIN = {"margin": {"test_accuracy": 0.2, "train_loss": "20 %"}}
 SLOW = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 OTHER = {"better": "worse", "worse": "better"}
 

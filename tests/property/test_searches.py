@@ -10,7 +10,9 @@ from ablations.results.ranking import best_settings
 from ablations.results.results import TrialRecord
 from ablations.study.parsing import parse_study
 from service.driver.feed import Feed, Step
+from service.protocol import Result, TrialToRun
 from tests.unit.ablations.manifests import MLP
+from tests.unit.service.driver.fakes import planned as trial_to_run
 
 DRAWS = 2000
 LEVELS = np.round(np.arange(0.0, 1.0, 0.05), 2)
@@ -55,6 +57,11 @@ def values_of(rng: np.random.Generator, num_candidates: int) -> np.ndarray:
     return drawn if rng.random() < 0.7 else np.where(rng.random(drawn.shape) < 0.05, 0.5, drawn)
 
 
+def to_run(rows: list[dict[str, Any]]) -> list[TrialToRun]:
+    """The rows as a driver gets them."""
+    return [trial_to_run(trial_id=row["id"], **{k: v for k, v in row.items() if k != "id"}) for row in rows]
+
+
 def measured(step: Step, rows: list[dict[str, Any]]) -> dict[str, Any]:
     places = {row["id"]: row["arm_id"] for row in rows if row["phase"] == "measuring"}
     return {places[t.trial_id]: dict(t.settings) for t in step.ready if t.trial_id in places}
@@ -62,10 +69,10 @@ def measured(step: Step, rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def run_live(design: Design, planned: list[dict[str, Any]], ended: list[dict[str, Any]]) -> Step:
     """The last step of a driver that sees the trials end one by one, in this order."""
-    feed = Feed(design, planned)
+    feed = Feed(design, to_run(planned))
     feed.start()
     results = [
-        {"trial_id": row["id"], "state": row["state"], "metrics": row["metrics"]}
+        Result(trial_id=row["id"], state=row["state"], metrics=row["metrics"])
         for row in ended
         if row["phase"] == "tuning"
     ]
@@ -77,7 +84,7 @@ def test_driver_and_report_name_the_same_winners() -> None:
     disagreements = 0
     plans = [rows_of(optimizer, goal) for optimizer in ("adam", "sgd") for goal in ("maximize", "minimize")]
     settings = [
-        {trial.trial_id: dict(trial.settings) for trial in Feed(design, rows).start().ready}
+        {trial.trial_id: dict(trial.settings) for trial in Feed(design, to_run(rows)).start().ready}
         for design, rows in plans
     ]
     for draw in range(DRAWS):
@@ -93,7 +100,7 @@ def test_driver_and_report_name_the_same_winners() -> None:
                 metrics = {"val_accuracy": None if fate > 0.995 else float(value)}
                 row |= {"state": state, "metrics": metrics, "settings": settings[draw % 4][row["id"]]}
             rows.append(row)
-        found = measured(Feed(design, rows).start(), rows)
+        found = measured(Feed(design, to_run(rows)).start(), rows)
         rows = [rows[place] for place in rng.permutation(len(rows))]
         if draw % 20 == 0:
             assert measured(run_live(design, planned, rows), rows) == found

@@ -71,7 +71,7 @@ def studies_of(size: int, num_seeds: int, *, effect: float = 0.0) -> tuple[Contr
 
 def families(found: Inference, size: int) -> list[Inference]:
     """The same, family by family."""
-    names = [field.name for field in fields(Inference) if field.name != "of_rates"]
+    names = [field.name for field in fields(Inference) if isinstance(getattr(found, field.name), np.ndarray)]
     return [
         replace(found, **{name: getattr(found, name)[first : first + size] for name in names})
         for first in range(0, len(found.estimate), size)

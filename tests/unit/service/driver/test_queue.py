@@ -56,7 +56,7 @@ class TestEnding:
         queue.draw("s1", 1, num_slots=1)
         queue.draw("s2", 1, num_slots=1)
         assert queue.end("s2", ["a", "b"]) == ["b"]
-        assert queue.holder("a") == "s1"
+        assert queue.release("s1").retried == ("a",)
 
     def test_a_result_after_the_slot_was_given_up_does_not_count(self) -> None:
         queue = filled("a")
