@@ -19,7 +19,7 @@ def code_digest(code: str) -> str:
     spec = _found(code)
     if spec.submodule_search_locations:
         return _digest_of(tuple(sorted(spec.submodule_search_locations)))
-    return hashlib.sha256(Path(spec.origin or "").read_bytes()).hexdigest()
+    return _digest_of_file(spec.origin or "")
 
 
 def code_home(code: str) -> Path:
@@ -35,6 +35,7 @@ def code_home(code: str) -> Path:
 def forget_digests() -> None:
     """Read source anew when it is next asked for: a process that lives long sees it change."""
     _digest_of.cache_clear()
+    _digest_of_file.cache_clear()
 
 
 def _found(code: str) -> ModuleSpec:
@@ -57,3 +58,8 @@ def _digest_of(folders: tuple[str, ...]) -> str:
                 total.update(path.relative_to(folder).as_posix().encode() + b"\0")
                 total.update(hashlib.sha256(path.read_bytes()).digest())
     return total.hexdigest()
+
+
+@cache
+def _digest_of_file(path: str) -> str:
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -8,7 +8,7 @@ from trainables.activations.settings import ActivationSettings
 from trainables.data.augment import Augment
 from trainables.models.init import WeightInit
 from trainables.models.widths import NUM_BYTES, PLAIN, hidden_width
-from trainables.training.settings import DescentSettings
+from trainables.training.settings import ClassifierSettings, DescentSettings, classifier_values
 from trainables.values import Settings, number, text, whole
 
 # The static activation of each variant; that of dynactglu and plain_dynact comes from base and scalars.
@@ -23,35 +23,17 @@ STATIC: Mapping[str, str | None] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSettings:
-    """One image classifier. Units: `warmup` and `epochs` in epochs."""
+class ImageSettings(ClassifierSettings):
+    """One image classifier: what every classifier is told, its model and its augmentation."""
 
     model: str
-    epochs: int
-    batch_size: int
-    warmup: float
-    label_smoothing: float
-    target_accuracy: float
     augment: Augment
-    weight_init: WeightInit
-    activation: ActivationSettings
-    descent: DescentSettings
 
     @classmethod
     def read(cls, settings: Settings) -> Self:
         """These settings among a trial's resolved ones."""
-        return cls(
-            model=text(settings, "model"),
-            epochs=whole(settings, "epochs"),
-            batch_size=whole(settings, "batch_size"),
-            warmup=number(settings, "warmup"),
-            label_smoothing=number(settings, "label_smoothing"),
-            target_accuracy=number(settings, "target_accuracy"),
-            augment=cast(Augment, text(settings, "augment")),
-            weight_init=cast(WeightInit, text(settings, "weight_init", "torch")),
-            activation=ActivationSettings.read(settings),
-            descent=DescentSettings.read(settings),
-        )
+        augment = cast(Augment, text(settings, "augment"))
+        return cls(model=text(settings, "model"), augment=augment, **classifier_values(settings))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

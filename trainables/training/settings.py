@@ -1,10 +1,12 @@
-"""What a trial says of how it goes down the gradient."""
+"""What a trial says of its training: how it goes down the gradient, and what all classifiers are told."""
 
 from dataclasses import dataclass
-from typing import Literal, Self, cast
+from typing import Any, Literal, Self, cast
 
+from trainables.activations.settings import ActivationSettings
+from trainables.models.init import WeightInit
 from trainables.training.schedules import Schedule
-from trainables.values import Settings, flag, number, text
+from trainables.values import Settings, flag, number, text, whole
 
 Rule = Literal["sgd", "adam", "adamw"]
 
@@ -50,3 +52,31 @@ class DescentSettings:
     def decay_of_scalars(self) -> float:
         """The weight decay of alpha and beta."""
         return self.weight_decay if self.decay_scalars else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierSettings:
+    """What every image classifier is told. Units: `warmup` and `epochs` in epochs."""
+
+    epochs: int
+    batch_size: int
+    warmup: float
+    label_smoothing: float
+    target_accuracy: float
+    weight_init: WeightInit
+    activation: ActivationSettings
+    descent: DescentSettings
+
+
+def classifier_values(settings: Settings) -> dict[str, Any]:
+    """The fields of `ClassifierSettings` among a trial's resolved settings."""
+    return {
+        "epochs": whole(settings, "epochs"),
+        "batch_size": whole(settings, "batch_size"),
+        "warmup": number(settings, "warmup"),
+        "label_smoothing": number(settings, "label_smoothing"),
+        "target_accuracy": number(settings, "target_accuracy"),
+        "weight_init": text(settings, "weight_init"),
+        "activation": ActivationSettings.read(settings),
+        "descent": DescentSettings.read(settings),
+    }
