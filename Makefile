@@ -4,13 +4,18 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   ?= .demo
+NUM    ?= 100000
+# Two cores have enough to do with one file of tests at a time.
+WORKERS ?= 0
 
-.PHONY: demo test coverage lint bench setup clean
+.PHONY: demo test simulate chaos coverage lint bench setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   set up, then run a real ablation on real digits and print its verdict"
-	@echo "make test   set up, then run the test suite"
+	@echo "make test   set up, then run the test suite; WORKERS=4 for files side by side, where there are cores"
+	@echo "make chaos  kill and freeze processes of running studies; CHAOS_ARGS='--schedules 20 --seed 100'"
+	@echo "make simulate  100,000 schedules of the simulated control plane (NUM=1000 for fewer)"
 	@echo "make coverage  branches of ablations/ that its tests take; fails below 98 %"
 	@echo "make lint   ruff, mypy, import-linter"
 	@echo "make bench  benchmarks; records go to benchmarks-out/"
@@ -29,7 +34,13 @@ demo: $(STAMP)
 	$(BIN)/ablate demo --data-dir $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not benchmark" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not benchmark" -n $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
+
+chaos: $(STAMP)
+	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGS)
+
+simulate: $(STAMP)
+	$(BIN)/python -m tests.simulation $(NUM)
 
 coverage: $(STAMP)
 	$(BIN)/python -m pytest -q tests/unit/ablations tests/property \
@@ -49,6 +60,7 @@ bench: $(STAMP)
 	$(BIN)/python -m tests.benchmarks.member_steps
 	$(BIN)/python -m tests.benchmarks.auto_pack
 	$(BIN)/python -m tests.benchmarks.nodes
+	$(BIN)/python -m tests.benchmarks.recovery
 	$(BIN)/python -m tests.benchmarks.mixed_depth
 	$(BIN)/python -m tests.benchmarks.memory
 	$(BIN)/python -m tests.benchmarks.equality

@@ -8,10 +8,12 @@ AblationError
     NotSupported                a good question, not answered yet
 """
 
+import difflib
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Union
+from typing import TypeGuard, Union
 
 Json = Union[str, int, float, bool, None, list["Json"], dict[str, "Json"]]  # noqa: UP007  (recursive alias)
 
@@ -43,12 +45,38 @@ class Problem:
     allowed: Json = None
 
     def to_json(self) -> dict[str, Json]:
-        """The problem as it stands in an answer to a client."""
-        return {"path": self.path, "detail": self.detail, "allowed": self.allowed}
+        """The problem as it stands in an answer to a client, with what may have been meant."""
+        return {"path": self.path, "detail": self._told(), "allowed": self.allowed}
+
+    def _told(self) -> str:
+        """The detail; where a word is wrong that is close to one that is allowed, it is asked for."""
+        allowed = [word for word in self.allowed if isinstance(word, str)] if _is_list(self.allowed) else []
+        quoted = re.findall(r"'([^']{1,200})'", self.detail)
+        wrong = quoted[0] if quoted else self.path.rpartition(".")[2]
+        meant = None if wrong in allowed else close_word(wrong, allowed)
+        return self.detail if meant is None else f"{self.detail}; did you mean {meant!r}?"
 
     def __str__(self) -> str:
-        text = f"{self.path}: {self.detail}" if self.path else self.detail
+        text = f"{self.path}: {self._told()}" if self.path else self._told()
         return text if self.allowed is None else f"{text} (allowed: {self.allowed})"
+
+
+def _is_list(allowed: Json) -> TypeGuard[list[Json]]:
+    return isinstance(allowed, list)
+
+
+def close_word(wrong: str, words: Iterable[str]) -> str | None:
+    """The word that was probably meant: one spelt alike, or one of its initials.
+
+    >>> close_word("widht", ["depth", "width"]), close_word("learning_rate", ["lr"]), close_word("x", ["lr"])
+    ('width', 'lr', None)
+    """
+    known = {word.lower(): word for word in words}
+    initials = "".join(part[:1] for part in re.split(r"[_ -]+", wrong.lower()))
+    if len(initials) > 1 and initials in known:
+        return known[initials]
+    close = difflib.get_close_matches(wrong.lower(), known, n=1, cutoff=0.7)
+    return known[close[0]] if close else None
 
 
 class InvalidStudy(AblationError):
@@ -125,10 +153,17 @@ class Problems:
         """
         if not self.found:
             return
+        self._leave_out_what_follows()
         kinds = {kind for kind, _ in self.found}
         kind = kinds.pop() if len(kinds) == 1 else InvalidStudy
         different = {(problem.path, problem.detail): problem for _, problem in self.found}
         raise kind(different.values())
+
+    def _leave_out_what_follows(self) -> None:
+        """Where a level is wrong, its factor's baseline cannot be right: one mistake is told once."""
+        steps = [problem.path.split(".") for _, problem in self.found]
+        follow = {f"baseline.{path[1]}" for path in steps if path[0] == "factors" and len(path) > 2}
+        self.found = [(kind, problem) for kind, problem in self.found if problem.path not in follow]
 
     def __bool__(self) -> bool:
         return bool(self.found)

@@ -8,6 +8,9 @@ from ablations.errors import Json
 from ablations.manifest import Scalar
 
 EXACT_INTEGERS = 2**53
+_AS_IT_IS = frozenset({str, int, bool, type(None)})
+# Made once: a large plan writes a hundred thousand of these.
+_write = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
 def canonical(value: Json) -> str:
@@ -18,9 +21,7 @@ def canonical(value: Json) -> str:
     >>> canonical({"b": 1.0, "a": [0.5, True, None]})
     '{"a":[0.5,true,null],"b":1}'
     """
-    return json.dumps(
-        _plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False
-    )
+    return _write(_plain(value))
 
 
 def digest(value: Json) -> str:
@@ -65,7 +66,7 @@ def fingerprint(
 
 def _plain(value: Json) -> Json:
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): item if type(item) in _AS_IT_IS else _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT_INTEGERS:

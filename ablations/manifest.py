@@ -284,10 +284,17 @@ class Manifest:
 
 def applies(setting: Setting, values: Mapping[str, Json], applying: Mapping[str, object]) -> bool:
     """Whether a setting applies, given all values and the settings before it that apply."""
-    return all(
-        other in applying and any(same(values[other], value) for value in allowed)
-        for other, allowed in setting.when.items()
-    )
+    for other, allowed in setting.when.items():
+        if other not in applying or not _is_among(values[other], allowed):
+            return False
+    return True
+
+
+def _is_among(value: Json, allowed: tuple[Scalar, ...]) -> bool:
+    for one in allowed:  # plain loops: every arm of a plan comes by here
+        if same(value, one):
+            return True
+    return False
 
 
 def same(a: Json, b: Json) -> bool:

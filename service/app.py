@@ -1,28 +1,32 @@
 """The API as an ASGI application. It starts without torch, ray, mlflow or scipy."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from threading import Thread
 
 from fastapi import FastAPI
 
-from service.api import catalogue as catalogue_routes
-from service.api import (
+from service.api import openapi, problems
+from service.api.context import Context
+from service.api.guard import Guard, open_hosts
+from service.api.planning import Planner, shared_workshop
+from service.api.routes import catalogue as catalogue_routes
+from service.api.routes import (
     claims,
+    deletions,
     events,
     health,
     internal,
     metrics,
-    openapi,
+    papers,
     presets,
-    problems,
     reports,
     studies,
     trials,
 )
-from service.api.context import Context
-from service.api.guard import Guard, open_hosts
 from service.auth import check_binding
 from service.cluster import job_logs
+from service.errors import ServiceError
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
 from service.web import pages
@@ -44,10 +48,12 @@ def create_app(
     check_schema(settings.database_url)
     ledger = open_ledger(settings.database_url)
     registry = metrics.make_registry(ledger)
+    catalogues = (lambda: catalogue) if catalogue else LiveCatalogue(settings.datasets_dir)
     context = Context(
         settings=settings,
         ledger=ledger,
-        catalogues=(lambda: catalogue) if catalogue else LiveCatalogue(settings.datasets_dir),
+        catalogues=catalogues,
+        planner=Planner(catalogues, settings.database_url, shared_workshop()),
         job_logs=read_job_logs,
         probes=health.make_probes(settings, ledger),
         registry=registry,
@@ -55,6 +61,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        Thread(target=_begin, args=(context.planner,), daemon=True).start()
         yield
         ledger.close()
 
@@ -70,8 +77,10 @@ def create_app(
     app.state.context = context
     for part in (
         studies,
+        deletions,
         trials,
         reports,
+        papers,
         events,
         catalogue_routes,
         presets,
@@ -87,3 +96,8 @@ def create_app(
     app.add_middleware(Guard, hosts=open_hosts(settings))
     app.add_middleware(metrics.RequestMetrics, registry=registry)
     return app
+
+
+def _begin(planner: Planner) -> None:
+    with suppress(ServiceError):  # whoever needs it is told
+        planner.begin()

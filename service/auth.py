@@ -46,12 +46,25 @@ def attempt_token(secret: str, study_id: str, number: int) -> str:
     return hmac.new(secret.encode(), f"{study_id}:{number}".encode(), hashlib.sha256).hexdigest()
 
 
+def standby_token(secret: str, standby_id: str) -> str:
+    """The token with which a driver that stands by asks /internal for a study."""
+    return hmac.new(secret.encode(), f"standby {standby_id}".encode(), hashlib.sha256).hexdigest()
+
+
+def check_standby_token(settings: Settings, authorization: str | None, standby_id: str) -> None:
+    """Raises: Unauthorized when the token is not this driver's."""
+    _check_token(authorization, standby_token(settings.secret, standby_id))
+
+
 def check_attempt_token(settings: Settings, authorization: str | None, study_id: str, number: int) -> None:
     """Raises: Unauthorized when the token is not this attempt's."""
+    _check_token(authorization, attempt_token(settings.secret, study_id, number))
+
+
+def _check_token(authorization: str | None, expected: str) -> None:
     scheme, _, token = (authorization or "").partition(" ")
-    expected = attempt_token(settings.secret, study_id, number)
     if scheme.lower() != "bearer" or not hmac.compare_digest(token.strip().encode(), expected.encode()):
-        raise Unauthorized("the token of this attempt is needed")
+        raise Unauthorized("the token of this driver is needed")
 
 
 def _key(authorization: str | None) -> str | None:

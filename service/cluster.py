@@ -1,5 +1,6 @@
 """Ray's Jobs API over plain HTTP: submit, status, stop, logs. Needs no Ray in this process."""
 
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -8,6 +9,7 @@ from typing import Protocol
 import httpx
 
 from service.errors import ClusterUnavailable
+from service.protocol import LOST_EXIT
 from service.settings import Settings
 
 TIMEOUT_S = 15.0
@@ -39,12 +41,23 @@ class Job:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
 
+KILLED_EXITS = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGKILL, 128 + signal.SIGTERM)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStatus:
-    """How a job stands, and Ray's words about it."""
+    """How a job stands, and Ray's words about it: what kind of error, and with which code it exited."""
 
     state: JobState
     message: str = ""
+    error_type: str = ""
+    exit_code: int | None = None
+
+    @property
+    def lost(self) -> bool:
+        """Whether it ended for want of the cluster or by a signal from outside, not by what it did."""
+        supervisor = self.error_type.startswith("JOB_SUPERVISOR_")
+        return self.state is JobState.FAILED and (supervisor or self.exit_code in (LOST_EXIT, *KILLED_EXITS))
 
 
 class Cluster(Protocol):
@@ -96,7 +109,12 @@ class RayCluster:
         if answer is None:
             return None
         job = answer.json()
-        return JobStatus(state=JobState(job["status"]), message=job.get("message") or "")
+        return JobStatus(
+            state=JobState(job["status"]),
+            message=job.get("message") or "",
+            error_type=job.get("error_type") or "",
+            exit_code=job.get("driver_exit_code"),
+        )
 
     def stop(self, submission_id: str) -> None:
         """Ask a job to end; nothing happens if it has ended or is unknown."""
@@ -106,10 +124,6 @@ class RayCluster:
         """All that a job has printed; None if the cluster has never heard of it."""
         answer = self._ask("GET", f"/api/jobs/{submission_id}/logs")
         return None if answer is None else str(answer.json()["logs"])
-
-    def ping(self) -> None:
-        """Raises: ClusterUnavailable unless the dashboard answers."""
-        self._ask("GET", "/api/version")
 
     def close(self) -> None:
         """Close the connections."""

@@ -1,10 +1,15 @@
 """The service's errors, and how every error is told to a caller.
 
 ServiceError
-  BadRequest, Unauthorized, Forbidden, NotFound, StudyNotFound, NotAcceptable, TooLarge, WrongMediaType
-  InvalidRequest, KeyReused                                          -> 422
-  StudyFinished, StudyChanged, NothingToRetry, StaleAttempt, AttemptLive, KeyInFlight              -> 409
-  ClusterUnavailable, TrackerUnavailable, LedgerUnavailable, WrongSchema   -> 503
+  BadRequest, Unauthorized, Forbidden, NotFound, NotAcceptable, TooLarge, WrongMediaType
+  StudyNotFound
+    StudyDeleted                                                     -> 410
+  InvalidRequest, KeyReused, TooMuchWork                             -> 422
+  StudyFinished, StudyNotOver, StudyChanged, NothingToRetry, StaleAttempt, AttemptLive, KeyInFlight,
+  StudyAmbiguous                                                     -> 409
+  ClusterUnavailable, TrackerUnavailable, LedgerUnavailable, WrongSchema, PrintingFailed,
+  ReportFollows                                                      -> 503
+  NoPrinter                                                          -> 501
   UnsafeBinding, BadSettings                                         the process does not start
 """
 
@@ -32,6 +37,38 @@ class StudyNotFound(ServiceError):
     status = 404
     kind = "study-not-found"
     title = "No such study"
+
+
+class StudyDeleted(StudyNotFound):
+    """The study was deleted."""
+
+    status = 410
+    kind = "study-deleted"
+    title = "The study was deleted"
+
+
+class StudyAmbiguous(ServiceError):
+    """Several studies may be meant."""
+
+    status = 409
+    kind = "study-ambiguous"
+    title = "Several studies may be meant"
+
+
+class StudyNotOver(ServiceError):
+    """The study has not ended, so it cannot be deleted."""
+
+    status = 409
+    kind = "study-not-over"
+    title = "The study has not ended yet"
+
+
+class ReportFollows(ServiceError):
+    """The verdict stands, its report is being written."""
+
+    status = 503
+    kind = "report-follows"
+    title = "The report is being written"
 
 
 class NotFound(ServiceError):
@@ -122,6 +159,14 @@ class TooLarge(ServiceError):
     title = "The body is too large"
 
 
+class TooMuchWork(ServiceError):
+    """What is asked for at once takes too long, or more memory than there is for it."""
+
+    status = 422
+    kind = "too-much-work"
+    title = "This is too much to ask for at once"
+
+
 class WrongMediaType(ServiceError):
     """The body is not application/json."""
 
@@ -200,6 +245,22 @@ class WrongSchema(ServiceError):
     status = 503
     kind = "wrong-schema"
     title = "The database schema does not fit this version"
+
+
+class NoPrinter(ServiceError):
+    """The machine of the service has no program that prints."""
+
+    status = 501
+    kind = "no-printer"
+    title = "Reports cannot be printed here"
+
+
+class PrintingFailed(ServiceError):
+    """The program that prints did not."""
+
+    status = 503
+    kind = "printing-failed"
+    title = "The report could not be printed"
 
 
 class UnsafeBinding(ServiceError):

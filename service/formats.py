@@ -7,4 +7,8 @@ MEDIA = {
     "latex": "application/x-latex",
     "csv": "text/csv",
     "csv-trials": "text/csv",
+    "pdf": "application/pdf",
 }
+PRINTED = "pdf"
+"""Is made of the page when it is asked for; all others are kept."""
+BIBTEX = "application/x-bibtex"

@@ -18,6 +18,8 @@ from trainables.training.lease import Lease, Outcome, Report
 PROTOCOL = 1
 """Raised when a driver of one version can no longer work with an API of another."""
 
+LOST_EXIT = 75
+"""The exit code of a driver whose attempt ended because what it ran on was lost: it may be tried again."""
 MAX_ID_CHARS = 40
 Id = Annotated[str, Field(max_length=MAX_ID_CHARS)]
 
@@ -59,12 +61,13 @@ class TrialToRun(_Message):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StudyToRun(_Message):
-    """The study of an attempt."""
+    """The study of an attempt. `generation` is how many times all of it was run anew."""
 
     id: str
     name: str
     project: str
     spec: Mapping[str, Any]
+    generation: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from service.budgets import Budgets
 from service.errors import BadSettings
 
 _KEY = re.compile(r"(?:(?P<project>[A-Za-z0-9._-]{1,64})=)?(?P<digest>[0-9a-fA-F]{64})")
@@ -37,8 +38,16 @@ class Settings:
     lease_s: float = 30.0
     quantum_s: float = 60.0
     storage: str | None = None
+    standbys: int = 1
+    """How many drivers stand by for a study, with everything loaded: some 400 MiB each, without its workers.
+    With none, each study starts its own."""
+    standby_workers: int = 2
+    """How many workers' processes each keeps loaded: some 360 MiB each, and no CPU. With none, slots load
+    all they need when they start."""
     max_trials: int = 1_000_000
     """How many trials a project's unfinished studies may have together."""
+    budgets: Budgets = Budgets()
+    """How often each kind of failure is made good."""
 
     @property
     def datasets_dir(self) -> Path:
@@ -79,7 +88,10 @@ class Settings:
             lease_s=_number(environ, "ABLATE_LEASE_S", 30.0),
             quantum_s=_number(environ, "ABLATE_QUANTUM_S", 60.0),
             storage=environ.get("ABLATE_STORAGE") or None,
+            standbys=int(_number(environ, "ABLATE_STANDBYS", 1, least=0, most=100)),
+            standby_workers=int(_number(environ, "ABLATE_STANDBY_WORKERS", 2, least=0, most=1000)),
             max_trials=int(_number(environ, "ABLATE_MAX_TRIALS", 1_000_000, most=1e9)),
+            budgets=Budgets.from_env(environ),
         )
 
 
@@ -116,7 +128,9 @@ def parse_keys(text: str) -> dict[str, str]:
     return keys
 
 
-def _number(environ: Mapping[str, str], name: str, default: float, most: float = 1e6) -> float:
+def _number(
+    environ: Mapping[str, str], name: str, default: float, *, least: float | None = None, most: float = 1e6
+) -> float:
     text = environ.get(name)
     if not text:
         return default
@@ -124,7 +138,7 @@ def _number(environ: Mapping[str, str], name: str, default: float, most: float =
         value = float(text)
     except ValueError:
         raise BadSettings(f"{name} is not a number: {text!r}") from None
-    if not 0 < value < most:
+    if not (value > 0 if least is None else value >= least) or value >= most:
         raise BadSettings(f"{name} is out of range: {text!r}")
     return value
 

@@ -10,6 +10,7 @@ class FakeCluster:
     def __init__(self) -> None:
         self.jobs: dict[str, Job] = {}
         self.states: dict[str, JobState] = {}
+        self.ends: dict[str, JobStatus] = {}
         self.printed: dict[str, str] = {}
         self.stops: list[str] = []
         self.away = False
@@ -26,6 +27,8 @@ class FakeCluster:
     def status(self, submission_id: str) -> JobStatus | None:
         self._enter()
         state = self.states.get(submission_id)
+        if submission_id in self.ends:
+            return self.ends[submission_id]
         return None if state is None else JobStatus(state=state, message="as the test says")
 
     def stop(self, submission_id: str) -> None:
@@ -38,8 +41,16 @@ class FakeCluster:
         self._enter()
         return self.printed.get(submission_id, "") if submission_id in self.jobs else None
 
+    def fail(self, submission_id: str, *, error_type: str = "", exit_code: int | None = None) -> None:
+        """A job fails as Ray tells it."""
+        self.states[submission_id] = JobState.FAILED
+        self.ends[submission_id] = JobStatus(
+            state=JobState.FAILED, message="as the test says", error_type=error_type, exit_code=exit_code
+        )
+
     def forget(self) -> None:
         """The head was replaced: nothing is known any more."""
+        self.ends.clear()
         self.jobs.clear()
         self.states.clear()
 

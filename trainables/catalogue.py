@@ -9,7 +9,7 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from ablations.errors import Json
+from ablations.errors import Json, close_word
 from ablations.manifest import Manifest, Setting
 from trainables.digests import code_digest
 from trainables.errors import UnknownTrainable
@@ -62,7 +62,10 @@ class Catalogue:
         Raises: UnknownTrainable.
         """
         if name not in self.trainables:
-            raise UnknownTrainable(f"no trainable {name!r}; there are {', '.join(sorted(self.trainables))}")
+            meant = close_word(name, self.trainables)
+            asked = "" if meant is None else f" (did you mean {meant!r}?)"
+            known = ", ".join(sorted(self.trainables))
+            raise UnknownTrainable(f"no trainable {name!r}{asked}; there are {known}")
         return self.trainables[name]
 
     def component(self, kind: str, name: str) -> Component | None:
@@ -85,6 +88,24 @@ class Catalogue:
         """Whether data of this name is text."""
         return name in self.corpora and name not in self.datasets
 
+    def data_of(self, name: str, settings: Mapping[str, Json]) -> dict[str, str]:
+        """The data that settings of a trainable name, and by which setting.
+
+        That is `dataset`; in a plugin's trainable it is any setting whose value is the name of data.
+
+        Raises: UnknownTrainable.
+        """
+        packaged = self.manifest(name).code.startswith(f"{__package__}.")
+        return {
+            value: setting
+            for setting, value in settings.items()
+            if isinstance(value, str)
+            and (setting == NAMED_BY["dataset"] or (not packaged and self._is_data(value)))
+        }
+
+    def _is_data(self, name: str) -> bool:
+        return name in self.datasets or name in self.corpora
+
     def code_digests(self, name: str, settings: Mapping[str, Json]) -> dict[str, str]:
         """Digests of the code behind a trial: its trainable's, and that of every plugin its settings name.
 
@@ -98,8 +119,8 @@ class Catalogue:
         Raises: UnknownTrainable.
         """
         found = {"trainable": self.manifest(name).code}
-        for kind, setting in NAMED_BY.items():
-            value = settings.get(setting)
+        named = [(kind, settings.get(setting)) for kind, setting in NAMED_BY.items() if kind != "dataset"]
+        for kind, value in (*named, *(("dataset", data) for data in self.data_of(name, settings))):
             part = self.component(kind, value) if isinstance(value, str) else None
             if part is not None and part.code:
                 found[f"{kind}:{part.name}"] = part.code

@@ -44,7 +44,9 @@ def _found(code: str) -> ModuleSpec:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError):
         spec = None
-    if spec is None:
+    # One that was imported is still known when it has been removed.
+    places = [] if spec is None else [*(spec.submodule_search_locations or ())] or [spec.origin or ""]
+    if spec is None or not any(Path(place).exists() for place in places):
         raise PluginMissing(f"plugin_missing: no package {top} here, for {code}")
     return spec
 

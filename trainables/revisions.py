@@ -17,7 +17,7 @@ def revision_of(home: Path) -> str | None:
     if not _git(folder, "ls-files", "--", str(home)):
         return None
     commit = _git(folder, "rev-parse", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--", str(home))
+    changes = _git(folder, "status", "--porcelain", "--", str(home), ":(exclude,glob)**/__pycache__/**")
     if not commit or changes is None:
         return None
     return f"{commit} ({'changed since' if changes else 'clean'})"

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 from ablations.contrasts.pairing import match, weights
@@ -11,8 +12,10 @@ from ablations.design.design import Design
 from ablations.design.factor import Factor
 from ablations.design.margin import read_margin
 from ablations.design.question import Question
+from ablations.design.resize import Resize
 from ablations.errors import NotEstimable, Problems
 from ablations.manifest import Scalar
+from ablations.stats.populations import MIN_STRATA
 
 COMPONENTS = "components"
 RECIPE = "recipe"
@@ -24,7 +27,8 @@ Shape = Literal["difference", "interaction", "trend"]
 class Contrast:
     """One question on one metric; its rows are one family.
 
-    Differences below `margin` do not matter; on a log scale it is a share, 0.01 being 1 %.
+    Differences below `margin` do not matter; on a log scale it is a share, 0.01 being 1 %. The levels of
+    `random`, one of the factors in `over`, are a sample of those that the verdict is about.
     """
 
     name: str
@@ -43,17 +47,36 @@ class Contrast:
     shape: Shape = "difference"
     margin: float | None = None
     missing: Literal["related", "unrelated"] = "related"
+    random: str | None = None
 
     @property
     def of_rates(self) -> bool:
         """Whether every row compares the rates of two arms, which McNemar's test does."""
         pairs = all(sorted(row.weights.values()) == [-1.0, 1.0] for row in self.rows)
-        return self.kind == "rate" and bool(self.rows) and pairs
+        return self.kind == "rate" and bool(self.rows) and pairs and self.random is None
 
     @property
-    def carried_by(self) -> Literal["paired_t", "sign_flip", "wilcoxon", "mcnemar"]:
+    def carried_by(self) -> Literal["paired_t", "sign_flip", "wilcoxon", "mcnemar", "hartung_knapp"]:
         """The test that carries the verdicts."""
+        if self.random is not None:
+            return "hartung_knapp"
         return "mcnemar" if self.of_rates else self.test
+
+    def by_stratum(self) -> "tuple[Contrast, ...]":
+        """For each row the same question within each level of the random factor; none without one."""
+        if self.random is None:
+            return ()
+        return tuple(
+            replace(
+                self,
+                random=None,
+                rows=tuple(
+                    replace(row, within={**row.within, self.random: level}, weights=weights, strata={})
+                    for level, weights in row.strata.items()
+                ),
+            )
+            for row in self.rows
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +84,8 @@ class Contrasts:
     """What a study asks, and beside it, without verdict, the simple effects in every stratum.
 
     `interactions` asks, of every judged factor, how each other factor changes its effect. `looks` are the
-    numbers of seeds at which verdicts may be given; `tuned_once` says that settings were searched for, once.
+    numbers of seeds at which verdicts may be given, `resize` the rule by which a pilot sets their number;
+    `tuned_once` says that settings were searched for, once.
     `arms` and `factors` are those of the design, which effects describe too.
     """
 
@@ -69,6 +93,7 @@ class Contrasts:
     exploratory: tuple[Contrast, ...]
     interactions: tuple[Contrast, ...] = ()
     looks: tuple[int, ...] = ()
+    resize: Resize | None = None
     tuned_once: bool = False
     arms: tuple[Arm, ...] = ()
     factors: tuple[Factor, ...] = ()
@@ -91,6 +116,7 @@ class Family:
     within: tuple[str, ...]
     over: tuple[str, ...]
     rows: tuple[ContrastRow, ...]
+    random: str | None = None
 
 
 def compile_contrasts(design: Design) -> Contrasts:
@@ -99,7 +125,7 @@ def compile_contrasts(design: Design) -> Contrasts:
     Raises: NotEstimable if a contrast has not a single matched pair; InvalidStudy if a varying factor is
     neither within nor over.
     """
-    asked = check_questions(design)
+    asked = _families(design, whole=True)
     if design.layout.components and not design.study.analysis.contrasts:
         asked = list(_ask_components(asked, design))
     told = {_weights_key(row) for family in asked for row in family.rows}
@@ -109,6 +135,7 @@ def compile_contrasts(design: Design) -> Contrasts:
         exploratory=tuple(_ask_each_reading(_simple_effects(judged, design.arms, told), design, apart=True)),
         interactions=tuple(_ask_each_reading(_interactions(judged, design), design, apart=True)),
         looks=tuple(sorted(design.study.analysis.looks)),
+        resize=design.resize,
         tuned_once=design.study.tuning is not None and design.study.tuning.repeats == 1,
         arms=design.arms,
         factors=design.layout.factors,
@@ -122,13 +149,21 @@ def mark_post_hoc(asked: Contrasts, declared: Contrasts) -> Contrasts:
     return replace(asked, contrasts=tuple(marked))
 
 
-def check_questions(design: Design) -> list[Family]:
-    """The declared or default questions of a design with their rows.
+def check_questions(design: Design) -> None:
+    """Whether the declared or default questions of a design can be asked.
 
     Raises: as `compile_contrasts`.
     """
+    _families(design, whole=False)
+
+
+def _families(design: Design, *, whole: bool) -> list[Family]:
+    """The questions with their rows; if not `whole`, with as many as tell whether they can be asked."""
     problems = Problems()
-    asked = [_family(question, design.arms, problems) for question in design.questions]
+    asked = [
+        _family(question, design.arms, problems, None if whole or question.random is not None else 1)
+        for question in design.questions
+    ]
     problems.raise_if_any()
     return asked
 
@@ -156,10 +191,11 @@ def _ask_each_reading(families: Iterable[Family], design: Design, apart: bool = 
                 if reading.name in analysis.margin
                 else None,
                 missing=analysis.missing,
+                random=family.random,
             )
 
 
-def _family(question: Question, arms: Sequence[Arm], problems: Problems) -> Family:
+def _family(question: Question, arms: Sequence[Arm], problems: Problems, num_rows: int | None) -> Family:
     chosen = selected(question, arms)
     asked_about = {question.vary.name, question.by.name if question.by else None}
     varying = [name for name in varying_names(chosen) if name not in asked_about]
@@ -168,12 +204,13 @@ def _family(question: Question, arms: Sequence[Arm], problems: Problems) -> Fami
         if name not in over and name not in question.within:
             detail = f"{name} varies here and is neither within nor over"
             problems.add(f"{question.path}.over", detail, [n for n in varying if n not in question.within])
-    rows = tuple(rows_of(question, chosen))
+    rows = tuple(islice(rows_of(question, chosen), num_rows))
     if not rows:
         detail = f"no two arms match: {question.vary.name} never changes alone"
         if question.by is not None:
             detail += f" at two levels of {question.by.name}"
         problems.add(question.path, detail, kind=NotEstimable)
+    _check_strata(question, rows, chosen, problems)
     return Family(
         name=question.name,
         factor=question.vary.name,
@@ -182,7 +219,28 @@ def _family(question: Question, arms: Sequence[Arm], problems: Problems) -> Fami
         within=question.within,
         over=over,
         rows=rows,
+        random=question.random,
     )
+
+
+def _check_strata(
+    question: Question, rows: Iterable[ContrastRow], arms: Sequence[Arm], problems: Problems
+) -> None:
+    """Note rows whose random effect rests on too few levels, or on arms to which it does not apply."""
+    factor = question.random
+    if factor is None:
+        return
+    here = f"{question.path}.random"
+    if any(factor not in arm.levels for arm in arms):
+        problems.add(here, f"{factor} does not apply to all arms that are compared", kind=NotEstimable)
+        return
+    for row in rows:
+        if len(row.strata) < MIN_STRATA:
+            both = ", ".join([text_of(row.of), text_of(row.against), *map(text_of, row.within.values())])
+            detail = (
+                f"{len(row.strata)} of {factor} have both sides of the row {both}: {MIN_STRATA} are needed"
+            )
+            problems.add(here, detail, kind=NotEstimable)
 
 
 def _ask_components(asked: Sequence[Family], design: Design) -> Iterable[Family]:

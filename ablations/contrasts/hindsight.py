@@ -16,11 +16,12 @@ class Earlier:
     """A study from which results are used again: what it asked, when, of which seeds.
 
     `arms` gives the ids that arms of the later study had there, where they differ. Times are in seconds;
-    `ended_at` is None unless it came to its verdicts.
+    `ended_at` is None unless it came to its verdicts, `over_at` until it has ended in whatever way.
     """
 
     asked_at: float
     ended_at: float | None
+    over_at: float | None
     contrasts: Contrasts
     seeds: frozenset[int]
     arms: Mapping[str, str]
@@ -37,10 +38,14 @@ class Precedent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hindsight:
-    """The contrasts, those asked in hindsight marked, and whether seeds were added to a verdict."""
+    """The contrasts, those asked in hindsight marked, whether seeds were added to a verdict, or it is early.
+
+    A verdict is `early` on results of a study that asked the same and whose pilot was to set its seeds.
+    """
 
     contrasts: Contrasts
     extended: bool
+    early: bool
 
 
 def in_hindsight(asked: Contrasts, precedent: Precedent, seeds: Sequence[int]) -> Hindsight:
@@ -49,10 +54,13 @@ def in_hindsight(asked: Contrasts, precedent: Precedent, seeds: Sequence[int]) -
     A contrast is post hoc if one of its rows could be computed from results that were known before anybody
     asked for it: this study, or an earlier one. A study is extended if an earlier one came to its verdict on
     a row, and this one judges that row again on these seeds and more. Looks count if they were declared then.
+    It is early if an earlier one asked for a row, sets its number of seeds by a pilot, and had not ended: the
+    verdict is that study's, once.
     """
     declared = [(study, _declared(study)) for study in precedent.earlier]
     late: set[int] = set()
     extending: list[Earlier] = []
+    early = False
     for place, contrast in enumerate(asked.contrasts):
         for row in contrast.rows:
             since = _known_since(row, precedent.known, seeds)
@@ -62,11 +70,12 @@ def in_hindsight(asked: Contrasts, precedent: Precedent, seeds: Sequence[int]) -
             if not any(study.asked_at < since for study in askers):
                 late.add(place)
             extending += [study for study in askers if _extends(study, precedent, seeds)]
+            early = early or any(_forestalled(study, precedent, asked) for study in askers)
     before = tuple(c for place, c in enumerate(asked.contrasts) if place not in late)
     marked = mark_post_hoc(asked, replace(asked, contrasts=before))
     if any(study.contrasts.looks != asked.looks for study in extending):
         marked = replace(marked, looks=())
-    return Hindsight(contrasts=marked, extended=bool(extending))
+    return Hindsight(contrasts=marked, extended=bool(extending), early=early)
 
 
 def _known_since(row: ContrastRow, known: Mapping[Trial, float], seeds: Iterable[int]) -> float | None:
@@ -82,6 +91,14 @@ def _known_since(row: ContrastRow, known: Mapping[Trial, float], seeds: Iterable
 def _extends(study: Earlier, precedent: Precedent, seeds: Sequence[int]) -> bool:
     judged = study.ended_at is not None and study.ended_at <= precedent.asked_at
     return judged and not study.seeds.issuperset(seeds)
+
+
+def _forestalled(study: Earlier, precedent: Precedent, asked: Contrasts) -> bool:
+    """Whether the verdict of a study whose pilot sets its seeds was to come, by another rule than ours."""
+    theirs, ours = study.contrasts.resize, asked.resize
+    if theirs is None or (ours is not None and replace(ours, found=None) == replace(theirs, found=None)):
+        return False
+    return study.over_at is None or study.over_at > precedent.asked_at
 
 
 def _declared(study: Earlier) -> dict[Key, bool]:
@@ -102,5 +119,5 @@ def _asks(study: Earlier, rows: Mapping[Key, bool], contrast: Contrast, row: Con
 
 def _key(contrast: Contrast, row: ContrastRow, arms: Mapping[str, str]) -> Key:
     rule = (contrast.metric, contrast.kind, contrast.goal, contrast.shape)
-    judged_by = (contrast.test, contrast.correction, contrast.alpha, contrast.margin)
+    judged_by = (contrast.test, contrast.random, contrast.correction, contrast.alpha, contrast.margin)
     return (*rule, *judged_by, frozenset((arms.get(arm, arm), w) for arm, w in row.weights.items()))

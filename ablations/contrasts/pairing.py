@@ -13,6 +13,7 @@ from ablations.design.condition import Selection
 from ablations.manifest import Scalar
 
 Key = tuple[tuple[str, Scalar], ...]
+Levels = tuple[Scalar, ...]
 Block = tuple[list[Arm], list[Arm]]
 
 
@@ -91,19 +92,22 @@ def _join(
     left_own = [name for name in within if name in left - right]
     right_own = [name for name in within if name in right - left]
     right_cells = _cells(right_arms, common, right_own)
+    names = (*common, *left_own, *right_own)
     for key, left_groups in _cells(left_arms, common, left_own).items():
         for left_key, left_group in left_groups.items():
             for right_key, right_group in right_cells.get(key, {}).items():
-                known = dict((*key, *left_key, *right_key))
+                known = dict(zip(names, (*key, *left_key, *right_key), strict=True))
                 row = tuple((name, known[name]) for name in within if name in known)
                 yield row, (left_group, right_group)
 
 
-def _cells(arms: Sequence[Arm], common: Sequence[str], own: Sequence[str]) -> dict[Key, dict[Key, list[Arm]]]:
-    cells: dict[Key, dict[Key, list[Arm]]] = {}
+def _cells(
+    arms: Sequence[Arm], common: Sequence[str], own: Sequence[str]
+) -> dict[Levels, dict[Levels, list[Arm]]]:
+    """Arms by their levels of the factors in common, and of those of their own."""
+    cells: dict[Levels, dict[Levels, list[Arm]]] = {}
     for arm in arms:
-        key = tuple((name, arm.levels[name]) for name in common)
-        own_key = tuple((name, arm.levels[name]) for name in own)
+        key, own_key = (tuple(map(arm.levels.__getitem__, names)) for names in (common, own))
         cells.setdefault(key, {}).setdefault(own_key, []).append(arm)
     return cells
 

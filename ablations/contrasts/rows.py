@@ -3,7 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from ablations.contrasts.pairing import Key, Stratum, match, weights
 from ablations.design.arm import Arm, text_of
@@ -17,6 +17,7 @@ class ContrastRow:
 
     In a difference the weights of the `of` arms sum to 1, those of the `against` arms to -1. An
     interaction is one difference minus another, a trend a slope; both are named in `of` and `within`.
+    `strata` has the weights of the same difference within each level of a random factor, where there is one.
     """
 
     of: Scalar
@@ -25,6 +26,7 @@ class ContrastRow:
     weights: Mapping[str, float]
     num_strata: int = 1
     num_pairs: int = 1
+    strata: Mapping[Scalar, Mapping[str, float]] = field(default_factory=dict)
 
 
 def selected(question: Question, arms: Sequence[Arm]) -> list[Arm]:
@@ -72,7 +74,22 @@ def _difference_rows(question: Question, sides: Mapping[Scalar, list[Arm]]) -> I
             where=question.where,
         )
         for key, strata in found.items():
-            yield row_of(of, question.against, dict(key), weights(strata), strata)
+            row = row_of(of, question.against, dict(key), weights(strata), strata)
+            yield row if question.random is None else _split(row, strata, question.random)
+
+
+def _split(row: ContrastRow, strata: Sequence[Stratum], factor: str) -> ContrastRow:
+    """The row with its difference within each level of a factor; levels count alike in it."""
+    by_level: dict[Scalar, list[Stratum]] = defaultdict(list)
+    for stratum in strata:
+        if factor in stratum.shared:
+            by_level[stratum.shared[factor]].append(stratum)
+    found = {level: weights(members) for level, members in by_level.items()}
+    total: dict[str, float] = defaultdict(float)
+    for level_weights in found.values():
+        for arm, weight in level_weights.items():
+            total[arm] += weight / len(found)
+    return replace(row, weights=dict(total), strata=found)
 
 
 def row_of(

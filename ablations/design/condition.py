@@ -6,7 +6,7 @@ from typing import Any
 from ablations.design.factor import Factor
 from ablations.errors import Json, Problems, UnknownFactor
 from ablations.manifest import Scalar
-from ablations.study.spec import Comparison
+from ablations.study.fields import Comparison
 
 Selection = Mapping[str, tuple[Scalar, ...]]
 """For each factor named, the levels that meet the condition."""

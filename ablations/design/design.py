@@ -1,7 +1,7 @@
 """Designs: what a study comes to under the manifest of its trainable, and the trials it plans."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from ablations.design.arm import Arm, Exclusion
@@ -9,6 +9,7 @@ from ablations.design.component import FactorLayout
 from ablations.design.factor import Factor
 from ablations.design.question import Question
 from ablations.design.reading import Reading
+from ablations.design.resize import Resize
 from ablations.design.resolution import Resolver
 from ablations.design.search import num_repeats, searched_arms, trials_an_arm
 from ablations.errors import Json
@@ -29,6 +30,7 @@ class Design:
     seeds: tuple[int, ...]
     readings: tuple[Reading, ...]
     questions: tuple[Question, ...]
+    resize: Resize | None
     resolver: Resolver = field(repr=False, compare=False)
 
     @property
@@ -40,6 +42,13 @@ class Design:
     def pack(self) -> int | Literal["auto"]:
         """How many trials share a worker; one where a metric is the time or memory that a trial takes."""
         return 1 if costly_metrics(self.study, self.manifest, self.readings) else self.study.resources.pack
+
+    @property
+    def largest(self) -> "Design":
+        """The design with the most seeds that it may come to, where a pilot is still to set their number."""
+        if self.resize is None or not self.resize.pending:
+            return self
+        return replace(self, seeds=tuple(range(self.resize.most)))
 
     def resolve(self, arm: Arm, chosen: Mapping[str, Json]) -> dict[str, Json]:
         """What a trial of an arm trains with, where a search, or a person, has chosen some settings.
@@ -89,8 +98,12 @@ def tuning_trials_of(study: StudySpec, arms: Sequence[Arm]) -> int:
     return len(searched_arms(arms)) * trials_an_arm(study.tuning) if study.tuning is not None else 0
 
 
-def trials_of(study: StudySpec, arms: Sequence[Arm]) -> int:
-    return tuning_trials_of(study, arms) + len(arms) * len(study.seed_list())
+def trials_of(study: StudySpec, arms: Sequence[Arm], *, at_most: bool = False) -> int:
+    """How many trials these arms take; `at_most` counts those that a pilot may still ask for."""
+    resize, num_seeds = study.analysis.resize, len(study.seed_list())
+    if at_most and resize is not None and resize.found is None:
+        num_seeds = resize.max
+    return tuning_trials_of(study, arms) + len(arms) * num_seeds
 
 
 def num_tuning_trials(design: Design) -> int:
@@ -98,18 +111,22 @@ def num_tuning_trials(design: Design) -> int:
     return tuning_trials_of(design.study, design.arms)
 
 
-def num_trials(design: Design) -> int:
-    """How many trials the design plans, without listing them."""
-    return trials_of(design.study, design.arms)
+def num_trials(design: Design, *, at_most: bool = False) -> int:
+    """How many trials the design plans, without listing them; `at_most` counts what a pilot may ask for."""
+    return trials_of(design.study, design.arms, at_most=at_most)
 
 
 def planned_trials(design: Design) -> list[PlannedTrial]:
     """Every trial: tuning first, then measuring; each time one seed of every arm first."""
-    trials: list[PlannedTrial] = []
+    return list(each_trial(design))
+
+
+def each_trial(design: Design) -> Iterator[PlannedTrial]:
+    """The same, one by one: a large design's trials take more memory than all the rest of it."""
     tuning = design.study.tuning
     repeats = num_repeats(design.study)
     if tuning is not None:
-        trials.extend(
+        yield from (
             PlannedTrial(
                 arm=arm,
                 seed=FIRST_TUNING_SEED + repeat * tuning.seeds + seed,
@@ -122,9 +139,8 @@ def planned_trials(design: Design) -> list[PlannedTrial]:
             for seed in range(tuning.seeds)
             for arm in searched_arms(design.arms)
         )
-    trials.extend(
+    yield from (
         PlannedTrial(arm=arm, seed=seed, phase="measuring", repeat=place if repeats > 1 else None)
         for place, seed in enumerate(design.seeds)
         for arm in design.arms
     )
-    return trials

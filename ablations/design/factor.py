@@ -200,3 +200,12 @@ def scalar(value: Json) -> Scalar:
     """The value, which the caller knows to be no list and no object."""
     assert not isinstance(value, list | dict)
     return value
+
+
+def name_many(factor: str) -> str:
+    """The levels of a factor in general, as a sentence names them.
+
+    >>> name_many("model"), name_many("data_set")
+    ('models', 'levels of data_set')
+    """
+    return f"{factor}s" if factor.isalpha() and factor[-1] not in "syxz" else f"levels of {factor}"

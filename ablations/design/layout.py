@@ -18,7 +18,8 @@ from ablations.errors import DuplicateArm, NotEstimable, Problems, UnknownFactor
 from ablations.manifest import Manifest, Scalar
 from ablations.study.spec import StudySpec
 
-MAX_COMBINATIONS = 100_000
+MAX_COMBINATIONS = 40_000
+"""A plan of so many takes a processor three to four seconds."""
 
 
 def read_layout(

@@ -31,13 +31,15 @@ def read_margin(written: float | str, reading: Reading) -> float:
     return share
 
 
-def margin_text(margin: float, *, log: bool) -> str:
-    """A margin in words.
+def margin_text(margin: float, *, log: bool, rate: bool = False, unit: str = "") -> str:
+    """A margin in words: a factor, points of a rate, or a difference in its unit.
 
-    >>> margin_text(0.01, log=False), margin_text(0.05, log=True)
-    ('0.01', 'factor 1.05')
+    >>> margin_text(0.01, log=False), margin_text(0.05, log=True), margin_text(0.1, log=False, rate=True)
+    ('0.01', 'factor 1.05', '10 points')
     """
-    return f"factor {1 + margin:.6g}" if log else f"{margin:.6g}"
+    if log:
+        return f"factor {1 + margin:.6g}"
+    return f"{100 * margin:.6g} points" if rate else f"{margin:.6g} {unit}".rstrip()
 
 
 def _share(written: float | str) -> float | None:

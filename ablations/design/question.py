@@ -9,7 +9,9 @@ from ablations.design.condition import Selection, level_index, select
 from ablations.design.factor import Factor
 from ablations.errors import Json, NotEstimable, Problems, UnknownFactor
 from ablations.manifest import Scalar
-from ablations.study.spec import ContrastSpec, StudySpec
+from ablations.stats.populations import MIN_STRATA
+from ablations.study.analysis import ContrastSpec
+from ablations.study.spec import StudySpec
 
 Trend = Literal["linear", "log", "order"]
 
@@ -30,6 +32,7 @@ class Question:
     by: Factor | None = None
     by_against: Scalar = None
     trend: Trend | None = None
+    random: str | None = None
 
     @property
     def levels(self) -> tuple[Scalar, ...]:
@@ -101,6 +104,7 @@ def _declared(
     if factor is None or (spec.interaction is not None and by is None):
         return None
     _check_trend(spec, by or factor, path, problems)
+    _check_random(spec, layout.factors, where, path, problems)
     chosen = _sides(spec, factor, where, layout, path, problems)
     if chosen is None:
         return None
@@ -118,6 +122,7 @@ def _declared(
         by=by,
         by_against=None if by is None else _reference(by, where, layout),
         trend=spec.trend,
+        random=spec.random,
     )
 
 
@@ -153,6 +158,29 @@ def _check_trend(spec: ContrastSpec, axis: Factor, path: str, problems: Problems
         problems.add(f"{path}.trend", f"a log trend needs levels of {axis.name} above 0", list(axis.names))
     if spec.interaction is None and {"of", "against"} & spec.model_fields_set:
         problems.add(f"{path}.trend", "a trend has no of and against: choose levels by where")
+
+
+def _check_random(
+    spec: ContrastSpec, factors: Sequence[Factor], where: Selection, path: str, problems: Problems
+) -> None:
+    if spec.random is None:
+        return
+    here, name = f"{path}.random", spec.random
+    factor = next((factor for factor in factors if factor.name == name), None)
+    if factor is None:
+        known: list[Json] = [each.name for each in factors]
+        problems.add(here, f"{name} is no factor of this study", known, UnknownFactor)
+    elif name in (spec.vary, spec.interaction):
+        problems.add(here, f"{name} is what this contrast asks about: it cannot be random as well")
+    elif name not in spec.over:
+        problems.add(
+            here, f"{name} is not in over: a random effect is one that is averaged over", [*spec.over]
+        )
+    elif (num := len(where.get(name, factor.names))) < MIN_STRATA:
+        detail = f"{num} of {name} tell nothing of others: a random effect needs {MIN_STRATA} levels or more"
+        problems.add(here, detail, kind=NotEstimable)
+    if spec.trend is not None or spec.interaction is not None:
+        problems.add(here, "a random effect is asked of differences: leave out trend and interaction")
 
 
 def _sides(

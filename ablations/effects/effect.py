@@ -1,41 +1,16 @@
 """What an effect is: a difference with its interval, tests and verdict, and what stands beside it."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from ablations.effects.description import ArmSummary, RateCrossing, VarianceShares
+from ablations.effects.interval import Interval
+from ablations.effects.population import Population, Ranks
 from ablations.effects.standing import Standing
+from ablations.effects.wording import FACTOR, POINTS, MarginSide, Verdict, verdict_words
 from ablations.errors import Json
 from ablations.manifest import Scalar
-
-Verdict = Literal["better", "worse", "equivalent", "not worse", "inconclusive", "no data"]
-MarginSide = Literal["beyond", "within", "open"]
-SIDES: dict[MarginSide, str] = {
-    "beyond": " by more than the margin",
-    "within": ", but by less than the margin",
-    "open": ", perhaps by less than the margin",
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A number and how far it may be off."""
-
-    estimate: float | None
-    low: float | None
-    high: float | None
-
-    def exponential(self) -> "Interval":
-        """Of a difference of logarithms: the factor."""
-        ends = (self.estimate, self.low, self.high)
-        estimate, low, high = (None if end is None else math.exp(end) for end in ends)
-        return Interval(estimate=estimate, low=low, high=high)
-
-    def to_json(self) -> dict[str, Json]:
-        """The interval as clients read it."""
-        return {"estimate": self.estimate, "low": self.low, "high": self.high}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +78,8 @@ class Collapse:
 
     `of_seen` and `against_seen` of `n` seeds had one. Rates up to `not_excluded` are compatible with what
     was seen on the side that the verdict rests on, at 95 %; if more than the share `turns_at` of its runs
-    collapsed, the mean would say otherwise (None where no rate would).
+    collapsed, the mean would say otherwise (None where no rate would). So it would if less than the share
+    `turns_below` of the other side's runs did (None where that is behind without its collapses, too).
     """
 
     side: Literal["of", "against"]
@@ -112,6 +88,13 @@ class Collapse:
     n: int
     not_excluded: float
     turns_at: float | None
+    turns_below: float | None = None
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether a rate that is not excluded would turn the verdict, or fewer collapses than were seen."""
+        unseen = self.turns_at is not None and self.turns_at <= self.not_excluded
+        return unseen or self.turns_below is not None
 
     def to_json(self) -> dict[str, Json]:
         """The rates as clients read them."""
@@ -122,6 +105,7 @@ class Collapse:
             "n": self.n,
             "not_excluded": self.not_excluded,
             "turns_at": self.turns_at,
+            "turns_below": self.turns_below,
         }
 
 
@@ -130,7 +114,8 @@ class EffectRow:
     """One row of a contrast: a difference, `of` minus `against`, with what is known about it.
 
     On a log scale `estimate`, `low` and `high` are differences of natural logarithms, and `ratio` says the
-    same as a factor; `mean` is that of the scores also where Wilcoxon's test carries the verdict, whose
+    same as a factor; of a `rate` they are shares of seeds. `shown` is what people read of them. `mean` is
+    that of the scores also where Wilcoxon's test carries the verdict, whose
     estimate is Hodges and Lehmann's. `n` is the number of seeds on which every arm of the row has a value,
     `holes` the number of values missing for good. `others` holds the p-values of all tests, `bootstrap` the
     BCa interval. `of_mean` and `against_mean` are the two sides over those seeds (geometric on a log scale),
@@ -138,7 +123,8 @@ class EffectRow:
     margin. `mixed` says what differs between its trials beside settings and seed: then nothing is decided.
     `simultaneous` holds for all rows of the family at once, and so for one that is singled out.
     `reason` says why there is no verdict where the values alone would give one; `notes` stand beside the
-    verdict.
+    verdict. Where a factor is random the row is about its `population`: estimate, interval and p are those of
+    the mean over it, and `n` is the fewest seeds of a level.
     """
 
     contrast: str
@@ -156,6 +142,7 @@ class EffectRow:
     holes: int
     unit: str
     verdict: Verdict | None
+    rate: bool = False
     ratio: Interval | None = None
     bootstrap: Interval | None = None
     mean: float | None = None
@@ -174,22 +161,38 @@ class EffectRow:
     reason: str | None = None
     mixed: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    population: Population | None = None
 
     @property
     def words(self) -> str | None:
         """The verdict as every view of it says it, with where the effect lies against a margin."""
-        return self.verdict and self.verdict + (SIDES[self.margin_side] if self.margin_side else "")
+        return verdict_words(self.verdict, self.margin_side)
 
     @property
     def shown(self) -> Interval:
-        """The effect as people read it: a factor where the scale is logarithmic, else the difference."""
-        return self.ratio or Interval(estimate=self.estimate, low=self.low, high=self.high)
+        """The effect as people read it: a factor where the scale is logarithmic, points of a rate."""
+        return self.as_shown(Interval(estimate=self.estimate, low=self.low, high=self.high))
 
     @property
     def shown_at_once(self) -> Interval | None:
         """The simultaneous interval as people read it."""
-        wide = self.simultaneous
-        return wide.exponential() if wide is not None and self.ratio is not None else wide
+        return None if self.simultaneous is None else self.as_shown(self.simultaneous)
+
+    @property
+    def shown_bootstrap(self) -> Interval | None:
+        """The bootstrap interval as people read it."""
+        return None if self.bootstrap is None else self.as_shown(self.bootstrap)
+
+    @property
+    def shown_unit(self) -> str:
+        """The unit of what people read: `factor`, `points`, or the metric's own."""
+        return FACTOR if self.ratio is not None else POINTS if self.rate else self.unit
+
+    def as_shown(self, found: Interval) -> Interval:
+        """Numbers on the scale of the row's scores as people read them."""
+        if self.ratio is not None:
+            return found.exponential()
+        return found.hundredfold() if self.rate else found
 
     def to_json(self) -> dict[str, Json]:
         """The row as clients read it."""
@@ -211,6 +214,7 @@ class EffectRow:
             "verdict": self.verdict,
             "verdict_words": self.words,
             "margin_side": self.margin_side,
+            "shown": {**self.shown.to_json(), "unit": self.shown_unit},
             "ratio": self.ratio.to_json() if self.ratio else None,
             "bootstrap": self.bootstrap.to_json() if self.bootstrap else None,
             "mean": self.mean,
@@ -228,6 +232,7 @@ class EffectRow:
             "reason": self.reason,
             "mixed": list(self.mixed),
             "notes": list(self.notes),
+            "population": self.population.to_json() if self.population else None,
         }
 
 
@@ -236,7 +241,8 @@ class ContrastEffects:
     """The rows of one contrast on one metric: a family.
 
     `estimator` says what the estimates are of, `test` is the one behind `p`, `alpha` the level that its
-    verdicts used: the study's, or a look's share.
+    verdicts used: the study's, or a look's share. `random` is the factor whose levels are a sample, and
+    `ranks` those of the arms over its levels.
     """
 
     name: str
@@ -252,6 +258,8 @@ class ContrastEffects:
     estimator: Literal["mean", "pseudomedian"] = "mean"
     post_hoc: bool = False
     notes: tuple[str, ...] = ()
+    random: str | None = None
+    ranks: tuple[Ranks, ...] = ()
 
     def to_json(self) -> dict[str, Json]:
         """The family as clients read it."""
@@ -270,6 +278,8 @@ class ContrastEffects:
             "estimator": self.estimator,
             "post_hoc": self.post_hoc,
             "notes": list(self.notes),
+            "random": self.random,
+            "ranks": [ranks.to_json() for ranks in self.ranks],
         }
 
 

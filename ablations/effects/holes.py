@@ -8,9 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ablations.contrasts.contrast import Contrast
-from ablations.effects.effect import Imputed, Sensitivity, Tipping, Verdict
+from ablations.effects.effect import Imputed, Sensitivity, Tipping
 from ablations.effects.inference import Inference, infer
 from ablations.effects.verdict import Ruling, rule
+from ablations.effects.wording import Verdict
 from ablations.results.results import Results
 from ablations.results.scoring import Gaps, Side
 
@@ -63,7 +64,9 @@ def weigh_holes(
         flips = is_overturned(verdict, {side: one.verdict for side, one in imputed.items()})
         if flips or gaps.holes[i]:
             tipping = None
-            if gaps.holes[i] and len(ruling.verdicts) <= MAX_TIPPED_ROWS and not found.of_rates:
+            # Models differ in level: no one value on the way to the worst one would fit all their holes.
+            tippable = not found.of_rates and contrast.random is None
+            if gaps.holes[i] and len(ruling.verdicts) <= MAX_TIPPED_ROWS and tippable:
                 tipping = _tipping(i, verdict, fills, lambda side, share: judged(side, share)[1])
             doubts[i] = Sensitivity(
                 found=verdict,

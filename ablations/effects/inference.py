@@ -6,6 +6,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ablations.contrasts.contrast import Contrast
+from ablations.effects.strata import fit_strata
 from ablations.results.scoring import Block, Scores
 from ablations.stats.bootstrap import bca
 from ablations.stats.equivalence import rate_equivalence, tost
@@ -50,6 +51,7 @@ class Inference:
     sign_flip_error: Float[np.ndarray, " rows"]
     wilcoxon: Float[np.ndarray, " rows"]
     mcnemar: Float[np.ndarray, " rows"]
+    hartung_knapp: Float[np.ndarray, " rows"]
     tost: Float[np.ndarray, " rows"]
     coarse: Float[np.ndarray, " rows"]
     of: Float[np.ndarray, " rows"]
@@ -71,13 +73,16 @@ def infer(
     Unless `complete`, only what a verdict needs: neither the other tests nor the bootstrap.
     """
     of_rates = contrast.of_rates
-    pseudomedian = contrast.test == "wilcoxon" and not of_rates
+    pseudomedian = contrast.carried_by == "wilcoxon"
     arrays = [field.name for field in fields(Inference) if field.type is not bool]
     found = Inference(
         of_rates=of_rates,
         pseudomedian=pseudomedian,
         **{name: np.full(len(scores.values), np.nan) for name in arrays},
     )
+    if contrast.random is not None:
+        _generalise(found, scores, level, margin)
+        return found
     for block in scores.blocks():
         scale = scale_of(block.scores, block.of, block.against)
         scaled = _shrunk(block, scale)
@@ -102,6 +107,26 @@ def infer(
             found.tost[block.rows] = shown
         _enlarge(found, block.rows, scale)
     return found
+
+
+def _generalise(found: Inference, scores: Scores, level: float, margin: float | None) -> None:
+    """What the strata of each row say of their population; of one row and one test only."""
+    for i, strata in enumerate(scores.strata):
+        fit = fit_strata(strata, level=level)
+        if fit is None:
+            continue
+        mean = fit.population
+        found.estimate[i] = found.mean[i] = mean.mean
+        found.low[i], found.high[i], found.hartung_knapp[i] = mean.low, mean.high, mean.p
+        found.of[i], found.against[i] = fit.of.mean(), fit.against.mean()
+        effects = fit.effects[None]
+        found.coarse[i] = is_coarse(effects, fit.of[None], fit.against[None])[0]
+        if found.coarse[i]:
+            found.hartung_knapp[i] = sign_flip(effects).p[0]
+        if margin is not None:
+            found.tost[i] = mean.equivalence(margin)
+            if found.coarse[i]:
+                found.tost[i] = tost(effects, margin=margin, test="sign_flip")[0]
 
 
 def _shrunk(block: Block, scale: Float[np.ndarray, " block"]) -> Block:

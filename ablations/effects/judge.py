@@ -7,33 +7,38 @@ from dataclasses import dataclass, replace
 from ablations.contrasts.contrast import Contrast, Contrasts
 from ablations.contrasts.rows import ContrastRow
 from ablations.design.arm import text_of
+from ablations.design.factor import name_many
 from ablations.effects.collapse import collapse_note, watch_collapse
 from ablations.effects.crossings import crossings_of
 from ablations.effects.effect import (
     ContrastEffects,
     EffectRow,
     Effects,
-    Interval,
     Sensitivity,
-    Verdict,
 )
 from ablations.effects.holes import UNRELATED, missing_runs, weigh_holes
 from ablations.effects.inference import Inference, infer
+from ablations.effects.interval import Interval
 from ablations.effects.margin import about_margin
 from ablations.effects.mixtures import explained, mixtures, untested
+from ablations.effects.ranks import rank_families
 from ablations.effects.simultaneous import simultaneous
 from ablations.effects.standing import State, standing_of
+from ablations.effects.strata import populations
 from ablations.effects.summaries import summarise
 from ablations.effects.variance import shares_of_variance
 from ablations.effects.verdict import Ruling, remarks, rule, settling_seeds
+from ablations.effects.wording import Verdict
 from ablations.results.results import Results
 from ablations.results.scoring import Gaps, Scores, find_gaps, score
+from ablations.stats.populations import MIN_STRATA
 from ablations.stats.reach import smallest_adjusted
 
 __all__ = ["ContrastEffects", "EffectRow", "Effects", "Interval", "Sensitivity", "Verdict", "judge"]
 
 POST_HOC = "post hoc: this contrast was added after results existed"
 TUNED_ONCE = "conditional on these tuned settings: they were searched for once"
+EARLY = "judged on results of a study that is to have more seeds, as its pilot sets: no verdict"
 EXTENDED = "extended after results were known, without a look declared at the start: no verdict"
 
 
@@ -56,20 +61,27 @@ def judge(
     *,
     final: bool,
     extended: bool = False,
+    early: bool = False,
     state: State | None = None,
 ) -> Effects:
     """The effects that these results show.
 
     Before the end there are estimates only, except at a look that the study declared: once every trial of
     its first so many seeds has ended, these seeds alone are judged, at the look's share of alpha. A study
-    `extended` by seeds after its results were known gets verdicts at declared looks only. `state` is the
-    study's: done where it is `final`, else running, if not given.
+    `extended` by seeds after its results were known gets verdicts at declared looks only, one that forestalls
+    another's is `early` and gets none. `state` is the study's: done where it is `final`, else running, if not
+    given. Before a pilot has set the number of seeds nothing is shown that tells one arm from another.
     """
     look = None if final else _reached(contrasts.looks, results)
-    standing = standing_of(state or ("done" if final else "running"), results, look=look)
+    pilot = contrasts.resize.pilot if contrasts.resize and contrasts.resize.pending else None
+    standing = standing_of(state or ("done" if final else "running"), results, look=look, pilot=pilot)
     if look is not None:
         results = results.first(look)
-    occasion = _occasion(contrasts, results, open=final or look is not None, extended=extended)
+    if pilot is not None:
+        results = results.blank()
+    withheld = EARLY if early else EXTENDED if extended and not contrasts.looks else None
+    opens = (final or look is not None) and pilot is None
+    occasion = _occasion(contrasts, results, open=opens, withheld=withheld)
     return Effects(
         interim=not final,
         contrasts=tuple(_judge_family(contrast, results, occasion) for contrast in contrasts.contrasts),
@@ -90,16 +102,16 @@ def _reached(looks: Sequence[int], results: Results) -> int | None:
     return max(reached, default=None)
 
 
-def _occasion(contrasts: Contrasts, results: Results, *, open: bool, extended: bool) -> Occasion:
+def _occasion(contrasts: Contrasts, results: Results, *, open: bool, withheld: str | None) -> Occasion:
     num_seeds, looks = len(results.seeds), contrasts.looks
-    withheld = None
+    withheld = withheld if open else None
     if open and looks and num_seeds not in looks:
         declared = ", ".join(map(str, looks))
         withheld = f"{num_seeds} seeds are no declared look ({declared}): no verdict"
-    elif open and extended and not looks:
-        withheld = EXTENDED
     notes = [withheld] if withheld else []
-    if open and num_seeds in looks:
+    if contrasts.resize is not None:
+        notes.append(contrasts.resize.outcome)
+    if open and num_seeds in looks and len(looks) > 1:
         which = looks.index(num_seeds) + 1
         notes.append(f"look {which} of {len(looks)}: alpha is split between the looks")
     if contrasts.tuned_once:
@@ -115,6 +127,8 @@ def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> C
     found = untested(infer(contrast, scores, level=1 - alpha, margin=margin), mixed)
     ruling = rule(contrast, found, alpha=alpha)
     rows = _rows(contrast, results, scores, found, ruling)
+    behind = populations(contrast, scores, alpha=alpha)
+    rows = [replace(row, population=population) for row, population in zip(rows, behind, strict=True)]
     if contrast.primary:
         at_once = simultaneous(contrast, scores, alpha=alpha)
         rows = [replace(row, simultaneous=wide) for row, wide in zip(rows, at_once, strict=True)]
@@ -140,6 +154,10 @@ def _judge_family(contrast: Contrast, results: Results, occasion: Occasion) -> C
         estimator="pseudomedian" if found.pseudomedian else "mean",
         post_hoc=contrast.post_hoc,
         notes=shared,
+        random=contrast.random,
+        ranks=rank_families(
+            contrast, scores, alpha=alpha, tested=occasion.open and not any(r.mixed for r in rows)
+        ),
     )
 
 
@@ -165,7 +183,8 @@ def _margin(contrast: Contrast, results: Results) -> float | None:
 def _rows(
     contrast: Contrast, results: Results, scores: Scores, found: Inference, ruling: Ruling
 ) -> list[EffectRow]:
-    unit = "log ratio" if scores.log else results.reading(contrast.metric).unit
+    reading = results.reading(contrast.metric)
+    unit = "log ratio" if scores.log else reading.unit
     n = scores.n
     return [
         _row(
@@ -178,6 +197,7 @@ def _rows(
             holes=int(scores.holes[i]),
             unit=unit,
             log=scores.log,
+            rate=reading.kind == "rate",
         )
         for i, row in enumerate(contrast.rows)
     ]
@@ -194,6 +214,7 @@ def _row(
     holes: int,
     unit: str,
     log: bool,
+    rate: bool,
 ) -> EffectRow:
     sided = contrast.shape == "difference"
     side = math.exp if log else float
@@ -216,6 +237,7 @@ def _row(
         holes=holes,
         unit=unit,
         verdict=None,
+        rate=rate,
         ratio=interval.exponential() if log else None,
         bootstrap=_bootstrap(found, i),
         mean=_number(found.mean[i]),
@@ -239,6 +261,8 @@ def _others(found: Inference, ruling: Ruling, i: int) -> dict[str, float | None]
     }
     if found.of_rates:
         others["mcnemar"] = _number(found.mcnemar[i])
+    if math.isfinite(found.hartung_knapp[i]):
+        others["hartung_knapp"] = _number(found.hartung_knapp[i])
     if math.isfinite(ruling.tost[i]):
         others["tost"] = _number(ruling.tost[i])
         others["tost_adjusted"] = _number(ruling.tost_adjusted[i])
@@ -254,7 +278,10 @@ def _bootstrap(found: Inference, i: int) -> Interval | None:
 
 def _drop_tests(row: EffectRow) -> EffectRow:
     """The row as it may be shown before the end."""
-    return replace(row, p=None, p_adjusted=None, others={}, bootstrap=None, effect_size=None)
+    population = row.population and replace(row.population, q_p=None)
+    return replace(
+        row, p=None, p_adjusted=None, others={}, bootstrap=None, effect_size=None, population=population
+    )
 
 
 def _add_verdicts(
@@ -274,7 +301,11 @@ def _add_verdicts(
     for i, row in enumerate(rows):
         row = replace(row, verdict=ruling.verdicts[i], seeds_needed=needed[i], sensitivity=doubts.get(i))
         verdict, reason = _withhold(contrast, results, row, i, doubts.get(i))
-        own = (*notes[i], *_hole_notes(contrast, row, doubts.get(i)))
+        own = (
+            *notes[i],
+            *_population_notes(row, len(results.seeds)),
+            *_hole_notes(contrast, row, doubts.get(i)),
+        )
         row = replace(row, verdict=verdict, reason=reason, notes=own)
         inside = bool(ruling.tost_adjusted[i] <= ruling.alpha)
         flat = bool(found.coarse[i] == 1 or best[i] > ruling.alpha)
@@ -298,11 +329,24 @@ def _withhold(
 ) -> tuple[Verdict | None, str | None]:
     """The verdict that a row may have, and why it has none."""
     if row.n == 0:
-        return "no data", "no seed has a value on both sides"
+        none = "no seed has a value on both sides"
+        return "no data", none if contrast.random is None else _too_few(contrast.random)
     if doubt is None or not doubt.flips or contrast.missing == "unrelated" or doubt.found == "inconclusive":
         return row.verdict, None
     runs = missing_runs(contrast, results, i if row.holes else None)
     return "inconclusive", f"depends on {runs}" + ("" if row.holes else " in other rows")
+
+
+def _too_few(factor: str) -> str:
+    return f"fewer than {MIN_STRATA} {name_many(factor)} have two seeds with a value on both sides"
+
+
+def _population_notes(row: EffectRow, num_seeds: int) -> tuple[str, ...]:
+    """What stands beside a verdict about a population."""
+    if row.population is None:
+        return ()
+    said = (row.population.coming, row.population.heterogeneity)
+    return (*(text for text in said if text), *row.population.gaps(num_seeds))
 
 
 def _hole_notes(contrast: Contrast, row: EffectRow, doubt: Sensitivity | None) -> tuple[str, ...]:

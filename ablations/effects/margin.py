@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 from ablations.contrasts.contrast import Contrast
-from ablations.effects.effect import EffectRow, MarginSide
+from ablations.effects.effect import EffectRow
+from ablations.effects.wording import MarginSide
 
 
 def about_margin(

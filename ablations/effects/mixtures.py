@@ -12,7 +12,7 @@ from ablations.effects.inference import Inference
 from ablations.results.environments import Origin, differences, distinct, num_unknown
 from ablations.results.results import Results
 
-TESTS = ("paired_t", "sign_flip", "sign_flip_error", "wilcoxon", "mcnemar", "tost")
+TESTS = ("paired_t", "sign_flip", "sign_flip_error", "wilcoxon", "mcnemar", "hartung_knapp", "tost")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +68,8 @@ def _mixture(trials: Sequence[Origin]) -> Mixture:
 def _explained(row: EffectRow, mixture: Mixture) -> EffectRow:
     if not mixture.changed:
         return replace(row, notes=(*row.notes, *mixture.unknown)) if mixture.unknown else row
+    if row.verdict == "no data":
+        return replace(row, mixed=mixture.changed)
     return replace(
         row,
         verdict=None if row.verdict is None else "inconclusive",
@@ -77,5 +79,6 @@ def _explained(row: EffectRow, mixture: Mixture) -> EffectRow:
         collapse=None,
         reason="; ".join(mixture.changed),
         bootstrap=None,
+        population=None,
         notes=mixture.unknown,
     )

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ablations.contrasts.contrast import Contrast
-from ablations.effects.effect import Interval
+from ablations.effects.interval import Interval
+from ablations.effects.strata import fit_strata
 from ablations.results.scoring import Scores
 from ablations.stats.paired import MIN_SEEDS, paired_t
 from ablations.stats.proportions import newcombe
@@ -17,6 +18,9 @@ def simultaneous(contrast: Contrast, scores: Scores, *, alpha: float) -> list[In
     Source: Bonferroni's inequality; see tests/unit/ablations/effects/test_simultaneous.py for the coverage.
     """
     level = 1 - alpha / max(1, len(contrast.rows))
+    if contrast.random is not None:
+        fits = [fit_strata(each, level=level) for each in scores.strata]
+        return [None if fit is None else fit.interval for fit in fits]
     found: list[Interval | None] = [None] * len(contrast.rows)
     for block in scores.blocks(at_least=MIN_SEEDS):
         # As in inference: squares of extreme scores would leave the range of numbers.

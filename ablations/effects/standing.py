@@ -24,13 +24,15 @@ LATER = "Estimates may move; p-values and verdicts come"
 class Standing:
     """A study's state, and how many of its measuring trials have a result on the primary metric.
 
-    `look` is the number of seeds of a declared look whose verdicts stand already.
+    `look` is the number of seeds of a declared look whose verdicts stand already, `pilot` that of a pilot
+    which has not yet set how many there are in all.
     """
 
     state: State = "done"
     num_results: int = 0
     num_trials: int = 0
     look: int | None = None
+    pilot: int | None = None
 
     @property
     def label(self) -> str:
@@ -40,8 +42,14 @@ class Standing:
     @property
     def words(self) -> str:
         """What a reader must know before the numbers; nothing where every trial of a done study counts."""
-        counted = f"{self.num_results} of {self.num_trials} trials have a result"
+        have = "has" if self.num_results == 1 else "have"
+        counted = f"{self.num_results} of {self.num_trials} trials {have} a result"
         verdicts = f"The verdicts are those of the declared look at {self.look} seeds." if self.look else ""
+        if self.pilot and self.state in ("queued", "running", "paused"):
+            verdicts = (
+                f"This is the pilot of {self.pilot} seeds: differences are shown once it has set their"
+                " number, p-values and verdicts at the end only."
+            )
         match self.state:
             case "queued":
                 return f"The study waits to run: {counted}. {verdicts or f'{LATER} at its end only.'}"
@@ -69,7 +77,7 @@ class Standing:
         }
 
 
-def standing_of(state: State, results: Results, *, look: int | None) -> Standing:
+def standing_of(state: State, results: Results, *, look: int | None, pilot: int | None = None) -> Standing:
     """The standing of a study with these results."""
     known = [np.isfinite(results.values(reading.name)) for reading in results.readings[:1]]
     shape = (len(results.arms), len(results.seeds))
@@ -78,4 +86,5 @@ def standing_of(state: State, results: Results, *, look: int | None) -> Standing
         num_results=int(sum(found.sum() for found in known)),
         num_trials=shape[0] * shape[1],
         look=look,
+        pilot=pilot,
     )

@@ -6,8 +6,8 @@ import numpy as np
 from jaxtyping import Float
 
 from ablations.contrasts.contrast import Contrast
-from ablations.effects.effect import Verdict
 from ablations.effects.inference import Inference
+from ablations.effects.wording import Verdict
 from ablations.stats.correction import adjust, share_of
 from ablations.stats.power import seeds_to_settle
 from ablations.stats.reach import enough_seeds, smallest_adjusted, smallest_p
@@ -63,8 +63,11 @@ def choose(contrast: Contrast, found: Inference) -> tuple[str, Float[np.ndarray,
     """The name and the p-values of the test that carries the verdicts.
 
     Rates of one arm against one are judged by McNemar's test. Where differences are all equal, or spread
-    by less than the step in which they come, there is no t test, and the sign-flip test stands in.
+    by less than the step in which they come, there is no t test, and the sign-flip test stands in. A random
+    effect has a test of its own, over strata.
     """
+    if contrast.random is not None:
+        return contrast.carried_by, found.hartung_knapp
     if found.of_rates:
         return "mcnemar", found.mcnemar
     if contrast.test == "sign_flip":
@@ -105,7 +108,9 @@ def settling_seeds(
 def remarks(
     contrast: Contrast, ruling: Ruling, found: Inference, n: np.ndarray, num_seeds: int
 ) -> list[list[str]]:
-    """What a reader must know beside each verdict."""
+    """What a reader must know beside each verdict; of a random effect its population tells it."""
+    if contrast.random is not None:
+        return [[] for _ in contrast.rows]
     best = smallest_adjusted(ruling.test, [int(seeds) for seeds in n], contrast.correction)
     return [
         [

@@ -56,10 +56,12 @@ def _search(design: Design) -> Iterable[str]:
     if tuning.repeats == 1 and design.questions:
         yield "tuned once: the effects hold for these tuned settings (tuning.repeats: 1)"
     if grid_size(tuning) < tuning.candidates:
-        yield f"{tuning.candidates} candidates for a space of {int(grid_size(tuning))} points"
+        points = _counted(int(grid_size(tuning)), "point")
+        yield f"{tuning.candidates} candidates for a space of {points}"
     idle = [arm for arm in design.arms if not tuning.space.keys() & design.possible(arm, tuning.fixed).keys()]
     if idle:
-        yield f"nothing that is searched applies to {len(idle)} arms, among them [{idle[0].label}]"
+        among = ", among them" if len(idle) > 1 else ":"
+        yield f"nothing that is searched applies to {_counted(len(idle), 'arm')}{among} [{idle[0].label}]"
     for name in tuning.space:
         if name in design.study.fixed:
             yield f"fixed.{name} is overridden by the search"
@@ -68,3 +70,7 @@ def _search(design: Design) -> Iterable[str]:
 def _seeds(design: Design, contrasts: Contrasts) -> Iterable[str]:
     if contrasts.contrasts and len(design.seeds) < FEW_SEEDS:
         yield f"{len(design.seeds)} seeds: intervals will be wide, and rest on the differences being normal"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

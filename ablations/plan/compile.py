@@ -10,6 +10,7 @@ from ablations.design.factor import read_factors
 from ablations.design.layout import check_baseline, lay_out, listed, read_layout
 from ablations.design.question import read_questions
 from ablations.design.reading import Reading, read_readings
+from ablations.design.resize import read_resize
 from ablations.design.resolution import Resolver, read_settings
 from ablations.design.search import check_tuning, confirmed
 from ablations.errors import Json, NotEstimable, Problem, Problems, TooFewSeeds
@@ -35,6 +36,7 @@ def compile_design(study: StudySpec, manifest: Manifest) -> Design:
     readings = read_readings(study, manifest, problems)
     questions = read_questions(study, layout, problems)
     check_analysis(study, readings, problems)
+    resize = read_resize(study, readings, questions, problems)
     check_tuning(study, manifest, layout.factors, problems)
     _check_resources(study, manifest, readings, problems)
     if questions and len(study.seed_list()) < MIN_SEEDS:
@@ -62,6 +64,7 @@ def compile_design(study: StudySpec, manifest: Manifest) -> Design:
         seeds=study.seed_list(),
         readings=readings,
         questions=questions,
+        resize=resize,
         resolver=resolver,
     )
     check_questions(design)
@@ -84,6 +87,7 @@ def _check_resources(
 
 
 def _check_size(study: StudySpec, arms: Sequence[Arm], problems: Problems) -> None:
-    size = trials_of(study, arms)
+    size, resize = trials_of(study, arms, at_most=True), study.analysis.resize
     if size > MAX_TRIALS:
-        problems.add("seeds", f"{size} trials; at most {MAX_TRIALS} are planned", MAX_TRIALS)
+        path = "seeds" if resize is None else "analysis.resize.max"
+        problems.add(path, f"{size} trials; at most {MAX_TRIALS} are planned", MAX_TRIALS)

@@ -1,5 +1,6 @@
-"""Cost: how long the trials of a design will take, from trials that were timed before."""
+"""Cost: how long the trials of a design will take, from comparable trials that were timed before."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
@@ -8,29 +9,21 @@ from ablations.design.design import Design
 from ablations.design.search import searched_arms, trials_an_arm
 from ablations.errors import Json
 from ablations.identity import canonical
+from ablations.plan.experience import PILOT, TimedTrial
+from ablations.plan.likeness import build_of, data_of
 
-ASSUMED_SECONDS = 60.0
 SECONDS_AN_HOUR = 3600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimedTrial:
-    """A finished trial of the same trainable: its settings, how long it took, and in which study."""
-
-    settings: Mapping[str, Json]
-    seconds: float
-    study: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a study takes of the cluster, and what that is computed from.
+    """What a study takes of the cluster, and what that is computed from; None where it is unknown.
 
     Units: hours of a core and of a device, reserved or not used.
     """
 
-    cpu_hours: float
-    gpu_hours: float
+    cpu_hours: float | None
+    gpu_hours: float | None
     basis: str
 
     def to_json(self) -> dict[str, Json]:
@@ -41,88 +34,93 @@ class Cost:
 def estimate_cost(design: Design, timed: Sequence[TimedTrial] = ()) -> Cost:
     """The cost of all trials of a design.
 
-    A trial takes the median of those timed with the same settings; else the median second per step of
-    those timed, times its steps; else a minute, which the basis says.
+    A trial takes the median of those timed with the same settings; else, where the manifest names what counts
+    the steps, the median second a step of those on the same data with the same model and sizes, times its
+    steps. Trials on another kind of device say nothing. The cost is unknown if that of an arm is.
     """
-    clock = _Clock.read(timed, design.manifest.steps_setting)
-    seconds = 0.0
-    tuning = design.study.tuning
-    seconds += sum(len(design.seeds) * clock.seconds(arm.settings) for arm in design.arms)
+    clock = _Clock(timed, design)
+    tuning, num_seeds = design.study.tuning, len(design.seeds)
+    work = [(num_seeds, clock.time(arm.settings)) for arm in design.arms]
     if tuning is not None:
         for arm in searched_arms(design.arms):
-            tuned = clock.seconds(design.resolve(arm, tuning.fixed))
-            seconds += trials_an_arm(tuning) * tuned
-    hours, resources = seconds / SECONDS_AN_HOUR, design.study.resources
+            work.append((trials_an_arm(tuning), clock.time(design.resolve(arm, tuning.fixed))))
+    known = [(num, found) for num, found in work if found is not None]
+    resources = design.study.resources
+    hours = sum(num * found.seconds for num, found in known) / SECONDS_AN_HOUR
+    if len(known) < len(work):
+        unknown = f"unknown for {len(work) - len(known)} of {len(work)} arms" if known else "unknown"
+        rest = f"; the others take {hours * resources.cpus:.2g} CPU-hours" if known else ""
+        basis = (
+            f"{unknown}: no trial of {design.manifest.name} with the same data, model and sizes was timed"
+            f" here{rest}; a pilot of {PILOT} seeds would tell how long one takes"
+        )
+        return Cost(cpu_hours=None, gpu_hours=None, basis=basis)
     return Cost(
         cpu_hours=hours * resources.cpus,
         gpu_hours=hours * resources.gpus,
-        basis=clock.basis(design.manifest.name, _share_known(clock, design)),
+        basis=_basis([found for _, found in known], design),
     )
 
 
-def _share_known(clock: "_Clock", design: Design) -> str:
-    """How many arms were timed themselves, where others had to be inferred."""
-    if clock.num_timed == 0:
-        return ""
-    known = sum(canonical(dict(arm.settings)) in clock.by_settings for arm in design.arms)
-    if known == len(design.arms):
-        return ""
-    per_step = clock.per_step is not None and clock.steps is not None
-    how = f"seconds over {clock.steps}" if per_step else "seconds of a trial"
-    return f"; {known} of {len(design.arms)} arms were timed themselves, the others by the median of {how}"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Clock:
-    """Seconds by settings, and seconds a step over all of them."""
+class _Time:
+    """How long a trial takes, by which trials; `exact` if these had the same settings."""
 
-    num_timed: int
-    studies: tuple[str, ...]
-    by_settings: Mapping[str, float]
-    per_step: float | None
-    overall: float
-    steps: str | None
+    seconds: float
+    trials: tuple[TimedTrial, ...]
+    exact: bool
 
-    @classmethod
-    def read(cls, timed: Iterable[TimedTrial], steps: str | None) -> "_Clock":
-        groups: dict[str, list[float]] = {}
-        every, rates = list[float](), list[float]()
-        studies = dict[str, None]()
-        for trial in timed:
-            groups.setdefault(canonical(dict(trial.settings)), []).append(trial.seconds)
-            every.append(trial.seconds)
-            studies |= {trial.study: None} if trial.study else {}
-            taken = trial.settings.get(steps) if steps is not None else None
-            if isinstance(taken, int | float) and taken > 0:
-                rates.append(trial.seconds / taken)
-        return cls(
-            num_timed=len(every),
-            studies=tuple(studies),
-            by_settings={key: median(seconds) for key, seconds in groups.items()},
-            per_step=median(rates) if rates else None,
-            overall=median(every) if every else ASSUMED_SECONDS,
-            steps=steps,
+
+def _basis(found: Sequence[_Time], design: Design) -> str:
+    """What the numbers rest on, in words."""
+    trials = {id(trial): trial for one in found for trial in one.trials}.values()
+    studies = [name for name in dict.fromkeys(trial.study for trial in trials) if name]
+    text = f"measured: {len(trials)} finished trials of {design.manifest.name}"
+    if len(studies) == 1:
+        text += f" in study {studies[0]}"
+    elif studies:
+        text += f" in {len(studies)} studies, the latest {studies[0]}"
+    exact = sum(one.exact for one in found)
+    if exact < len(found):
+        text += (
+            f"; {exact} of {len(found)} arms were timed themselves, the others by the median of seconds over"
+            f" {design.manifest.steps_setting} on the same data with the same model and sizes"
         )
+    return text
 
-    def seconds(self, settings: Mapping[str, Json]) -> float:
-        """What a trial with these settings is expected to take."""
-        if self.num_timed == 0:
-            return self.overall
-        known = self.by_settings.get(canonical(dict(settings)))
-        if known is not None:
-            return known
-        steps = settings.get(self.steps) if self.steps is not None else None
-        if self.per_step is not None and isinstance(steps, int | float):
-            return self.per_step * steps
-        return self.overall
 
-    def basis(self, trainable: str, share: str) -> str:
-        """What the numbers rest on, in words."""
-        if self.num_timed == 0:
-            return f"assumed: {ASSUMED_SECONDS:g} s a trial, as no trial of {trainable} was timed yet"
-        text = f"measured: {self.num_timed} finished trials of {trainable}"
-        if len(self.studies) == 1:
-            text += f" in study {self.studies[0]}"
-        elif self.studies:
-            text += f" in {len(self.studies)} studies, the latest {self.studies[0]}"
-        return text + share
+class _Clock:
+    """Timed trials by their settings, and by their data, model and sizes."""
+
+    def __init__(self, timed: Iterable[TimedTrial], design: Design) -> None:
+        self._manifest = design.manifest
+        self._same: dict[str, list[TimedTrial]] = defaultdict(list)
+        self._alike: dict[tuple[str, str], list[TimedTrial]] = defaultdict(list)
+        for trial in timed:
+            if trial.gpu == (design.study.resources.gpus > 0):
+                self._same[canonical(dict(trial.settings))].append(trial)
+                if self._steps(trial.settings):
+                    self._alike[self._kind(trial.settings)].append(trial)
+
+    def time(self, settings: Mapping[str, Json]) -> _Time | None:
+        """How long a trial with these settings will take; None where nothing comparable was timed."""
+        if not self._same:
+            return None
+        if same := self._same.get(canonical(dict(settings))):
+            seconds = median(trial.seconds for trial in same)
+            return _Time(seconds=seconds, trials=tuple(same), exact=True)
+        steps, alike = self._steps(settings), self._alike.get(self._kind(settings))
+        if not alike or not steps:
+            return None
+        rate = median(trial.seconds / self._steps(trial.settings) for trial in alike)
+        return _Time(seconds=rate * steps, trials=tuple(alike), exact=False)
+
+    def _kind(self, settings: Mapping[str, Json]) -> tuple[str, str]:
+        """What trials have in common that take as long a step."""
+        return data_of(settings), build_of(settings, self._manifest)
+
+    def _steps(self, settings: Mapping[str, Json]) -> float:
+        """How many steps a trial takes; 0 where nothing says it."""
+        name = self._manifest.steps_setting
+        steps = settings.get(name) if name is not None else None
+        return float(steps) if isinstance(steps, int | float) and steps > 0 else 0.0

@@ -1,6 +1,7 @@
 """Plans: what a study will do, what it will cost, and what it can show, computed without doing it."""
 
 import math
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
@@ -9,13 +10,16 @@ from ablations.contrasts.contrast import Contrast, Contrasts, compile_contrasts
 from ablations.contrasts.rows import ContrastRow
 from ablations.design.arm import text_of
 from ablations.design.design import Design, num_trials, num_tuning_trials
+from ablations.design.factor import name_many
 from ablations.design.reading import Reading
 from ablations.errors import Json
 from ablations.manifest import Manifest
 from ablations.plan.cautions import warnings_of
 from ablations.plan.compile import compile_design
-from ablations.plan.cost import Cost, TimedTrial, estimate_cost
-from ablations.plan.spread import Spread
+from ablations.plan.cost import Cost, estimate_cost
+from ablations.plan.experience import EarlierStudy, TimedTrial
+from ablations.plan.resizing import PlannedResize, plan_resize
+from ablations.plan.spread import LIKE, Spread, comparable_spread, measured_families, pilot_words
 from ablations.results.scoring import worst_score
 from ablations.stats import reach
 from ablations.stats.correction import share_of
@@ -24,12 +28,18 @@ from ablations.stats.rarity import not_excluded, seeds_to_exclude
 from ablations.stats.reach import Test, detectable_with
 from ablations.study.spec import StudySpec
 
+LARGEST = sys.float_info.max
 TEST_NAMES: Mapping[Test, str] = {
     "paired_t": "the t test",
     "sign_flip": "the sign-flip test",
     "wilcoxon": "the signed-rank test",
     "mcnemar": "McNemar's test",
+    "hartung_knapp": "Hartung and Knapp's t test",
 }
+
+
+Key = tuple[str, str]
+"""A contrast: its name and its metric."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +49,8 @@ class PlannedContrast:
     `smallest_p` is the smallest adjusted p that the test can give, None for the t test, which has no
     smallest. `detectable_effect` is found by this `test` with a chance of 80 % at `alpha`, a look's share,
     divided by the family's size. Its `unit` is the metric's, or standard deviations of the paired difference
-    unless `spread` is known; None where no size could be significant.
+    unless `spread` is known; None where no size could be significant. With a random factor they are those
+    of the effects that its levels show.
     """
 
     contrast: Contrast
@@ -63,6 +74,7 @@ class PlannedContrast:
             "shape": contrast.shape,
             "within": list(contrast.within),
             "over": list(contrast.over),
+            "random": contrast.random,
             "test": self.test,
             "correction": contrast.correction,
             "alpha": self.alpha,
@@ -71,6 +83,7 @@ class PlannedContrast:
             "detectable_effect": self.detectable_effect,
             "unit": self.unit,
             "spread": None if self.spread is None else self.spread.sd,
+            "spread_from": None if self.spread is None else self.spread.study,
             "rows": [_row_json(row, self.num_seeds) for row in contrast.rows],
         }
 
@@ -98,6 +111,7 @@ class Power:
     alpha: float | None = None
     num_seeds: int = 0
     seeds_for_margin: Mapping[str, int | None] = field(default_factory=dict)
+    spread: Spread | None = None
 
     def to_json(self) -> dict[str, Json]:
         """The power as it stands in a plan."""
@@ -108,6 +122,8 @@ class Power:
             "alpha": self.alpha,
             "num_seeds": self.num_seeds,
             "seeds_for_margin": dict(self.seeds_for_margin),
+            "spread": None if self.spread is None else self.spread.sd,
+            "spread_from": None if self.spread is None else self.spread.study,
         }
 
 
@@ -157,6 +173,7 @@ class Plan:
     cost: Cost
     power: Power
     collapse: CollapseRisk | None
+    resize: PlannedResize | None
     warnings: tuple[str, ...]
 
     def to_json(self) -> dict[str, Json]:
@@ -179,6 +196,7 @@ class Plan:
             "cost": self.cost.to_json(),
             "power": self.power.to_json(),
             "collapse": self.collapse.to_json() if self.collapse else None,
+            "resize": self.resize.to_json() if self.resize else None,
             "warnings": list(self.warnings),
         }
 
@@ -200,52 +218,73 @@ def make_plan(
     manifest: Manifest,
     *,
     rates: Sequence[TimedTrial] | None = None,
-    spread: Mapping[str, Spread] | None = None,
+    earlier: Sequence[EarlierStudy] = (),
 ) -> Plan:
-    """The plan of a study: `rates` are timed trials and `spread` what earlier studies saw, by metric.
+    """The plan of a study: `rates` are timed trials and `earlier` finished studies of the same trainable.
+
+    Of both only what is comparable counts, as `estimate_cost` and `comparable_spread` say. Where a pilot is
+    still to set the number of seeds, contrasts and power are those of the most that there may be.
 
     Raises: InvalidStudy.
     """
     design = compile_design(study, manifest)
     compiled = compile_contrasts(design)
-    spreads = dict(spread or {}) | _stated(study)
+    spreads = _spreads(compiled, design, earlier)
     looks = compiled.num_looks
-    planned = tuple(_planned(contrast, design, spreads, looks) for contrast in compiled.contrasts)
+    most = design.largest
+    planned = tuple(_planned(contrast, most, spreads, looks) for contrast in compiled.contrasts)
     return Plan(
         design=design,
         contrasts=planned,
         num_exploratory=sum(len(contrast.rows) for contrast in compiled.exploratory),
         cost=estimate_cost(design, rates or ()),
-        power=_power(design, compiled, spreads),
-        collapse=_collapse_risk(design, compiled),
-        warnings=warnings_of(design, compiled) + _hopeless(planned),
+        power=_power(most, compiled, spreads),
+        collapse=_collapse_risk(most, compiled),
+        resize=plan_resize(design, rates or ()),
+        warnings=warnings_of(most, compiled) + _hopeless(planned),
     )
 
 
-def _stated(study: StudySpec) -> dict[str, Spread]:
-    return {
-        metric: Spread(sd=sd, basis="stated in analysis.spread")
-        for metric, sd in study.analysis.spread.items()
-    }
+def _spreads(compiled: Contrasts, design: Design, earlier: Sequence[EarlierStudy]) -> dict[Key, Spread]:
+    """The spread of every contrast where one is known: stated, or that of a comparable question."""
+    families, stated = measured_families(earlier, design.manifest), design.study.analysis.spread
+    found: dict[Key, Spread] = {}
+    for contrast in compiled.contrasts:
+        spread = comparable_spread(contrast, design, families)
+        if contrast.metric in stated:
+            spread = Spread(sd=stated[contrast.metric], basis="stated in analysis.spread")
+        if spread is not None:
+            found[contrast.name, contrast.metric] = spread
+    return found
 
 
 def _planned(
-    contrast: Contrast, design: Design, spreads: Mapping[str, Spread], num_looks: int
+    contrast: Contrast, design: Design, spreads: Mapping[Key, Spread], num_looks: int
 ) -> PlannedContrast:
     num_seeds, test = len(design.seeds), contrast.carried_by
     alpha = contrast.alpha / num_looks
-    known = None if test == "mcnemar" else spreads.get(contrast.metric)
-    effect = detectable_with(test, num_seeds=num_seeds, alpha=_share(contrast, num_seeds, alpha))
+    known = None if test in ("mcnemar", "hartung_knapp") else spreads.get((contrast.name, contrast.metric))
+    share = _share(contrast, num_seeds, alpha)
+    if test == "hartung_knapp":
+        effect = detectable_with("paired_t", num_seeds=_num_strata(contrast), alpha=share)
+    else:
+        effect = detectable_with(test, num_seeds=num_seeds, alpha=share)
     return PlannedContrast(
         contrast=contrast,
         test=test,
         alpha=alpha,
         smallest_p=smallest_p(contrast, num_seeds),
-        detectable_effect=None if effect is None else effect * (known.sd if known else 1.0),
+        # A spread near the largest number there is gives an effect beyond it, which JSON has no word for.
+        detectable_effect=None if effect is None else min(effect * (known.sd if known else 1.0), LARGEST),
         num_seeds=num_seeds,
         unit="sd" if known is None and test != "mcnemar" else "metric",
         spread=known,
     )
+
+
+def _num_strata(contrast: Contrast) -> int:
+    """The fewest levels of the random factor that a row has."""
+    return min(len(row.strata) for row in contrast.rows)
 
 
 def _share(contrast: Contrast, num_seeds: int, alpha: float) -> float:
@@ -261,23 +300,24 @@ def _share(contrast: Contrast, num_seeds: int, alpha: float) -> float:
 
 
 def smallest_p(contrast: Contrast, num_seeds: int) -> float | None:
-    """The smallest adjusted p of a row, where every row is as clear as can be; None for the t test."""
-    if contrast.carried_by == "paired_t":
+    """The smallest adjusted p of a row, where every row is as clear as can be; None for the t tests."""
+    if contrast.carried_by in ("paired_t", "hartung_knapp"):
         return None
     each = [num_seeds] * len(contrast.rows)
     return float(reach.smallest_adjusted(contrast.carried_by, each, contrast.correction).max(initial=0.0))
 
 
-def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -> Power:
+def _power(design: Design, compiled: Contrasts, spreads: Mapping[Key, Spread]) -> Power:
     primary = next((contrast for contrast in compiled.contrasts if contrast.primary), None)
     if primary is None:
         return Power(detectable_effect=None, basis="the study asks no question", num_seeds=len(design.seeds))
     planned = _planned(primary, design, spreads, compiled.num_looks)
     return Power(
         detectable_effect=planned.detectable_effect,
-        basis=_basis(planned, compiled.num_looks),
+        basis=_basis(planned, compiled.num_looks, design),
         alpha=_share(primary, planned.num_seeds, planned.alpha),
         num_seeds=planned.num_seeds,
+        spread=planned.spread,
         seeds_for_margin={
             contrast.metric: seeds
             for contrast in compiled.contrasts
@@ -287,29 +327,42 @@ def _power(design: Design, compiled: Contrasts, spreads: Mapping[str, Spread]) -
     )
 
 
-def _basis(planned: PlannedContrast, num_looks: int) -> str:
-    """What the detectable effect rests on: the test, its level at a look, and the spread."""
+def _basis(planned: PlannedContrast, num_looks: int, design: Design) -> str:
+    """What the detectable effect rests on: the test, its level at a look, the seeds and the spread."""
     metric, test = planned.contrast.metric, TEST_NAMES[planned.test]
     at = f" at each of {num_looks} looks" if num_looks > 1 else ""
+    pending = design.resize is not None and design.resize.pending
+    at = f" with {planned.num_seeds} seeds, the most there may be" if pending else at
     if planned.detectable_effect is None:
         return f"no result of {planned.num_seeds} seeds can be significant by {test}{at}"
+    if planned.contrast.random is not None:
+        num, many = _num_strata(planned.contrast), name_many(planned.contrast.random)
+        return (
+            f"by {test}{at} over {num} {many}, in standard deviations of the effects that {many} show; more"
+            f" seeds help only as far as these differ by chance, then only more {many} do"
+        )
     if planned.test == "mcnemar":
         return f"by {test}{at}, where all seeds that disagree on {metric} do so on one side"
     if planned.spread is None:
-        unknown = f"as no spread of {metric} is known"
-        return f"by {test}{at}, in standard deviations of the paired difference, {unknown}"
+        return (
+            f"by {test}{at}, in standard deviations of the paired difference; how large one is on {metric}"
+            f" is unknown, as no earlier study asked a comparable question ({LIKE});"
+            f" {'the pilot will tell it' if pending else pilot_words()}"
+        )
     seen = planned.spread
     return f"by {test}{at}; {metric}, whose paired differences spread by {seen.sd:g}: {seen.basis}"
 
 
 def _seeds_for_margin(
-    contrast: Contrast, design: Design, spreads: Mapping[str, Spread], num_looks: int
+    contrast: Contrast, design: Design, spreads: Mapping[Key, Spread], num_looks: int
 ) -> Iterable[int | None]:
     """The seeds that would find a difference as large as the margin, where its spread is known."""
     reading = next(r for r in design.readings if r.name == contrast.metric)
-    seen, margin = spreads.get(contrast.metric), contrast.margin
+    seen, margin = spreads.get((contrast.name, contrast.metric)), contrast.margin
     assert margin is not None
     alpha = share_of(contrast.alpha / num_looks, len(contrast.rows), contrast.correction)
+    if contrast.random is not None:
+        return
     if contrast.carried_by == "mcnemar":
         yield reach.seeds_with("mcnemar", margin, alpha=alpha)
     elif seen is not None:
@@ -324,11 +377,16 @@ def _scale_margin(margin: float, reading: Reading) -> float:
 def _hopeless(planned: Sequence[PlannedContrast]) -> tuple[str, ...]:
     return tuple(
         f"{p.contrast.name} on {p.contrast.metric}: no effect could ever be significant, as the smallest "
-        f"adjusted p of {TEST_NAMES[p.test]} with {p.num_seeds} seeds and {len(p.contrast.rows)} rows is "
+        f"adjusted p of {TEST_NAMES[p.test]} with {p.num_seeds} seeds and {_rows(p)} is "
         f"{text_of(round(p.smallest_p, 6))}, above {text_of(round(p.alpha, 6))}; {_enough(p)} would do"
         for p in planned
         if p.smallest_p is not None and p.smallest_p > p.alpha
     )
+
+
+def _rows(planned: PlannedContrast) -> str:
+    num_rows = len(planned.contrast.rows)
+    return "1 row" if num_rows == 1 else f"{num_rows} rows"
 
 
 def _enough(planned: PlannedContrast) -> str:

@@ -15,6 +15,7 @@ from ablations.report.sections import (
     curves,
     interactions,
     methods,
+    populations,
     question,
     scalars,
     searches,
@@ -25,9 +26,10 @@ from ablations.results.results import Results, TrialRecord
 
 Builder = Callable[[Evidence], list[Block]]
 
-SECTIONS: tuple[tuple[str, str, Builder], ...] = (
+SECTIONS: tuple[tuple[str, str | Callable[[Evidence], str], Builder], ...] = (
     ("answer", "Answer", answer.answer),
     ("effects", "Effects", comparisons.primary),
+    ("populations", populations.title, populations.populations),
     ("search", "Search", searches.search),
     ("other-contrasts", "Other contrasts", comparisons.others),
     ("interactions", "Interactions", interactions.interactions),
@@ -41,6 +43,10 @@ SECTIONS: tuple[tuple[str, str, Builder], ...] = (
     ("exploratory", "Exploratory effects", comparisons.exploratory),
     ("methods", "Methods", methods.methods),
 )
+
+
+BLINDED = ("answer", "failures", "methods")
+"""What may be told before a pilot has set the number of seeds: nothing that tells one arm from another."""
 
 
 def build_report(
@@ -69,10 +75,15 @@ def build_report(
 
 
 def _sections(evidence: Evidence) -> Iterator[Section]:
+    resize = evidence.design.resize
+    blinded = resize is not None and resize.pending
     for name, title, build in SECTIONS:
+        if blinded and name not in BLINDED:
+            continue
         blocks = _built(build, evidence)
         if blocks:
-            yield Section(id=name, title=title, blocks=tuple(blocks))
+            shown = title if isinstance(title, str) else title(evidence)
+            yield Section(id=name, title=shown, blocks=tuple(blocks))
 
 
 def _built(build: Builder, evidence: Evidence) -> list[Block]:

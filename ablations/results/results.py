@@ -150,6 +150,12 @@ class Results:
             },
         )
 
+    def blank(self) -> "Results":
+        """The same before anything is known: every value is still to come."""
+        none = np.zeros_like(self.ended)
+        tables = {name: np.full_like(table, np.nan) for name, table in self.tables.items()}
+        return replace(self, tables=tables, diverged=none, ended=none, holes=(), origins={})
+
     @property
     def metrics(self) -> tuple[str, ...]:
         """The names of all readings, the primary one first."""

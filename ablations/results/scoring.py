@@ -12,6 +12,8 @@ from ablations.contrasts.contrast import Contrast
 from ablations.contrasts.rows import ContrastRow
 from ablations.design.reading import Reading
 from ablations.results.results import Results
+from ablations.stats.paired import MIN_SEEDS
+from ablations.stats.populations import MIN_STRATA
 from ablations.stats.resolution import logarithms
 
 Side = Literal["of", "against"]
@@ -34,7 +36,8 @@ class Scores:
     """The scores of a contrast, NaN where an arm of the row lacks a value on that seed.
 
     `of` and `against` are the two sides of each score; `holes` counts the values that are missing for
-    good. Where the metric is on a log scale all of them are logarithms.
+    good. Where the metric is on a log scale all of them are logarithms. `strata` has those within each
+    level of a random factor, for each row of a contrast that has one.
     """
 
     values: Float[np.ndarray, "rows seeds"]
@@ -42,15 +45,27 @@ class Scores:
     against: Float[np.ndarray, "rows seeds"]
     holes: Int[np.ndarray, " rows"]
     log: bool
+    strata: "tuple[Scores, ...]" = ()
 
     @property
-    def n(self) -> Int[np.ndarray, " rows"]:
+    def complete(self) -> Int[np.ndarray, " rows"]:
         """The number of complete seeds of each row."""
         return np.asarray(np.isfinite(self.values).sum(axis=1))
 
+    @property
+    def n(self) -> Int[np.ndarray, " rows"]:
+        """The number of seeds behind each row: complete ones, of a random effect the fewest of a level."""
+        return np.array([each.fewest for each in self.strata]) if self.strata else self.complete
+
+    @property
+    def fewest(self) -> int:
+        """The fewest complete seeds of the rows that have a spread, as strata; 0 if these are too few."""
+        counting = self.complete[self.complete >= MIN_SEEDS]
+        return int(counting.min()) if len(counting) >= MIN_STRATA else 0
+
     def blocks(self, *, at_least: int = 1) -> Iterator[Block]:
         """The rows by their number of complete seeds, leaving out those with fewer than `at_least`."""
-        n = self.n
+        n = self.complete
         for num_seeds in np.unique(n[n >= at_least]):
             rows = np.flatnonzero(n == num_seeds)
             known = np.isfinite(self.values[rows])
@@ -83,11 +98,13 @@ class Gaps:
     worst: float
     best: float
     log: bool
+    strata: "tuple[Gaps, ...]" = ()
 
     def dropped(self) -> Scores:
         """The scores of the seeds that have every value."""
         gone = (self.of_gone != 0) | (self.against_gone != 0)
-        return self._scores(self.of, self.against, self.magnitude, gone)
+        strata = tuple(each.dropped() for each in self.strata)
+        return self._scores(self.of, self.against, self.magnitude, gone, strata)
 
     def filled(self, of: Float[np.ndarray, " rows"], against: Float[np.ndarray, " rows"]) -> Scores:
         """The scores with one value in all holes of a side of a row."""
@@ -95,9 +112,20 @@ class Gaps:
         more_against = self.against_gone * against[:, None]
         magnitude = self.magnitude + np.abs(more_of) + np.abs(more_against)
         gone = ~np.isfinite(more_of + more_against)
-        return self._scores(self.of + more_of, self.against + more_against, magnitude, gone)
+        strata = tuple(
+            each.filled(np.full(len(each.of), of[i]), np.full(len(each.of), against[i]))
+            for i, each in enumerate(self.strata)
+        )
+        return self._scores(self.of + more_of, self.against + more_against, magnitude, gone, strata)
 
-    def _scores(self, of: np.ndarray, against: np.ndarray, magnitude: np.ndarray, gone: np.ndarray) -> Scores:
+    def _scores(
+        self,
+        of: np.ndarray,
+        against: np.ndarray,
+        magnitude: np.ndarray,
+        gone: np.ndarray,
+        strata: tuple[Scores, ...],
+    ) -> Scores:
         lacking = self.pending | gone
         return Scores(
             values=_settle(np.where(lacking, np.nan, of - against), magnitude),
@@ -105,6 +133,7 @@ class Gaps:
             against=np.where(lacking, np.nan, against),
             holes=self.holes,
             log=self.log,
+            strata=strata,
         )
 
 
@@ -138,6 +167,7 @@ def find_gaps(contrast: Contrast, results: Results) -> Gaps:
         worst=worst,
         best=best,
         log=log,
+        strata=tuple(find_gaps(each, results) for each in contrast.by_stratum()),
     )
 
 

@@ -15,7 +15,7 @@ from ablations.stats.permutation import sign_flip
 from ablations.stats.power import POWER, detectable_effect, power_of, seeds_needed
 from ablations.stats.wilcoxon import MAX_EXACT_SEEDS, wilcoxon
 
-Test = Literal["paired_t", "sign_flip", "wilcoxon", "mcnemar"]
+Test = Literal["paired_t", "sign_flip", "wilcoxon", "mcnemar", "hartung_knapp"]
 NUM_SAMPLES = 2000
 SEED = 20_260_701
 ARE_OF_WILCOXON = 3 / math.pi  # against the t test, with normal errors
@@ -23,14 +23,14 @@ MAX_SEEDS = 400
 
 
 def smallest_p(test: str, num_seeds: int) -> float:
-    """The smallest two-sided p that a test can give; 0 for the t test, which has no smallest.
+    """The smallest two-sided p that a test can give; 0 for the t tests, which have no smallest.
 
     The sign-flip test draws flips beyond 20 seeds, and no p of its lies below one in their number.
 
     >>> smallest_p("wilcoxon", 6), smallest_p("sign_flip", 25) == 2**-16, smallest_p("paired_t", 2)
     (0.03125, True, 0.0)
     """
-    if test == "paired_t":
+    if test in ("paired_t", "hartung_knapp"):
         return 0.0 if num_seeds > 1 else 1.0
     if num_seeds < 1:
         return 1.0

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from ablations.errors import Json, NotJson, NotYaml, Problems
@@ -123,13 +123,55 @@ def loads_yaml(text: bytes | str) -> Json:
     except RecursionError:
         raise NotYaml(f"nested deeper than {MAX_DEPTH}") from None
     except (YAMLError, ValueError) as error:
-        raise NotYaml(f"not YAML: {error}") from None
+        raise NotYaml(f"not YAML: {_what_is_wrong(error)}") from None
     if node is None:
         return None
     problems = Problems()
     data = _checked(_Reader().read(node, 0), "", 0, problems)
     problems.raise_if_any()
     return data
+
+
+def _what_is_wrong(error: Exception) -> str:
+    """Line, column and what is wrong there."""
+    if not isinstance(error, MarkedYAMLError) or error.problem_mark is None:
+        return str(error)
+    mark, began = error.problem_mark, error.context_mark
+    words = str(error.problem)
+    if r"'\t'" in words:
+        words = "a tab; indent with spaces"
+    elif "expected ':'" in words and began is not None:
+        mark, words = began, "no ':' behind a name; write name: value"
+    elif began is not None and began.line != mark.line:
+        words = f"{words}; it belongs to what begins in line {began.line + 1}"
+    return f"line {mark.line + 1}, column {mark.column + 1}: {words}"
+
+
+def places(text: str) -> dict[str, tuple[int, int]]:
+    """Line and column of every field and item of a YAML or JSON text, by path; of doubled keys the last.
+
+    >>> places("a: 1\\nb: [x,\\n  y]")
+    {'a': (1, 1), 'b': (2, 1), 'b.0': (2, 5), 'b.1': (3, 3)}
+    """
+    try:
+        loader = YAML(typ="safe", pure=True)
+        loader.allow_duplicate_keys = True
+        node = loader.compose(text)
+    except (YAMLError, ValueError, RecursionError):
+        return {}
+    found: dict[str, tuple[int, int]] = {}
+    waiting: list[tuple[str, Node]] = [] if node is None else [("", node)]
+    while waiting and len(found) < MAX_NODES:
+        path, node = waiting.pop()
+        if isinstance(node, MappingNode):
+            inner = [(_join(path, _key(key)), key, value) for key, value in node.value]
+        elif isinstance(node, SequenceNode):
+            inner = [(_join(path, i), item, item) for i, item in enumerate(node.value)]
+        else:
+            continue
+        found |= {at: (mark.start_mark.line + 1, mark.start_mark.column + 1) for at, mark, _ in inner}
+        waiting += [(at, value) for at, _, value in inner]
+    return found
 
 
 @dataclass(slots=True)

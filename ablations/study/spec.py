@@ -19,75 +19,45 @@ Fields beyond the example of the README:
   family, `components`, of the full recipe minus it without each; a factor that is none is a stratum.
 - a contrast with `trend: linear | log | order` asks for the slope over the levels of `vary`; one with
   `interaction: depth` how the effect of `vary` changes between the levels of `depth`.
+- a contrast with `random: model`, one of its `over`, takes the models for a sample: its verdict is about the
+  mean effect over models in general, and beside it stands a prediction for the next one.
 - `analysis.spread: {test_accuracy: 0.01}`: the standard deviation of paired differences that the plan
   assumes, where no earlier study has measured it.
 - `analysis.looks: [5, 10]`: numbers of seeds at which verdicts may be given, each at its share of alpha.
+- `analysis.resize: {pilot: 4, power: 0.8, margin: 0.01, max: 20}`: the study starts with 4 seeds; how many it
+  takes in all is set once, from the spread that they show without their signs.
 """
 
 import math
-import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainValidator,
-    StringConstraints,
-    Tag,
-    WithJsonSchema,
-    field_validator,
-    model_validator,
-)
+from pydantic import ConfigDict, Discriminator, Field, StringConstraints, Tag, model_validator
 
 from ablations.errors import Json
-from ablations.manifest import Scalar
+from ablations.study.analysis import AnalysisSpec, ResizedSpec
+from ablations.study.fields import (
+    LIST,
+    MAPPING,
+    MAX_SEEDS,
+    METRIC,
+    PRINTABLE,
+    VALUE,
+    Bundle,
+    Conditions,
+    Level,
+    MetricName,
+    Model,
+    Name,
+    Positive,
+    TagName,
+    Value,
+    Whole,
+    shape_of,
+)
 
-MAX_NAME = 200
-MAX_SEEDS = 10_000
 FIRST_TUNING_SEED = 1_000_000
 MAX_CANDIDATES = 100_000
-MAX_LOOKS = 3
-MIN_ALPHA, MAX_ALPHA = 1e-6, 0.5
-"""Below, no number of seeds that anybody trains can decide; above, a verdict would be a coin's."""
-PRINTABLE = r"^[^\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]*$"
-"""What may be shown anywhere: no control characters, old or new, and nothing that turns or hides text."""
-TAG = r"^[A-Za-z0-9_][A-Za-z0-9_ .-]*$"
-_PRINTABLE = re.compile(PRINTABLE)
-LIST, MAPPING, VALUE = "\x00list", "\x00mapping", "\x00value"
-
-
-def _check_scalar(value: Any) -> Scalar:
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    if isinstance(value, str) and not _PRINTABLE.match(value):
-        raise ValueError("holds a character that cannot be shown: a control, or one that turns or hides text")
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    raise ValueError("must be a string, a number, true, false or null")
-
-
-def _check_margin(value: Any) -> float | str:
-    if isinstance(value, str) and value.strip():
-        return value
-    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf:
-        return value
-    raise ValueError("must be a number above 0, a share such as '5 %', or 'factor 1.05'")
-
-
-def _check_json(value: Any) -> Json:
-    if isinstance(value, list):
-        return [_check_json(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): _check_json(item) for key, item in value.items()}
-    return _check_scalar(value)
-
-
-# Read both ways: data on the way in, the models made of it on the way out.
-def _shape(value: Any) -> str:
-    return LIST if isinstance(value, list) else MAPPING if isinstance(value, dict | Model) else VALUE
 
 
 def _metric_shape(value: Any) -> str:
@@ -95,55 +65,6 @@ def _metric_shape(value: Any) -> str:
         isinstance(value, dict) and {"of", "below", "above"} & set(value)
     )
     return "\x00rate" if is_rate else "\x00reading"
-
-
-Level = Annotated[
-    Any,
-    PlainValidator(_check_scalar),
-    WithJsonSchema({"type": ["string", "number", "boolean", "null"]}),
-]
-Value = Annotated[Any, PlainValidator(_check_json), WithJsonSchema({})]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME, pattern=PRINTABLE)]
-MetricName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_. -]*$")]
-TagName = Annotated[str, StringConstraints(max_length=MAX_NAME, pattern=TAG)]
-Margin = Annotated[
-    Any,
-    PlainValidator(_check_margin),
-    WithJsonSchema({"anyOf": [{"type": "number", "exclusiveMinimum": 0}, {"type": "string"}]}),
-]
-Bundle = dict[Name, Value]
-Positive = Annotated[int, Field(ge=1)]
-
-
-class Model(BaseModel):
-    """Strict, closed and frozen."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Comparison(Model):
-    """A condition on the level of a factor; all of its parts must hold."""
-
-    eq: Level = None
-    ge: float | None = None
-    le: float | None = None
-    gt: float | None = None
-    lt: float | None = None
-
-    @model_validator(mode="after")
-    def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError("an empty condition: give eq, ge, le, gt or lt")
-        return self
-
-
-Condition = Annotated[
-    Annotated[list[Level], Field(min_length=1), Tag(LIST)]
-    | Annotated[Comparison, Tag(MAPPING)]
-    | Annotated[Level, Tag(VALUE)],
-    Discriminator(_shape),
-]
-Conditions = dict[Name, Condition]
 
 
 class Requirement(Model):
@@ -160,14 +81,18 @@ class LeaveOneOut(Model):
         Annotated[list[Name], Field(min_length=1), Tag(LIST)]
         | Annotated[dict[Name, Level], Field(min_length=1), Tag(MAPPING)]
         | Annotated[None, Tag(VALUE)],
-        Discriminator(_shape),
+        Discriminator(shape_of),
     ] = None
-    pairs: bool | list[Annotated[list[Name], Field(min_length=2, max_length=2)]] = False
+    pairs: Annotated[
+        Annotated[list[Annotated[list[Name], Field(min_length=2, max_length=2)]], Tag(LIST)]
+        | Annotated[bool, Tag(VALUE)],
+        Discriminator(lambda value: LIST if isinstance(value, list) else VALUE),
+    ] = False
     anchor: bool = False
 
 
 Point = Annotated[
-    Annotated[int, Field(ge=0), Tag("\x00step")]
+    Annotated[int, Field(ge=0), Whole, Tag("\x00step")]
     | Annotated[Literal["end", "best_validation"], Tag("\x00named")],
     Discriminator(lambda value: "\x00named" if isinstance(value, str) else "\x00step"),
 ]
@@ -189,8 +114,15 @@ class ReadingSpec(Model):
     ] = "end"
 
 
+def _side(given: str, other: str) -> dict[str, Any]:
+    bounds: dict[str, Any] = {given: {"type": "number"}, other: {"type": "null"}}
+    return {"required": [given], "properties": bounds}
+
+
 class RateSpec(Model):
     """How often a reading falls below, or rises above, a threshold."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [_side("below", "above"), _side("above", "below")]})
 
     name: MetricName
     of: Name
@@ -205,47 +137,17 @@ class RateSpec(Model):
         return self
 
 
-class ContrastSpec(Model):
-    """A declared contrast: which levels of which factor, where, within which strata, averaged over which."""
-
-    vary: Name
-    where: Conditions = {}
-    within: list[Name] = []
-    over: list[Name] = []
-    of: Annotated[
-        Annotated[list[Level], Field(min_length=1), Tag(LIST)] | Annotated[Level, Tag(VALUE)],
-        Discriminator(lambda value: LIST if isinstance(value, list) else VALUE),
-    ] = None
-    against: Level = None
-    interaction: Name | None = None
-    trend: Literal["linear", "log", "order"] | None = None
-
-
-class AnalysisSpec(Model):
-    """How the results are judged."""
-
-    contrasts: dict[Name, ContrastSpec] = {}
-    primary: Name | None = None
-    alpha: Annotated[float, Field(ge=MIN_ALPHA, le=MAX_ALPHA)] = 0.05
-    test: Literal["paired_t", "sign_flip", "wilcoxon"] = "paired_t"
-    correction: Literal["holm", "bh", "none"] = "holm"
-    missing: Literal["related", "unrelated"] = "related"
-    margin: dict[Name, Margin] = {}
-    spread: dict[Name, Annotated[float, Field(gt=0)]] = {}
-    looks: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=MAX_LOOKS)] = []
-
-    @field_validator("test", mode="before")
-    @classmethod
-    def _is_no_equivalence_test(cls, test: object) -> object:
-        if test in ("tost", "equivalence"):
-            raise ValueError(
-                f"{test} is done beside this test and needs a margin: name it in analysis.margin"
-            )
-        return test
-
-
 class Range(Model):
     """The part of a setting's range that is searched."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"properties": {"log": {"const": False}}},
+                {"properties": {"low": {"exclusiveMinimum": 0}}},
+            ]
+        }
+    )
 
     low: float
     high: float
@@ -279,6 +181,15 @@ def _num_candidates(given: Mapping[str, Any]) -> int:
 class TuningSpec(Model):
     """The search that every arm gets before it is measured."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "anyOf": [
+                {"required": ["candidates"]},
+                {"required": ["sampler"], "properties": {"sampler": {"const": "grid"}}},
+            ]
+        }
+    )
+
     per: list[Name] | None = None
     sampler: Literal["tpe", "random", "grid", "gp", "cmaes", "qmc"] = "tpe"
     space: Annotated[
@@ -292,8 +203,8 @@ class TuningSpec(Model):
         Field(min_length=1),
     ]
     # A grid has as many as it has points; elsewhere 0 is refused below.
-    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, default_factory=_num_candidates)]
-    seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS)] = 1
+    candidates: Annotated[int, Field(ge=1, le=MAX_CANDIDATES, default_factory=_num_candidates), Whole]
+    seeds: Annotated[int, Field(ge=1, le=MAX_SEEDS), Whole] = 1
     repeats: Positive = 1
     fixed: dict[Name, Value] = {}
     metric: TuningMetric | None = None
@@ -305,7 +216,7 @@ class TuningSpec(Model):
 class ResourcesSpec(Model):
     """What one trial gets."""
 
-    cpus: Annotated[int, Field(ge=1, le=4096)] = 1
+    cpus: Annotated[int, Field(ge=1, le=4096), Whole] = 1
     gpus: Annotated[float, Field(ge=0, le=1024)] = 0
     pack: Annotated[
         Annotated[Literal["auto"], Tag("\x00auto")] | Annotated[Positive, Tag("\x00size")],
@@ -313,11 +224,23 @@ class ResourcesSpec(Model):
     ] = "auto"
 
 
-Seed = Annotated[int, Field(ge=0, lt=FIRST_TUNING_SEED)]
+def _with_metric(schema: dict[str, Any]) -> None:
+    """`metric` is short for a list of one, and there are not both."""
+    name = {**schema["properties"]["name"], "pattern": METRIC}
+    schema["properties"]["metric"] = {
+        "anyOf": [name, schema["properties"]["metrics"]["items"]],
+        "title": "Metric",
+    }
+    schema["not"] = {"required": ["metric", "metrics"]}
+
+
+Seed = Annotated[int, Field(ge=0, lt=FIRST_TUNING_SEED), Whole]
 
 
 class StudySpec(Model):
     """A question about a training method, as data."""
+
+    model_config = ConfigDict(json_schema_extra=_with_metric)
 
     name: Name
     trainable: Name
@@ -337,8 +260,12 @@ class StudySpec(Model):
     leave_one_out: LeaveOneOut | None = None
     fixed: dict[Name, Value] = {}
     seeds: Annotated[
-        Annotated[list[Seed], Field(min_length=1, max_length=MAX_SEEDS), Tag(LIST)]
-        | Annotated[int, Field(ge=1, le=MAX_SEEDS), Tag(VALUE)],
+        Annotated[
+            list[Seed],
+            Field(min_length=1, max_length=MAX_SEEDS, json_schema_extra={"uniqueItems": True}),
+            Tag(LIST),
+        ]
+        | Annotated[int, Field(ge=1, le=MAX_SEEDS), Whole, Tag(VALUE)],
         Discriminator(lambda value: LIST if isinstance(value, list) else VALUE),
     ] = 10
     metrics: list[
@@ -358,12 +285,26 @@ class StudySpec(Model):
         if not isinstance(data, dict) or "metric" not in data or "metrics" in data:
             return data
         rest = {key: value for key, value in data.items() if key != "metric"}
-        return {**rest, "metrics": [{"name": data["metric"]}]}
+        metric = data["metric"]
+        return {**rest, "metrics": [metric if isinstance(metric, dict) else {"name": metric}]}
 
     def to_json(self) -> dict[str, Json]:
         """The study as written, with `metric` spelled out; parses to the same study."""
         return self.model_dump(mode="json", exclude_unset=True)
 
     def seed_list(self) -> tuple[int, ...]:
-        """The seeds that are measured."""
+        """The seeds that are measured: those of the pilot, as long as their number is still to be set."""
+        if (resize := self.analysis.resize) is not None:
+            return tuple(range(resize.found.seeds if resize.found else resize.pilot))
         return tuple(range(self.seeds)) if isinstance(self.seeds, int) else tuple(self.seeds)
+
+    def resized(self, found: ResizedSpec) -> "StudySpec":
+        """The study with the number of seeds that its pilot has set.
+
+        Raises: ValueError where it declares no such thing, or has set it already.
+        """
+        resize = self.analysis.resize
+        if resize is None or resize.found is not None:
+            raise ValueError(f"{self.name} has no number of seeds to be set")
+        analysis = self.analysis.model_copy(update={"resize": resize.model_copy(update={"found": found})})
+        return self.model_copy(update={"analysis": analysis})

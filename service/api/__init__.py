@@ -1,1 +1,1 @@
-"""The HTTP routes."""
+"""The HTTP API: routes, and what stands around them."""

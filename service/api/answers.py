@@ -3,15 +3,24 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
-from service.api.schemas import Links, Progress, Study
-from service.ledger import Tx, outbox, studies
+from ablations.effects.wording import verdicts_text
+from ablations.results.failures import classify
+from service.api.schemas import FailedAlike, Links, Progress, Study
+from service.ledger import Tx, builds, counts, outbox, studies
+from service.ledger.counts import SameReason
 from service.ledger.studies import StudyRow
 from service.settings import Settings
+
+MAX_REASONS = 5
 
 
 def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: str) -> list[Study]:
     """Studies as they are shown; `base` is the URL of this API."""
-    counts = studies.progress_of(tx, [row.id for row in rows])
+    progress = studies.progress_of(tx, [row.id for row in rows])
+    failing = [study_id for study_id, count in progress.items() if count["failed"]]
+    reasons = counts.reasons_of(tx, failing, at_most=MAX_REASONS) if failing else {}
+    ended = [row.id for row in rows if row.state == "done"]
+    judged = builds.contrasts_of(tx, ended) if ended else {}
     now = studies.now(tx)
     problems = outbox.errors_of(tx, [row.id for row in rows])
     return [
@@ -19,8 +28,10 @@ def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: st
             id=row.id,
             name=row.name,
             state=row.state,  # type: ignore[arg-type]
-            progress=Progress(**counts[row.id]),
-            eta_s=_eta_s(row, counts[row.id], now),
+            progress=Progress(**progress[row.id]),
+            verdict=verdicts_text(judged.get(row.id, ())),
+            failures=[_alike(reason) for reason in reasons.get(row.id, ())],
+            eta_s=_eta_s(row, progress[row.id], now),
             published=row.published,
             publish_error=problems.get(row.id),
             links=_links(row, settings, base),
@@ -53,6 +64,12 @@ def experiment_url(row: StudyRow, settings: Settings) -> str | None:
 def utc(seconds: float) -> str:
     """Seconds since 1970 in ISO 8601, UTC."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _alike(same: SameReason) -> FailedAlike:
+    failure = classify("failed", same.reason)
+    assert failure is not None
+    return FailedAlike(num=same.num, failure=failure.name, reason=same.reason, trial=same.first + 1)
 
 
 def _eta_s(row: StudyRow, count: Mapping[str, int], now: float) -> float | None:

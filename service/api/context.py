@@ -9,13 +9,15 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 from prometheus_client import CollectorRegistry
 
+from service.api.memory import Memory
+from service.api.planning import Planner
 from service.auth import project_of
 from service.errors import KeyInFlight, StudyNotFound
 from service.ledger import Ledger
 from service.settings import Settings
 from trainables.catalogue import Catalogue
 
-_STUDY_ID = re.compile(r"[0-9a-f-]{1,40}")
+STUDY_ID = r"^[0-9a-f-]{1,40}$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,12 @@ class Context:
     settings: Settings
     ledger: Ledger
     catalogues: Callable[[], Catalogue]
+    planner: Planner
     job_logs: Callable[[Settings, str], str]
     probes: Mapping[str, Callable[[], None]]
     registry: CollectorRegistry
     in_flight: InFlight = field(default_factory=InFlight)
+    memory: Memory = field(default_factory=Memory)
     kept: dict[str, Any] = field(default_factory=dict)
     """What routes keep between requests, by their own names."""
 
@@ -58,13 +62,14 @@ class Context:
         return self.catalogues()
 
 
-def get_context(request: Request) -> Context:
+# These are quick: as coroutines they need no thread each.
+async def get_context(request: Request) -> Context:
     """The application's parts."""
     context: Context = request.app.state.context
     return context
 
 
-def get_project(request: Request, context: Annotated[Context, Depends(get_context)]) -> str:
+async def get_project(request: Request, context: Annotated[Context, Depends(get_context)]) -> str:
     """The project of the caller's key.
 
     Raises: Unauthorized.
@@ -73,12 +78,14 @@ def get_project(request: Request, context: Annotated[Context, Depends(get_contex
     return project_of(context.settings, request.headers.get("authorization"), server[0] if server else None)
 
 
-def get_study_id(study_id: Annotated[str, Path(description="The study's id")]) -> str:
+async def get_study_id(
+    study_id: Annotated[str, Path(description="The study's id", json_schema_extra={"pattern": STUDY_ID})],
+) -> str:
     """A study id as it may be; anything else is no study.
 
     Raises: StudyNotFound.
     """
-    if not _STUDY_ID.fullmatch(study_id):
+    if not re.fullmatch(STUDY_ID, study_id):
         raise StudyNotFound(f"there is no study {study_id!r}")
     return study_id
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
 
 from ablations.study.spec import StudySpec
 from service.api.problems import MEDIA_TYPE
@@ -32,6 +34,19 @@ def install(app: FastAPI) -> None:
     app.openapi = describe  # type: ignore[method-assign]
 
 
+class TightSchema(GenerateJsonSchema):
+    """Says what keys may be, where pydantic lets those that do not match hold anything."""
+
+    def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
+        """A mapping with what its keys and values may be."""
+        told: JsonSchemaValue = {"type": "object"}
+        told["propertyNames"] = self.generate_inner(schema["keys_schema"])
+        told["additionalProperties"] = self.generate_inner(schema["values_schema"])
+        if schema.get("min_length"):
+            told["minProperties"] = schema["min_length"]
+        return told
+
+
 def _as_published(schema: dict[str, Any]) -> dict[str, Any]:
     text = json.dumps(schema)
     for name, published in _PUBLISHED.items():
@@ -46,7 +61,7 @@ def _describe(app: FastAPI) -> dict[str, Any]:
     )
     schemas = document.setdefault("components", {}).setdefault("schemas", {})
     for name, model in (("StudyRequest", StudySpec), ("Problem", ProblemAnswer)):
-        schema = _as_published(model.model_json_schema(ref_template=_REF))
+        schema = _as_published(model.model_json_schema(ref_template=_REF, schema_generator=TightSchema))
         schemas.update(schema.pop("$defs", {}))
         schemas[name] = schema
     for unused in ("HTTPValidationError", "ValidationError"):

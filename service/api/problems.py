@@ -1,22 +1,22 @@
 """Every error as application/problem+json (RFC 9457)."""
 
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic_core import ErrorDetails
 from starlette.exceptions import HTTPException
 
 from ablations.errors import AblationError, Json, Problem
+from ablations.study.parsing import problem_in_words
 from service.errors import InvalidRequest, ServiceError, as_service_error
 
 MEDIA_TYPE = "application/problem+json"
 _log = logging.getLogger(__name__)
-_BOUNDS = ("ge", "gt", "le", "lt", "min_length", "max_length", "pattern")
 
 
 def problem(error: ServiceError, headers: Mapping[str, str] | None = None, **more: Json) -> JSONResponse:
@@ -76,22 +76,5 @@ def _unexpected(request: Request, error: Exception) -> Response:
 
 
 def problems_of(errors: Sequence[Any], skip: int = 0) -> list[Problem]:
-    """Pydantic's errors as ours; the first `skip` steps of a location (`query`, `body`) are left out.
-
-    The value itself is never repeated: it may be no valid JSON.
-    """
-    return [
-        Problem(
-            path=".".join(str(step) for step in error["loc"][skip:]),
-            detail=error["msg"],
-            allowed=_allowed(error),
-        )
-        for error in errors
-    ]
-
-
-def _allowed(error: Mapping[str, Any]) -> Json:
-    context = error.get("ctx", {})
-    if error["type"] in ("literal_error", "enum"):
-        return list(re.findall(r"'([^']*)'", context["expected"]))
-    return {name: context[name] for name in _BOUNDS if name in context} or None
+    """Pydantic's errors as ours; the first `skip` steps of a location (`query`, `body`) are left out."""
+    return [problem_in_words(cast(ErrorDetails, {**error, "loc": error["loc"][skip:]})) for error in errors]

@@ -26,6 +26,15 @@ class Progress(_Answer):
     reused: int
 
 
+class FailedAlike(_Answer):
+    """Failed trials that ended for the same reason."""
+
+    num: int
+    failure: str = Field(description="The class of the failure: node_lost, hung, exception, ...")
+    reason: str | None
+    trial: int = Field(description="The number of the first of them; its traceback: `logs?trial=`")
+
+
 class Links(_Answer):
     """Where else a study can be looked at."""
 
@@ -42,6 +51,8 @@ class Study(_Answer):
     name: str
     state: StudyState
     progress: Progress
+    verdict: str | None = Field(description="Those of the primary contrast in a few words, once judged")
+    failures: list[FailedAlike] = Field(description="Why trials failed: the commonest five reasons")
     eta_s: float | None = Field(description="Seconds until its trials have ended, at the speed so far")
     published: bool = Field(description="MLflow has everything")
     publish_error: str | None = Field(description="Why MLflow lacks something it was told of")
@@ -61,10 +72,21 @@ class StudyPage(_Answer):
     next: str | None = Field(description="The cursor of the next page")
 
 
+class DeletedStudy(_Answer):
+    """What is known of a deleted study."""
+
+    id: str
+    name: str
+    deleted_at: str
+    num_trials: int
+    num_reused: int = Field(description="Results that other studies had reused by then, and keep")
+
+
 class Trial(_Answer):
     """One arm with one seed in one phase."""
 
     id: str
+    number: int = Field(description="Its place in the study as planned, from 1 on")
     arm: str
     arm_id: str
     levels: dict[str, Any]
@@ -77,6 +99,7 @@ class Trial(_Answer):
     state: TrialState
     attempts: int
     metrics: dict[str, float | None]
+    failure: str | None = Field(description="The class of its failure: node_lost, hung, exception, ...")
     reason: str | None
     pack: int | None
     step: float | None

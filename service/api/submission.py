@@ -1,13 +1,13 @@
 """From the bytes of a study to the study in the ledger."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ablations.design.design import Design, num_trials, planned_trials
+from ablations.design.design import Design, each_trial, num_trials
 from ablations.errors import InvalidStudy, Json, Problem, Problems
 from ablations.identity import canonical
 from ablations.manifest import Manifest
@@ -35,29 +35,69 @@ def read_question(data: Json, catalogue: Catalogue) -> Submission:
 
     Raises: InvalidStudy with every problem's path.
     """
+    study, manifest = read_study(data, catalogue)
+    design = compile_design(study, manifest)
+    check_files(design, catalogue)
+    return Submission(study=study, manifest=manifest, design=design)
+
+
+def read_study(data: Json, catalogue: Catalogue) -> tuple[StudySpec, Manifest]:
+    """A study as it is written, and the manifest of its trainable.
+
+    Raises: InvalidStudy.
+    """
+    study, manifest = recall_study(data, catalogue)
+    if study.analysis.resize is not None and study.analysis.resize.found is not None:
+        detail = "what a pilot has set in another study; leave it out, and this study's own sets it"
+        raise InvalidStudy(Problem(path="analysis.resize.found", detail=detail))
+    return study, manifest
+
+
+def recall_study(data: Json, catalogue: Catalogue) -> tuple[StudySpec, Manifest]:
+    """A study that was accepted, with what its pilot has set.
+
+    Raises: InvalidStudy.
+    """
     study = parse_study(data)
     manifest = catalogue.trainables.get(study.trainable)
     if manifest is None:
         allowed: list[Json] = [*sorted(catalogue.trainables)]
         detail = f"there is no trainable {study.trainable!r}"
         raise InvalidStudy(Problem(path="trainable", detail=detail, allowed=allowed))
-    design = compile_design(study, manifest)
-    _check_files(design, catalogue)
-    return Submission(study=study, manifest=manifest, design=design)
+    return study, manifest
 
 
-def _check_files(design: Design, catalogue: Catalogue) -> None:
-    """Look into the users' own files that arms name: a broken one would fail every trial a minute later.
+def check_files(design: Design, catalogue: Catalogue) -> None:
+    """Look into the users' own files that are named: a broken one would fail every trial a minute later.
 
     Raises: InvalidStudy.
     """
     problems = Problems()
-    for name in dict.fromkeys(arm.settings.get("dataset") for arm in design.arms):
-        part = catalogue.datasets.get(name) if isinstance(name, str) else None
-        wrong = complaint(part.file) if part is not None and part.file is not None else None
-        if wrong is not None:
-            problems.add("fixed.dataset" if "dataset" in design.study.fixed else "factors.dataset", wrong)
+    for place, setting, value in dict.fromkeys(_words(design)):
+        for name in catalogue.data_of(design.manifest.name, {setting: value}):
+            part = catalogue.datasets.get(name)
+            wrong = complaint(part.file) if part is not None and part.file is not None else None
+            if wrong is not None:
+                problems.add(f"{place}.{setting}", wrong)
     problems.raise_if_any()
+
+
+def _words(design: Design) -> Iterator[tuple[str, str, str]]:
+    """Settings that are words: where the study says them, their names and values, searched ones included."""
+    study, tuning = design.study, design.study.tuning
+    for arm in design.arms:
+        for name, value in arm.settings.items():
+            if isinstance(value, str):
+                yield "fixed" if name in study.fixed else "factors", name, value
+    if tuning is None:
+        return
+    said = {f"tuning.start.{place}": start for place, start in enumerate(tuning.start)}
+    for place, settings in {"tuning.fixed": tuning.fixed, **said}.items():
+        yield from ((place, name, value) for name, value in settings.items() if isinstance(value, str))
+    for name, values in tuning.space.items():
+        for value in values if isinstance(values, list) else ():
+            if isinstance(value, str):
+                yield "tuning.space", name, value
 
 
 def accept(
@@ -74,18 +114,19 @@ def accept(
     """
     size = num_trials(question.design)
     with ledger.read() as tx:
-        arrivals.check_room(tx, project, size, max_trials)
+        arrivals.check_room(tx, project, num_trials(question.design, at_most=True), max_trials)
     study_id = studies.new_id()
     planned = new_trials(study_id, question.design)
     store = partial(
-        _create if size <= arrivals.SLICE else _bring,
+        partial(_create, planned=[*planned])
+        if size <= arrivals.SLICE
+        else partial(_bring, planned=planned, num=size),
         ledger,
         study_id=study_id,
         project=project,
         name=question.study.name,
         spec=question.study.to_json(),
         labels=question.study.tags,
-        planned=planned,
     )
     return store(answer)
 
@@ -99,7 +140,7 @@ def _bring(ledger: Ledger, answer: Callable[[Tx, StudyRow], Json], **study: Any)
     try:
         arrivals.bring(ledger, **study)
         with ledger.write() as tx:
-            return answer(tx, arrivals.announce(tx, study["study_id"], len(study["planned"])))
+            return answer(tx, arrivals.announce(tx, study["study_id"], study["num"]))
     except BaseException:
         # Whoever cannot be reached now is swept later.
         with suppress(LedgerUnavailable):
@@ -107,9 +148,9 @@ def _bring(ledger: Ledger, answer: Callable[[Tx, StudyRow], Json], **study: Any)
         raise
 
 
-def new_trials(study_id: str, design: Design) -> list[NewTrial]:
-    """The trials of a design, with ids that follow from what they are."""
-    return [
+def new_trials(study_id: str, design: Design) -> Iterator[NewTrial]:
+    """The trials of a design one by one, with ids that follow from what they are."""
+    return (
         NewTrial(
             id=_trial_id(
                 study_id, planned.arm.id, planned.phase, planned.repeat, planned.candidate, planned.seed
@@ -123,8 +164,8 @@ def new_trials(study_id: str, design: Design) -> list[NewTrial]:
             candidate=planned.candidate,
             repeat=planned.repeat,
         )
-        for planned in planned_trials(design)
-    ]
+        for planned in each_trial(design)
+    )
 
 
 def body_digest(data: Json) -> str:

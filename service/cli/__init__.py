@@ -1,7 +1,9 @@
 """`ablate`: the command line. Every command imports what it needs when it runs, so that help is quick."""
 
+import json as json_
 import sys
 from collections.abc import Iterable
+from typing import Annotated
 
 import typer
 
@@ -15,13 +17,29 @@ INTERRUPTED = 130
 
 app = typer.Typer(
     name="ablate",
-    help="Ask a question about a training method, get a verdict with error bars.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ablate {version('ablation-service')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Ask a question about a training method, get a verdict with error bars."""
+
 
 for module in (submitting, looking, presets, trying, system, keeping, demo):
     for command in module.COMMANDS:
@@ -36,19 +54,25 @@ def main(arguments: Iterable[str] | None = None) -> None:
     from service.errors import ServiceError
     from trainables.errors import TrainableError
 
+    given = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        app(args=None if arguments is None else list(arguments), prog_name="ablate")
+        app(args=given, prog_name="ablate")
     except CommandFailed as error:
-        fail(str(error), error.exit_code)
+        fail(error, json="--json" in given)
     except InvalidStudy as error:
-        fail("\n".join(one_problem(problem.to_json()) for problem in error.problems), BadInput.exit_code)
+        problems = [problem.to_json() for problem in error.problems]
+        fail(BadInput("\n".join(map(one_problem, problems)), problems), json="--json" in given)
     except (AblationError, ServiceError, TrainableError) as error:
-        fail(str(error), BadInput.exit_code)
+        fail(BadInput(str(error)), json="--json" in given)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def fail(text: str, exit_code: int) -> None:
-    """Say why on stderr and end the process."""
-    typer.secho(f"error: {text}", fg="red", err=True)
-    sys.exit(exit_code)
+def fail(error: CommandFailed, *, json: bool) -> None:
+    """Say why on stderr, in words or as JSON, and end the process."""
+    if json:
+        told = {"error": str(error), "exit_code": error.exit_code, "errors": error.problems}
+        typer.echo(json_.dumps(told), err=True)
+    else:
+        typer.secho(f"error: {error}", fg="red", err=True)
+    sys.exit(error.exit_code)

@@ -8,6 +8,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablations.report.renderers.markdown import escape as escape_markdown
+from ablations.report.renderers.markdown import pipe_table
+from service.cli.tables import make_console
+
 STYLES = {
     "reproduced": "bold green",
     "consistent": "green",
@@ -18,7 +22,7 @@ STYLES = {
 
 def print_claims(claims: Sequence[Mapping[str, Any]], *, console: Console | None = None) -> None:
     """One line a claim and one for each answer, then what the numbers rest on."""
-    console = console or Console(highlight=False)
+    console = console or make_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("claim", ratio=1)
     table.add_column("claimed", no_wrap=True)
@@ -40,17 +44,17 @@ def print_claims(claims: Sequence[Mapping[str, Any]], *, console: Console | None
 
 def claims_markdown(claims: Sequence[Mapping[str, Any]]) -> str:
     """The same as a Markdown table, a line for every answer."""
-    lines = ["| claim | claimed | asked | found, 95 % interval | seeds | scale | verdict |", "|" + "---|" * 7]
-    for claim in claims:
-        for row in claim["rows"] or [None]:
-            cells = [claim["sentence"], claim["claimed"]]
-            if row is None:
-                cells += ["", "", "", "", claim["verdict"]]
-            else:
-                seeds, scale = str(row["num_seeds"]), _scale(claim["study"])
-                cells += [_asked(row), _found(row), seeds, scale, row["verdict"]]
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
-    return "\n".join(lines)
+    names = ("claim", "claimed", "asked", "found, 95 % interval", "seeds", "scale", "verdict")
+    lines = [_cells(claim, row) for claim in claims for row in claim["rows"] or [None]]
+    return "\n".join(pipe_table(names, lines))
+
+
+def _cells(claim: Mapping[str, Any], row: Mapping[str, Any] | None) -> list[str]:
+    told = [escape_markdown(claim["sentence"]), escape_markdown(claim["claimed"])]
+    if row is None:
+        return [*told, "", "", "", "", claim["verdict"]]
+    scale = escape_markdown(_scale(claim["study"]))
+    return [*told, escape_markdown(_asked(row)), _found(row), str(row["num_seeds"]), scale, row["verdict"]]
 
 
 def _add(table: Table, claim: Mapping[str, Any]) -> None:

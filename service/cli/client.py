@@ -1,5 +1,6 @@
 """The command line's side of the REST API: one client, and every failure as one line and an exit code."""
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -9,6 +10,7 @@ import typer
 from service.cli.errors import BadInput, Unreachable
 
 DEFAULT_URL = "http://127.0.0.1:8000"
+TIMEOUT_S = 60.0
 
 Url = Annotated[
     str, typer.Option("--url", envvar="ABLATE_URL", help="Address of the service.", show_default=True)
@@ -16,11 +18,29 @@ Url = Annotated[
 ApiKey = Annotated[
     str | None, typer.Option("--api-key", envvar="ABLATE_API_KEY", help="API key.", show_envvar=True)
 ]
+Id = Annotated[
+    str, typer.Argument(help="The study: its id or how that begins, its name (the newest counts), or last.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts.")]
 CHANGED = (
     "results of this study were measured with something else: --anyway goes on with what is here now,"
     " --afresh (resume, retry) runs everything anew"
 )
+WHOLE_ID = re.compile(r"[0-9a-f]{24}")
+BOUNDS = {
+    "type integer": "a whole number",
+    "type number": "a number",
+    "type string": "a word",
+    "type boolean": "true or false",
+    "low": "at least {}",
+    "above": "above {}",
+    "high": "at most {}",
+    "below": "below {}",
+    "max_length": "at most {} long",
+}
+"""What is allowed, as a person says it."""
+NOT_BUILT = 501
+"""The service answers, and cannot do this."""
 FINAL = ("done", "failed", "cancelled")
 """The states that a study ends in."""
 
@@ -28,7 +48,7 @@ FINAL = ("done", "failed", "cancelled")
 class Client:
     """Calls under /v1. Answers are JSON objects; a problem raises with its paths and what is allowed."""
 
-    def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = 60.0) -> None:
+    def __init__(self, url: str, api_key: str | None = None, *, timeout_s: float = TIMEOUT_S) -> None:
         import httpx
 
         self.url = url.rstrip("/")
@@ -45,13 +65,26 @@ class Client:
         params = {name: value for name, value in query.items() if value is not None}
         return str(self._call("GET", path, params=params, headers={"Accept": accept}).text)
 
-    def content(self, path: str) -> bytes:
+    def content(self, path: str, **query: Any) -> bytes:
         """GET as bytes."""
-        return bytes(self._call("GET", path).content)
+        return bytes(self._call("GET", path, params=query).content)
 
     def post(self, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """POST JSON, answered with JSON."""
         return dict(self._call("POST", path, json=body, headers=dict(headers or {})).json())
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """DELETE, answered with JSON."""
+        return dict(self._call("DELETE", path).json())
+
+    def find(self, meant: str) -> str:
+        """The id of the study that is meant; says which was taken where that is not plain."""
+        if WHOLE_ID.fullmatch(meant):
+            return meant
+        (study,) = self.get("/v1/studies", study=meant)["items"]
+        when = study["created_at"][:16].replace("T", " ")
+        typer.echo(f"{meant} is {study['id']}, {study['name']}, submitted {when} UTC", err=True)
+        return str(study["id"])
 
     def items(self, path: str, *, at_most: int, **query: Any) -> list[dict[str, Any]]:
         """A list, page by page."""
@@ -83,15 +116,15 @@ class Client:
         text = describe(problem, f"{method} {path}: HTTP {answer.status_code}")
         if problem.get("type") == "/problems/study-changed":
             text += f"\n{CHANGED}"
-        if answer.status_code >= 500:
+        if answer.status_code >= 500 and answer.status_code != NOT_BUILT:
             raise Unreachable(text)
-        raise BadInput(text)
+        raise BadInput(text, problem.get("errors") or ())
 
 
 @contextmanager
-def connect(url: str, api_key: str | None) -> Iterator[Client]:
+def connect(url: str, api_key: str | None, *, timeout_s: float | None = None) -> Iterator[Client]:
     """A client for the length of one command."""
-    client = Client(url, api_key)
+    client = Client(url, api_key, timeout_s=timeout_s or TIMEOUT_S)
     try:
         yield client
     finally:
@@ -111,9 +144,14 @@ def one_problem(error: Mapping[str, Any]) -> str:
     if allowed is None:
         return text
     if isinstance(allowed, Mapping):
-        allowed = [f"{name} {value}" for name, value in allowed.items()]
+        allowed = [_bound(name, value) for name, value in allowed.items()]
     listed = ", ".join(map(str, allowed)) if isinstance(allowed, list | tuple) else str(allowed)
     return f"{text} (allowed: {listed})"
+
+
+def _bound(name: str, value: Any) -> str:
+    known = BOUNDS.get(f"{name} {value}") or BOUNDS.get(name)
+    return f"{name} {value}" if known is None else known.format(value)
 
 
 def _problem(answer: Any) -> dict[str, Any]:

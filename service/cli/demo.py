@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import webbrowser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,26 +28,35 @@ DemoDir = Annotated[
 ]
 
 
-def demo(data_dir: DemoDir = None) -> None:
+Open = Annotated[bool, typer.Option("--open", help="Open the report in a browser when it is there.")]
+
+
+def demo(data_dir: DemoDir = None, open_report: Open = False) -> None:
     """Run a small study from nothing to a verdict: start the system, submit, report, stop everything."""
     where = (data_dir or Path.home() / ".ablate-demo").expanduser().resolve()
     began = time.monotonic()
     with _system(where) as ready:
         study, report = _run(ready, where)
     _look_again(where, ready, study, report)
+    if open_report:
+        webbrowser.open(report.as_uri())
     typer.echo(f"done in {time.monotonic() - began:.0f} s; nothing is left running", err=True)
 
 
 def _run(ready: dict[str, Any], where: Path) -> tuple[dict[str, Any], Path]:
     from ablations.paper import presets
     from ablations.study.documents import loads_yaml
+    from service.cli.growing import Growing
     from service.cli.tables import print_effects, print_study
+    from service.cli.trials import print_failures
     from service.cli.watching import follow
 
     with connect(ready["api"], os.environ.get("ABLATE_API_KEY")) as client:
-        created = client.post("/v1/studies", loads_yaml(presets.text("demo")))
-        study = follow(client, created["id"])
+        spec: Any = loads_yaml(presets.text("demo"))
+        created = client.post("/v1/studies", spec)
+        study = follow(client, created["id"], news=Growing(client, spec))
         print_study(study)
+        print_failures(study)
         if study["state"] != "done":
             log = client.text(f"/v1/studies/{study['id']}/logs")
             raise StudyFailed(f"the study is {study['state']}:\n{log}")
@@ -60,7 +70,7 @@ def _run(ready: dict[str, Any], where: Path) -> tuple[dict[str, Any], Path]:
 def _look_again(where: Path, ready: dict[str, Any], study: dict[str, Any], report: Path) -> None:
     port = ready["api"].rpartition(":")[2]
     again = f"ablate up --data-dir {where}" + ("" if port == str(PORT) else f" --port {port}")
-    typer.echo(f"report: {report}")
+    typer.echo(f"report: {report.as_uri()}")
     typer.echo(f"look again: {again}")
     typer.echo(f"then in MLflow: {study['links']['mlflow']}")
 

@@ -1,4 +1,4 @@
-"""Commands that keep an installation and what was found with it: doctor, backup, restore."""
+"""Commands that keep an installation and what was found with it: doctor, backup, restore, publish."""
 
 import json as json_
 import os
@@ -49,6 +49,21 @@ def restore(source: Source, data_dir: DataDir = None) -> None:
     typer.echo(f"{len(files)} files checked; `ablate up --data-dir {where}` goes on from there", err=True)
 
 
+def publish(
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Tell MLflow everything once more: its store was lost.")
+    ] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Have everything published to MLflow that waits, at once, and wait for it; the worker publishes it.
+
+    With --rebuild all that the ledger has is published anew. It may be repeated and interrupted at any time.
+    """
+    from service.cli.publishing import publish_all
+
+    publish_all({**os.environ, "ABLATE_DATA_DIR": str(_full(home(data_dir)))}, rebuild=rebuild)
+
+
 def _full(path: Path) -> Path:
     return path.expanduser().resolve()
 
@@ -62,4 +77,4 @@ def _refuse_another_database() -> None:
         )
 
 
-COMMANDS = (doctor, backup, restore)
+COMMANDS = (doctor, backup, restore, publish)

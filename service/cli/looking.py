@@ -1,4 +1,4 @@
-"""Commands that look: list, show, effects, claims, logs, report, trainables."""
+"""Commands that look: list, show, trials, effects, claims, logs, report, table, cite, figures, trainables."""
 
 import json as json_
 import time
@@ -7,12 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.client import DEFAULT_URL, FINAL, ApiKey, AsJson, Client, Url, connect
+from service.cli.client import DEFAULT_URL, FINAL, ApiKey, AsJson, Client, Id, Url, connect
 from service.cli.errors import BadInput
-from service.formats import MEDIA
+from service.formats import BIBTEX, MEDIA, PRINTED
 
-Id = Annotated[str, typer.Argument(help="Id of the study.")]
 DRAWING_S = 120.0
+PRINTING_S = 200.0
 SAME = {"markdown": "md", "tex": "latex", "htm": "html"}
 
 
@@ -31,20 +31,47 @@ def list_studies(
         typer.echo(json_.dumps(page, indent=2))
     else:
         from service.cli.tables import print_studies
+        from service.cli.trials import print_failures_of
 
         print_studies(page["items"], more=bool(page.get("next")))
+        print_failures_of(page["items"])
 
 
 def show(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
-    """Show a study: its state, progress and links."""
+    """Show a study: its state, progress and links, and why trials failed."""
     with connect(url, api_key) as client:
+        id = client.find(id)
         study = client.get(f"/v1/studies/{id}")
     if json:
         typer.echo(json_.dumps(study, indent=2))
     else:
         from service.cli.tables import print_study
+        from service.cli.trials import print_failures
 
         print_study(study)
+        print_failures(study)
+
+
+def trials(
+    id: Id,
+    state: Annotated[str | None, typer.Option(help="Only trials in this state.")] = None,
+    phase: Annotated[str | None, typer.Option(help="Only tuning or only measuring ones.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=500, help="At most this many.")] = 50,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """List a study's trials with their numbers, which `logs --trial` takes."""
+    with connect(url, api_key) as client:
+        id = client.find(id)
+        study = client.get(f"/v1/studies/{id}")
+        page = client.get(f"/v1/studies/{id}/trials", state=state, phase=phase, limit=limit)
+    if json:
+        typer.echo(json_.dumps(page, indent=2))
+    else:
+        from service.cli.trials import print_trials
+
+        print_trials(page["items"], study["spec"]["metrics"][0]["name"], more=bool(page.get("next")))
 
 
 def effects(
@@ -58,6 +85,7 @@ def effects(
 ) -> None:
     """Show a study's effects: estimate with interval, adjusted p, seeds, verdict."""
     with connect(url, api_key) as client:
+        id = client.find(id)
         answer = client.get(f"/v1/studies/{id}/effects")
     if json:
         typer.echo(json_.dumps(answer, indent=2))
@@ -89,12 +117,15 @@ def claims(
 
 def logs(
     id: Id,
-    trial: Annotated[str | None, typer.Option("--trial", help="The traceback of this trial.")] = None,
+    trial: Annotated[
+        str | None, typer.Option("--trial", help="The traceback of this trial, by its number or id.")
+    ] = None,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
 ) -> None:
     """Print the driver's log, or the traceback of one trial."""
     with connect(url, api_key) as client:
+        id = client.find(id)
         typer.echo(client.text(f"/v1/studies/{id}/logs", trial=trial).rstrip("\n"))
 
 
@@ -104,7 +135,7 @@ def report(
         str | None,
         typer.Option(
             "--format",
-            help="html, md, latex, csv (effects), csv-trials or json.  [default: by file name, or md]",
+            help="html, pdf, md, latex, csv (effects), csv-trials or json.  [default: by file name, or md]",
         ),
     ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="Write to this file.")] = None,
@@ -116,13 +147,49 @@ def report(
     chosen = SAME.get(chosen, chosen)
     if chosen not in MEDIA:
         raise BadInput(f"--format {chosen}: not a format (allowed: {', '.join(MEDIA)})")
-    with connect(url, api_key) as client:
+    if chosen == PRINTED and output is None:
+        raise BadInput("--format pdf: say into which file, as -o report.pdf")
+    with connect(url, api_key, timeout_s=PRINTING_S if chosen == PRINTED else None) as client:
+        id = client.find(id)
+        if chosen == PRINTED and output is not None:
+            _write(output, client.content(f"/v1/studies/{id}/report", format=chosen))
+            typer.echo(f"wrote {output}", err=True)
+            return
         text = client.text(f"/v1/studies/{id}/report", accept=MEDIA[chosen], format=chosen)
     if output is None:
         typer.echo(text, nl=not text.endswith("\n"))
         return
     _write(output, text.encode())
     typer.echo(f"wrote {output}", err=True)
+
+
+def table(
+    id: Id,
+    of: Annotated[
+        str, typer.Option("--of", help="arms (every arm) or effects (the primary contrast).")
+    ] = "arms",
+    columns: Annotated[
+        str | None,
+        typer.Option(
+            "--columns",
+            help="Their names, with commas between: depth,test_accuracy,n. A mean has its spread beside it;"
+            " test_accuracy.median names what stands behind it.  [default: what fits a page]",
+        ),
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+) -> None:
+    """Print a table of a study's report in LaTeX, with the columns you name."""
+    with connect(url, api_key) as client:
+        id = client.find(id)
+        typer.echo(client.text(f"/v1/studies/{id}/table", of=of, columns=columns), nl=False)
+
+
+def cite(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
+    """Print BibTeX of a study and of the software that ran it."""
+    with connect(url, api_key) as client:
+        id = client.find(id)
+        typer.echo(client.text(f"/v1/studies/{id}/citation", accept=BIBTEX), nl=False)
 
 
 def figures(
@@ -139,6 +206,7 @@ def figures(
     if format not in ("pdf", "svg", "all"):
         raise BadInput(f"--format {format}: not a format (allowed: pdf, svg, all)")
     with connect(url, api_key) as client:
+        id = client.find(id)
         items = _drawn(client, id)
         chosen = [item for item in items if format == "all" or item["name"].endswith(f".{format}")]
         if output is not None:
@@ -205,7 +273,7 @@ def trainables(
 
 
 def _installed(name: str | None) -> dict[str, object]:
-    from service.api.catalogue import broken_shown, trainable_shown
+    from service.api.routes.catalogue import broken_shown, trainable_shown
     from trainables.catalogue import load_catalogue
 
     catalogue = load_catalogue()
@@ -215,4 +283,4 @@ def _installed(name: str | None) -> dict[str, object]:
     return {"items": items, "broken": broken_shown(catalogue)}
 
 
-COMMANDS = (show, effects, claims, logs, report, figures, trainables)
+COMMANDS = (show, trials, effects, claims, logs, report, table, cite, figures, trainables)

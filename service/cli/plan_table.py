@@ -67,7 +67,13 @@ def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             for key, kind in (("cpu_hours", "CPU"), ("gpu_hours", "GPU"))
             if cost.get(key)
         ]
-        yield "cost", f"about {' and '.join(hours) or 'nothing'} ({cost.get('basis')})"
+        known = cost.get("cpu_hours") is not None
+        yield (
+            "cost",
+            f"about {' and '.join(hours) or 'nothing'} ({cost['basis']})" if known else cost["basis"],
+        )
+    if resize := plan.get("resize"):
+        yield "seeds", _resized(resize)
     if power.get("detectable_effect") is not None:
         chance = f"{100 * power.get('power', 0.8):.0f} %"
         yield (
@@ -97,6 +103,15 @@ def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
         yield "factor", f"{factor}: {', '.join(shown + more)}{f' ({condition})' if condition else ''}"
     if plan.get("collapsed"):
         yield "collapsed", f"{plan['collapsed']} combinations, as a factor of theirs does not apply"
+
+
+def _resized(resize: Mapping[str, Any]) -> str:
+    """The rule for the number of seeds, and what it may come to."""
+    if resize["seeds"] is not None:
+        return str(resize["words"])
+    cost = resize["cost_at_most"]
+    hours = "" if cost["cpu_hours"] is None else f", about {cost['cpu_hours']:.3g} CPU-hours"
+    return f"{resize['words']}, then {_counted(resize['num_trials_at_most'], 'trial')} in all{hours}"
 
 
 def _effect(plan: Mapping[str, Any]) -> str:

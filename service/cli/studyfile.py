@@ -1,11 +1,14 @@
 """A study file as the user keeps it: YAML 1.2 or JSON, with `--set a.b=value` laid over it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from ablations.errors import InvalidStudy
 from service.cli.errors import BadInput
 
 File = Annotated[Path, typer.Argument(help="Study file, YAML or JSON; - reads stdin.", allow_dash=True)]
@@ -15,26 +18,76 @@ Overrides = Annotated[
 ]
 
 
-def read_study(path: Path, overrides: Sequence[str] | None = None) -> dict[str, Any]:
-    """The study in this file with the overrides applied.
+@dataclass(frozen=True, slots=True)
+class StudyFile:
+    """A file as it is written, and what is laid over it."""
 
-    Raises: BadInput for a missing file; InvalidStudy or NotJson for what does not parse.
+    path: Path
+    text: str
+    overrides: tuple[str, ...]
+
+    @contextmanager
+    def placed(self) -> Iterator[dict[str, Any]]:
+        """The study; refusals of it, here or by the service, are told with line and column.
+
+        Raises: BadInput.
+        """
+        try:
+            yield self.study()
+        except InvalidStudy as error:
+            raise self._told([problem.to_json() for problem in error.problems]) from None
+        except BadInput as error:
+            if not error.problems:
+                raise
+            raise self._told(error.problems) from None
+
+    def study(self) -> dict[str, Any]:
+        """The study with the overrides applied.
+
+        Raises: BadInput for what is no study at all; InvalidStudy or NotJson for what does not parse.
+        """
+        from ablations.study.documents import loads_json, loads_yaml
+
+        study = loads_json(self.text) if self.path.suffix == ".json" else loads_yaml(self.text)
+        if not isinstance(study, dict):
+            raise BadInput(f"{self.path} holds no mapping of fields")
+        for override in self.overrides:
+            dotted, equals, value = override.partition("=")
+            if not equals or not all(dotted.split(".")):
+                raise BadInput(f"--set {override}: write PATH=VALUE, e.g. --set fixed.epochs=2")
+            _assign(study, dotted.split("."), loads_yaml(value), override)
+        return study
+
+    def _told(self, problems: Sequence[Mapping[str, Any]]) -> BadInput:
+        from ablations.study.documents import places
+        from service.cli.client import one_problem
+
+        found = places(self.text)
+        lines = [f"{self._place(str(problem['path']), found)}{one_problem(problem)}" for problem in problems]
+        return BadInput("\n".join(lines), problems)
+
+    def _place(self, path: str, found: Mapping[str, tuple[int, int]]) -> str:
+        """Where in the file the field is, or what it should stand in; nothing for what was laid over it."""
+        if any(path.startswith(override.partition("=")[0]) for override in self.overrides):
+            return ""
+        if "metrics" not in found and path.startswith("metrics.0"):
+            path = path.replace("metrics.0", "metric", 1)
+        while path and path not in found:
+            path = path.rpartition(".")[0]
+        name = "stdin" if str(self.path) == "-" else self.path
+        return f"{name}:{found[path][0]}:{found[path][1]}: " if path else ""
+
+
+def open_study(path: Path, overrides: Sequence[str] | None = None) -> StudyFile:
+    """Read the file.
+
+    Raises: BadInput where it cannot be read.
     """
-    from ablations.study.documents import loads_json, loads_yaml
-
     try:
         text = typer.get_text_stream("stdin").read() if str(path) == "-" else path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"cannot read {path}: {error}") from None
-    study = loads_json(text) if path.suffix == ".json" else loads_yaml(text)
-    if not isinstance(study, dict):
-        raise BadInput(f"{path} holds no mapping of fields")
-    for override in overrides or ():
-        dotted, equals, value = override.partition("=")
-        if not equals or not all(dotted.split(".")):
-            raise BadInput(f"--set {override}: write PATH=VALUE, e.g. --set fixed.epochs=2")
-        _assign(study, dotted.split("."), loads_yaml(value), override)
-    return dict(study)
+    return StudyFile(path, text, tuple(overrides or ()))
 
 
 def _assign(node: Any, keys: Sequence[str], value: Any, override: str) -> None:

@@ -1,20 +1,23 @@
-"""Commands that ask a question and steer its answering: plan, submit, watch, extend, cancel and so on."""
+"""Commands that ask a question and steer its answering: plan, submit, watch, extend, delete and so on."""
 
 import json as json_
+import sys
 import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Url, connect
-from service.cli.errors import StudyFailed
-from service.cli.studyfile import File, Overrides, read_study
+from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Id, Url, connect
+from service.cli.errors import BadInput, StudyFailed
+from service.cli.studyfile import File, Overrides, open_study
 from service.cli.system import DataDir, home
 
-Id = Annotated[str, typer.Argument(help="Id of the study.")]
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Go on though something has changed; mixed rows get no verdict.")
+]
+AllowFailures = Annotated[
+    bool, typer.Option("--allow-failures", help="Exit code 0 though trials failed, if the study is done.")
 ]
 Afresh = Annotated[
     bool, typer.Option("--afresh", help="Run every trial anew; old results are kept as superseded.")
@@ -36,12 +39,12 @@ def plan(
     json: AsJson = False,
 ) -> None:
     """Show what a study will do, without doing it: arms, trials, exclusions, families, cost, power."""
-    study = read_study(file, overrides)
-    if url:
-        with connect(url, api_key) as client:
-            answer = client.post("/v1/studies/plan", study)
-    else:
-        answer = _plan_here(study, home(data_dir) / "datasets")
+    with open_study(file, overrides).placed() as study:
+        if url:
+            with connect(url, api_key) as client:
+                answer = client.post("/v1/studies/plan", study)
+        else:
+            answer = _plan_here(study, home(data_dir) / "datasets")
     if json:
         typer.echo(json_.dumps(answer, indent=2))
     else:
@@ -54,21 +57,35 @@ def submit(
     file: File,
     overrides: Overrides = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict and print it.")] = False,
+    allow_failures: AllowFailures = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
     json: AsJson = False,
 ) -> None:
-    """Submit a study. Prints its id; with --wait follows it to the end and prints the effects."""
-    study = read_study(file, overrides)
+    """Submit a study. Prints its id; with --wait follows it to the end and prints the effects.
+
+    Exit code 1 if the study or a trial that measures failed.
+    """
     with connect(url, api_key) as client:
-        created = client.post("/v1/studies", study, headers={"Idempotency-Key": uuid.uuid4().hex})
-        _tell(client, created, wait=wait, json=json)
+        with open_study(file, overrides).placed() as study:
+            created = client.post("/v1/studies", study, headers=_once())
+        _tell(client, created, wait=wait, json=json, allow_failures=allow_failures)
 
 
-def watch(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
-    """Follow a study with a live progress bar until it is done; Ctrl-C leaves it running."""
+def watch(
+    id: Id,
+    allow_failures: AllowFailures = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Follow a study with a live progress bar until it is done; Ctrl-C leaves it running.
+
+    Exit code 1 if the study or a trial that measures failed.
+    """
     with connect(url, api_key) as client:
-        _finish(client, id, json=json)
+        id = client.find(id)
+        _finish(client, id, json=json, allow_failures=allow_failures)
 
 
 def cancel(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
@@ -109,6 +126,7 @@ def extend(
     id: Id,
     seeds: Annotated[int, typer.Option("--seeds", min=2, help="How many seeds in all.")],
     wait: Annotated[bool, typer.Option("--wait", help="Wait for the verdict and print it.")] = False,
+    allow_failures: AllowFailures = False,
     anyway: Anyway = False,
     url: Url = DEFAULT_URL,
     api_key: ApiKey = None,
@@ -121,18 +139,52 @@ def extend(
     Verdicts come only where `analysis.looks` named this number of seeds before there were results.
     """
     with connect(url, api_key) as client:
-        _tell(
-            client,
-            client.post(f"/v1/studies/{id}/extend{_query(anyway=anyway)}", {"seeds": seeds}),
-            wait=wait,
-            json=json,
-        )
+        id = client.find(id)
+        path = f"/v1/studies/{id}/extend{_query(anyway=anyway)}"
+        created = client.post(path, {"seeds": seeds}, headers=_once())
+        _tell(client, created, wait=wait, json=json, allow_failures=allow_failures)
+
+
+def delete(
+    id: Id,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = DEFAULT_URL,
+    api_key: ApiKey = None,
+    json: AsJson = False,
+) -> None:
+    """Delete an ended study: its trials, results, report, checkpoints, and its experiment in MLflow.
+
+    Other studies keep the results that they reused. Repeating it changes nothing.
+    """
+    with connect(url, api_key) as client:
+        id = client.find(id)
+        if not yes:
+            _confirm(client, id)
+        gone = client.delete(f"/v1/studies/{id}")
+    reused = f"; {gone['num_reused']} of them live on in other studies" if gone["num_reused"] else ""
+    said = f"{id} ({gone['name']}) is deleted with {gone['num_trials']} trials{reused}"
+    typer.echo(json_.dumps(gone, indent=2) if json else said)
+
+
+def _confirm(client: Client, id: str) -> None:
+    study = client.get(f"/v1/studies/{id}")
+    if not sys.stdin.isatty():
+        raise BadInput("deleting is final: say --yes where nobody can be asked")
+    what = f"{study['name']} ({study['state']}, {study['progress']['total']} trials)"
+    if not typer.confirm(f"Delete {what}? It cannot be brought back.", err=True):
+        raise BadInput("nothing was deleted")
 
 
 def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool, **flags: bool) -> None:
     with connect(url, api_key) as client:
-        study = client.post(f"/v1/studies/{id}/{verb}{_query(**flags)}")
+        id = client.find(id)
+        study = client.post(f"/v1/studies/{id}/{verb}{_query(**flags)}", headers=_once())
     typer.echo(json_.dumps(study, indent=2) if json else f"{id} is {study['state']}")
+
+
+def _once() -> dict[str, str]:
+    """Headers by which a request that the network repeats is carried out once."""
+    return {"Idempotency-Key": uuid.uuid4().hex}
 
 
 def _query(**flags: bool) -> str:
@@ -151,11 +203,11 @@ def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:
     return with_sizes(plan.to_json(), plan.design)
 
 
-def _tell(client: Client, created: dict[str, Any], *, wait: bool, json: bool) -> None:
+def _tell(client: Client, created: dict[str, Any], *, wait: bool, json: bool, allow_failures: bool) -> None:
     """Say which study was made, and follow it if asked."""
     if wait:
         typer.echo(f"submitted {created['id']}", err=True)
-        _finish(client, created["id"], json=json)
+        _finish(client, created["id"], json=json, allow_failures=allow_failures)
     elif json:
         typer.echo(json_.dumps(created, indent=2))
     else:
@@ -163,7 +215,7 @@ def _tell(client: Client, created: dict[str, Any], *, wait: bool, json: bool) ->
         typer.echo(f"follow it with: ablate watch {created['id']}", err=True)
 
 
-def _finish(client: Client, study_id: str, *, json: bool) -> None:
+def _finish(client: Client, study_id: str, *, json: bool, allow_failures: bool) -> None:
     from service.cli.watching import follow
 
     study = follow(client, study_id)
@@ -172,11 +224,17 @@ def _finish(client: Client, study_id: str, *, json: bool) -> None:
         typer.echo(json_.dumps(study, indent=2))
     else:
         from service.cli.tables import print_effects, print_study
+        from service.cli.trials import print_failures
 
         print_study(study)
+        print_failures(study)
         print_effects(effects)
     if study["state"] != "done":
         raise StudyFailed(f"the study is {study['state']}: {study.get('error') or 'see `ablate logs`'}")
+    if study["failures"] and not allow_failures:
+        trials = f"/v1/studies/{study_id}/trials"
+        if client.get(trials, phase="measuring", state="failed", limit=1)["items"]:
+            raise StudyFailed("trials failed and are missing in the answer (--allow-failures: no error)")
 
 
-COMMANDS = (plan, submit, watch, pause, resume, retry, extend, cancel)
+COMMANDS = (plan, submit, watch, pause, resume, retry, extend, cancel, delete)

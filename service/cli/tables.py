@@ -1,8 +1,12 @@
 """Answers of the service as tables for a terminal."""
 
+import io
 import math
+import os
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rich import box
@@ -10,11 +14,21 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from ablations.effects.wording import FACTOR, effect_text, shown_of, words_of
 from ablations.paper.presets import Preset
 
 PIPE_WIDTH = 140
+ROOMY = 110
+"""From this width on a table of studies shows whole ids."""
+SHORT_ID = 12
+"""Digits of an id that tell the millisecond it was made in."""
 INTERIM = "interim: nothing has been judged yet"
-VERDICT_STYLE = {"better": "bold green", "worse": "bold red", "equivalent": "bold cyan"}
+VERDICT_STYLE = {
+    "better": "bold green",
+    "worse": "bold red",
+    "equivalent": "bold cyan",
+    "not worse": "bold cyan",
+}
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow", "running": "cyan"}
 
 
@@ -25,7 +39,7 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
     if standing or effects["interim"]:
         console.print(f"[yellow]{escape(standing or INTERIM)}[/yellow]")
     for contrast in effects["contrasts"]:
-        console.print(_effect_table(_title(contrast), contrast["rows"], verdicts=True))
+        console.print(_effect_table(_title(contrast), contrast["rows"], alpha=contrast["alpha"]))
         for note in contrast.get("notes") or ():
             console.print(f"[yellow]{escape(str(note))}[/yellow]")
         for row in contrast["rows"]:
@@ -36,11 +50,10 @@ def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> N
                 console.print(f"[dim]{escape(told)}[/dim]", soft_wrap=True)
     rows = effects.get("exploratory") or []
     if exploratory and rows:
-        console.print(
-            _effect_table("Exploratory: simple effects, unadjusted, no verdict", rows, verdicts=False)
-        )
+        console.print(_effect_table("Exploratory: simple effects, unadjusted, no verdict", rows))
     elif rows:
-        console.print(f"[dim]{len(rows)} exploratory simple effects: --exploratory shows them[/dim]")
+        what = "effect: --exploratory shows it" if len(rows) == 1 else "effects: --exploratory shows them"
+        console.print(f"[dim]{len(rows)} exploratory simple {what}[/dim]")
     if not effects["contrasts"]:
         why = "nothing has been measured yet" if effects["interim"] else "the study names no baseline"
         console.print(f"no contrasts: {why}")
@@ -51,7 +64,8 @@ def print_study(study: Mapping[str, Any]) -> None:
     console = make_console()
     state = study["state"]
     style = STATE_STYLE.get(state, "")
-    console.print(f"[bold]{escape(study['name'])}[/bold]  {study['id']}  [{style or 'default'}]{state}[/]")
+    said = f"{state}: {study['verdict']}" if study["verdict"] else state
+    console.print(f"[bold]{escape(study['name'])}[/bold]  {study['id']}  [{style or 'default'}]{said}[/]")
     counts = study["progress"]
     console.print(", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "total"))
     if study.get("error"):
@@ -64,22 +78,57 @@ def print_study(study: Mapping[str, Any]) -> None:
 
 
 def print_studies(studies: Sequence[Mapping[str, Any]], *, more: bool = False) -> None:
-    """Studies, one a row."""
+    """Studies, one a row; where there is little room, ids are cut to what still tells them apart."""
+    console = make_console()
+    short = {study["id"][:SHORT_ID] for study in studies}
+    cut = SHORT_ID if console.width < ROOMY and len(short) == len(studies) else None
     table = make_table(None)
-    for column in ("id", "name", "state", "trials"):
-        table.add_column(column, no_wrap=column == "id")
+    table.add_column("id", no_wrap=True)
+    table.add_column("name", min_width=10, overflow="fold")
+    for column in ("submitted", "took"):
+        table.add_column(column, no_wrap=True)
+    for column in ("done", "failed"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("outcome", min_width=len("inconclusive"), overflow="fold")
     for study in studies:
         counts, state = study["progress"], study["state"]
         table.add_row(
-            study["id"],
+            study["id"][:cut],
             escape(study["name"]),
-            f"[{STATE_STYLE.get(state, 'default')}]{state}[/]",
+            local_time(study["created_at"]),
+            _took(study),
             f"{counts['done']}/{counts['total']}",
+            f"[red]{counts['failed']}[/red]" if counts["failed"] else "",
+            f"[{STATE_STYLE.get(state, 'default')}]{study['verdict'] or state}[/]",
         )
-    console = make_console()
     console.print(table if studies else "no studies")
     if more:
         console.print("[dim]there are more: --limit shows up to 500[/dim]")
+
+
+def _took(study: Mapping[str, Any]) -> str:
+    """How long it has run, or ran."""
+    if study["started_at"] is None:
+        return ""
+    started = datetime.fromisoformat(study["started_at"])
+    ended = datetime.fromisoformat(study["finished_at"]) if study["finished_at"] else datetime.now(UTC)
+    return duration(max(0.0, (ended - started).total_seconds()))
+
+
+def duration(seconds: float) -> str:
+    """`45s`, `3m20s`, `2h05m`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3600:
+        return f"{whole // 60}m{whole % 60:02d}s"
+    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
+
+
+def local_time(stamp: str) -> str:
+    """A time of an answer on the clock of this machine; the year only where it is another."""
+    time = datetime.fromisoformat(stamp).astimezone()
+    return time.strftime("%m-%d %H:%M" if time.year == datetime.now().year else "%Y-%m-%d")
 
 
 def print_presets(presets: Iterable[Preset]) -> None:
@@ -136,15 +185,16 @@ def print_trainable(trainable: Mapping[str, Any]) -> None:
     console.print(table)
 
 
-def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bool) -> Table:
-    table = make_table(title)
+def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, alpha: float | None = None) -> Table:
+    """Rows with their verdicts, or simple effects, which have none and no level of their own."""
+    table, verdicts = make_table(title), alpha is not None
     within = sorted({name for row in rows for name in row.get("within") or {}})
     factors = any("factor" in row for row in rows)
     for column in (*(["factor"] if factors else []), "of - against", *within):
         table.add_column(column)
     numbers = (
-        "difference",
-        "95% interval" if verdicts else "interval",
+        "effect",
+        "interval" if alpha is None else f"{100 * (1 - alpha):.4g}% interval",
         "p adjusted" if verdicts else "p",
         "n",
     )
@@ -159,26 +209,28 @@ def _effect_table(title: str, rows: Sequence[Mapping[str, Any]], *, verdicts: bo
         cells += [
             *_effect_cells(row),
             p_text(row["p_adjusted"] if verdicts else row.get("p")),
-            f"{row['n']}" + (f" ({row['holes']} holes)" if row.get("holes") else ""),
+            f"{row['n']}" + _holes(row.get("holes") or 0),
         ]
         cells[-3] = escape(cells[-3])
         if verdicts:
             verdict = row["verdict"] or "-"
             why = f": {escape(row['reason'])}" if row.get("reason") else ""
-            said = row.get("verdict_words") or verdict
+            said = words_of(row) or "-"
             cells.append(f"[{VERDICT_STYLE.get(verdict, 'default')}]{said}{why}[/]")
         table.add_row(*cells)
     return table
 
 
+def _holes(number: int) -> str:
+    return f" ({number} hole{'s' if number > 1 else ''})" if number else ""
+
+
 def _effect_cells(row: Mapping[str, Any]) -> tuple[str, str]:
-    """The effect and its interval: a factor where the scale is logarithmic, else a difference."""
-    ratio = row.get("ratio")
-    shown, signed = ratio or row, ratio is None
-    ends = f"[{number_text(shown['low'], signed=signed)}, {number_text(shown['high'], signed=signed)}]"
-    if ratio is not None:
-        return f"factor {number_text(ratio['estimate'])}", ends
-    return f"{number_text(row['estimate'], signed=True)}{_unit(row)}", ends
+    """The effect with its unit, and its interval."""
+    shown = shown_of(row)
+    signed = shown["unit"] != FACTOR
+    low, high = (number_text(shown[end], signed=signed) for end in ("low", "high"))
+    return effect_text(number_text(shown["estimate"], signed=signed), shown["unit"]), f"[{low}, {high}]"
 
 
 def _title(contrast: Mapping[str, Any]) -> str:
@@ -207,9 +259,23 @@ def print_findings(findings: Iterable[Mapping[str, Any]]) -> None:
 
 
 def make_console() -> Console:
-    """A console as wide as the terminal, or wide enough for a pipe."""
+    """A console as wide as the terminal or COLUMNS says, or wide enough for a pipe, without padding there."""
+    if sys.stdout.isatty():
+        return Console(highlight=False)
     # A pipe has no width; a table cut to 80 columns would lose words for nothing.
-    return Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    width = None if os.environ.get("COLUMNS", "").isdecimal() else PIPE_WIDTH
+    return Console(highlight=False, width=width, file=_Unpadded())
+
+
+class _Unpadded(io.StringIO):
+    """Standard output without the spaces that fill lines up."""
+
+    def write(self, text: str) -> int:
+        sys.stdout.write(re.sub(r" +(?=\n)", "", text))
+        return len(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
 
 
 def _allowed(setting: Mapping[str, Any]) -> str:
@@ -220,10 +286,6 @@ def _allowed(setting: Mapping[str, Any]) -> str:
     if low is None and high is None:
         return ""
     return f"{'' if low is None else number_text(low)} .. {'' if high is None else number_text(high)}"
-
-
-def _unit(row: Mapping[str, Any]) -> str:
-    return f" {row['unit']}" if row.get("unit") else ""
 
 
 def p_text(value: float | None) -> str:

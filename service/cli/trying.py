@@ -10,7 +10,7 @@ import typer
 
 from service.cli.client import AsJson
 from service.cli.errors import BadInput, StudyFailed
-from service.cli.studyfile import File, Overrides, read_study
+from service.cli.studyfile import File, Overrides, open_study
 from service.cli.system import DataDir, home
 
 Where = Annotated[
@@ -41,9 +41,10 @@ def try_trial(
 
     datasets_dir = home(data_dir) / "datasets"
     catalogue = load_catalogue(datasets_dir)
-    study = parse_study(read_study(file, overrides))
-    manifest = catalogue.manifest(study.trainable)
-    design = compile_design(study, manifest)
+    with open_study(file, overrides).placed() as written:
+        study = parse_study(written)
+        manifest = catalogue.manifest(study.trainable)
+        design = compile_design(study, manifest)
     arm = choose_arm(design.arms, where or ())
     limit = manifest.steps_setting
     shorter = {limit: min(steps, int(arm.settings[limit]))} if steps and limit else {}
@@ -131,16 +132,18 @@ def _run(
     from trainables.packs.trainer import run_trainer
     from trainables.training.lease import Lease
 
-    data = None
-    if (name := settings.get("dataset")) is not None:
-        corpus, code = catalogue.is_corpus(name), catalogue.code("dataset", name)
-        data = data_fingerprint(name, datasets_dir, corpus=corpus, code=code)
+    data = {
+        name: data_fingerprint(
+            name, datasets_dir, corpus=catalogue.is_corpus(name), code=catalogue.code("dataset", name)
+        )
+        for name in catalogue.data_of(trainable, settings)
+    }
     lease = Lease(
         trial_id="try",
         settings=settings,
         seed=seed,
         fingerprint="",
-        data_fingerprint=data,
+        data=data,
     )
     source = OneTrial(lease)
     run_trainer(

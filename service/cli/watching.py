@@ -2,6 +2,7 @@
 
 import time
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from rich.console import Console
@@ -16,6 +17,8 @@ from rich.progress import (
 
 from service.cli.client import FINAL, Client
 from service.cli.errors import Unreachable
+from service.cli.tables import duration
+from service.cli.trials import reason_text
 
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
@@ -40,8 +43,14 @@ class Rate:
         return (ended - before) / (now - then) if ended > before and now > then else None
 
 
-def follow(client: Client, study_id: str) -> dict[str, Any]:
-    """Show a study's progress on stderr until it has ended and MLflow has everything; the last answer."""
+def follow(
+    client: Client, study_id: str, *, news: Callable[[dict[str, Any]], str | None] | None = None
+) -> dict[str, Any]:
+    """Show a study's progress on stderr until it has ended and MLflow has everything; the last answer.
+
+    Says why trials failed as soon as some did; `news` may have a line to say at every look.
+    """
+    told: set[str] = set()
     study = client.get(f"/v1/studies/{study_id}")
     rate, bar = Rate(), Bar(study["name"])
     with bar:
@@ -49,6 +58,12 @@ def follow(client: Client, study_id: str) -> dict[str, Any]:
             counts = study["progress"]
             ended = counts["total"] - open_trials(counts)
             bar.show(ended, counts["total"], describe(study, rate.note(ended, time.monotonic())))
+            for alike in study["failures"]:
+                if (reason := reason_text(alike)) not in told:
+                    told.add(reason)
+                    bar.say(f"trial {alike['trial']} failed: {reason}")
+            if news is not None and (line := news(study)) is not None:
+                bar.say(line)
             if study["state"] in FINAL and (study.get("published") or study["state"] == "cancelled"):
                 return study
             time.sleep(POLL_S)
@@ -72,6 +87,7 @@ class Bar:
         )
         self._name = name
         self._task = self._progress.add_task(name, total=None, detail="")
+        self._told = ""
         self._told_at = -LINE_EVERY_S
 
     def __enter__(self) -> "Bar":
@@ -85,9 +101,14 @@ class Bar:
         """Move the bar."""
         self._progress.update(self._task, completed=ended, total=total, detail=detail)
         now = time.monotonic()
-        if not self._console.is_terminal and now - self._told_at >= LINE_EVERY_S:
-            self._told_at = now
-            self._console.print(f"{self._name}: {ended}/{total}, {detail}", markup=False, highlight=False)
+        text = f"{self._name}: {ended}/{total}, {detail}"
+        if not self._console.is_terminal and text != self._told and now - self._told_at >= LINE_EVERY_S:
+            self._told, self._told_at = text, now
+            self.say(text)
+
+    def say(self, text: str) -> None:
+        """A line of its own, above the bar."""
+        self._progress.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def open_trials(counts: dict[str, int]) -> int:
@@ -114,16 +135,6 @@ def describe(study: dict[str, Any], rate: float | None) -> str:
     elif study.get("eta_s"):
         parts.append(f"{duration(study['eta_s'])} left")
     return ", ".join(parts)
-
-
-def duration(seconds: float) -> str:
-    """`45s`, `3m20s`, `2h05m`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3600:
-        return f"{whole // 60}m{whole % 60:02d}s"
-    return f"{whole // 3600}h{whole % 3600 // 60:02d}m"
 
 
 def _ask(client: Client, study_id: str) -> dict[str, Any]:

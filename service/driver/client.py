@@ -1,6 +1,8 @@
 """The driver's side of /internal: what this attempt asks of the service and hands in."""
 
 import json
+import logging
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -9,7 +11,10 @@ import httpx
 from service.protocol import PROTOCOL, Resolved, Running, Work
 from trainables.training.lease import Outcome
 
+logger = logging.getLogger(__name__)
+
 TIMEOUT_S = 30.0
+AGAIN_S = 0.5
 AWAY = (408, 425, 429)
 
 
@@ -63,7 +68,7 @@ class HttpInternal:
     def __init__(self, client: httpx.Client, *, study_id: str, attempt: int, token: str) -> None:
         self._client = client
         self._path = f"/internal/studies/{study_id}/attempts/{attempt}"
-        self._headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+        self._token = token
 
     def work(self) -> Work:
         """Raises: CallRefused when the service speaks another version of this protocol."""
@@ -99,19 +104,27 @@ class HttpInternal:
         self._send("POST", "/finish", {"state": state, "error": error})
 
     def _send(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-        content = None if body is None else _encoded(body)
-        try:
-            answer = self._client.request(method, self._path + path, content=content, headers=self._headers)
-        except httpx.TransportError as error:
-            raise Away(f"{type(error).__name__}: {error}") from error
-        if answer.is_success:
-            return dict(answer.json())
-        detail = f"{method} {path or '/'} answered {answer.status_code}: {answer.text[:500]}"
-        if answer.status_code >= 500 or answer.status_code in AWAY:
-            raise Away(detail)
-        if answer.status_code == 409:
-            raise Stale(detail)
-        raise CallRefused(detail)
+        return _send(self._client, self._token, method, self._path + path, body)
+
+
+def _send(
+    client: httpx.Client, token: str, method: str, path: str, body: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Raises: Away, Stale, CallRefused."""
+    content = None if body is None else _encoded(body)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    try:
+        answer = client.request(method, path, content=content, headers=headers)
+    except httpx.TransportError as error:
+        raise Away(f"{type(error).__name__}: {error}") from error
+    if answer.is_success:
+        return dict(answer.json())
+    detail = f"{method} {path} answered {answer.status_code}: {answer.text[:500]}"
+    if answer.status_code >= 500 or answer.status_code in AWAY:
+        raise Away(detail)
+    if answer.status_code == 409:
+        raise Stale(detail)
+    raise CallRefused(detail)
 
 
 def _encoded(body: Mapping[str, Any]) -> bytes:
@@ -123,6 +136,23 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         return json.dumps(body, allow_nan=False, separators=(",", ":")).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise CallRefused(f"it cannot be sent as JSON: {error}") from error
+
+
+def connect_when_given(url: str, token: str, standby_id: str) -> HttpInternal:
+    """The conversation of the attempt that a driver is given which stands by. Blocks until it has one.
+
+    Raises: CallRefused when it is not wanted any more.
+    """
+    with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
+        while True:
+            try:
+                given = _send(client, token, "GET", f"/internal/standbys/{standby_id}")
+            except Away as error:
+                logger.warning("the service is away: %s", error)
+                time.sleep(AGAIN_S)
+                continue
+            if given:
+                return connect(url, given["token"], given["study_id"], given["attempt"])
 
 
 def connect(url: str, token: str, study_id: str, attempt: int) -> HttpInternal:

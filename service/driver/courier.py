@@ -3,12 +3,12 @@
 import logging
 import math
 import threading
-import time
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from service.driver.client import Away, CallRefused, Internal, InternalError, Stale
 from service.protocol import Running, as_failed
+from service.timing import REAL, Flag, Timing
 from trainables.training.lease import Outcome, Report
 
 logger = logging.getLogger(__name__)
@@ -28,11 +28,12 @@ class Courier:
     trial that turns out not to be ours is stopped at its next report.
     """
 
-    def __init__(self, internal: Internal, *, beat_s: float = BEAT_S) -> None:
+    def __init__(self, internal: Internal, *, beat_s: float = BEAT_S, timing: Timing = REAL) -> None:
         self._internal = internal
         self._beat_s = beat_s
+        self._timing = timing
         self._lock = threading.Lock()
-        self._round = threading.Lock()
+        self._round = timing.lock()
         self._leases: list[str] = []
         self._outcomes: list[Outcome] = []
         self._progress: dict[str, Report] = {}
@@ -74,7 +75,7 @@ class Courier:
                 return False
             try:
                 delivered = self._deliver_mail()
-                if time.monotonic() >= self._next_beat:
+                if self._timing.monotonic() >= self._next_beat:
                     self._beat()
             except Away as error:
                 logger.warning("the service is away: %s", error)
@@ -87,7 +88,7 @@ class Courier:
                 return False
             return delivered
 
-    def run(self, stopped: threading.Event) -> None:
+    def run(self, stopped: Flag) -> None:
         """Deliver until told to stop, more slowly while the service is away."""
         wait_s = ROUND_S
         while not stopped.wait(wait_s) and self.over is None:
@@ -95,10 +96,10 @@ class Courier:
 
     def flush(self, timeout_s: float) -> bool:
         """Deliver everything; False if that did not succeed in time."""
-        deadline = time.monotonic() + timeout_s
-        while self.num_waiting and self.over is None and time.monotonic() < deadline:
+        deadline = self._timing.monotonic() + timeout_s
+        while self.num_waiting and self.over is None and self._timing.monotonic() < deadline:
             if not self.deliver():
-                time.sleep(ROUND_S)
+                self._timing.sleep(ROUND_S)
         return not self.num_waiting
 
     def _deliver_mail(self) -> bool:
@@ -149,21 +150,21 @@ class Courier:
             with self._lock:
                 self._progress = {report.trial_id: report for report in running} | self._progress
             raise
-        self._next_beat = time.monotonic() + self._beat_s
+        self._next_beat = self._timing.monotonic() + self._beat_s
 
 
-def persist(ask: Callable[[], T], *, timeout_s: float = math.inf) -> T:
+def persist(ask: Callable[[], T], *, timeout_s: float = math.inf, timing: Timing = REAL) -> T:
     """Ask until the service answers. Raises: Stale, CallRefused; Away after the timeout."""
-    deadline = time.monotonic() + timeout_s
+    deadline = timing.monotonic() + timeout_s
     wait_s = ROUND_S
     while True:
         try:
             return ask()
         except Away as error:
             logger.warning("the service is away: %s", error)
-            if time.monotonic() + wait_s > deadline:
+            if timing.monotonic() + wait_s > deadline:
                 raise
-            time.sleep(wait_s)
+            timing.sleep(wait_s)
             wait_s = min(2 * wait_s, LONGEST_WAIT_S)
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 from ablations.design.design import Design
 from ablations.design.search import tuning_metric
 from ablations.errors import Json
-from ablations.identity import fingerprint
+from ablations.identity import digest, fingerprint
 from ablations.results.environments import DATA, Environment, code_part
 from service.driver.places import Place
 from service.protocol import Task
@@ -18,8 +18,6 @@ from trainables.digests import code_home
 from trainables.errors import TrainableError
 from trainables.revisions import revision_of
 from trainables.training.lease import Lease
-
-DATASET = "dataset"
 
 
 class Preparation:
@@ -44,7 +42,9 @@ class Preparation:
 
         Raises: PluginMissing, DataUnavailable.
         """
-        data = self._data_fingerprint(settings.get(DATASET))
+        data = {
+            name: self._data_fingerprint(name) for name in self._catalogue.data_of(self._trainable, settings)
+        }
         place = self._place()
         digests = self._catalogue.code_digests(self._trainable, settings)
         lease = Lease(
@@ -59,9 +59,9 @@ class Preparation:
                 numerics=place.numerics,
                 threads=place.threads,
                 hardware=place.hardware,
-                data=data,
+                data=_combined(data),
             ),
-            data_fingerprint=data,
+            data=data,
             code=digests,
             readings=self._readings if measuring else (),
             tests=measuring,
@@ -71,15 +71,14 @@ class Preparation:
         return Task(lease=lease, metrics=tuple(needed), environment=environment)
 
     def _environment(
-        self, settings: Mapping[str, Json], digests: Mapping[str, str], data: str | None
+        self, settings: Mapping[str, Json], digests: Mapping[str, str], data: Mapping[str, str]
     ) -> Environment:
         """What the trial's fingerprint hashes beside its settings and seed, and the commits of its code."""
         place = self._place()
         code = self._catalogue.code_behind(self._trainable, settings)
         revisions = {role: revision_of(code_home(code[role])) for role in digests}
         parts = {code_part(role, self._trainable): digest for role, digest in digests.items()}
-        if data is not None:
-            parts[f"{DATA}:{settings[DATASET]}"] = data
+        parts |= {f"{DATA}:{name}": found for name, found in data.items()}
         return Environment(
             parts={
                 **parts,
@@ -91,9 +90,7 @@ class Preparation:
             commits={code_part(role, self._trainable): found for role, found in revisions.items() if found},
         )
 
-    def _data_fingerprint(self, name: Json) -> str | None:
-        if not isinstance(name, str):
-            return None
+    def _data_fingerprint(self, name: str) -> str:
         if name not in self._data:
             try:
                 self._data[name] = data_fingerprint(
@@ -109,6 +106,11 @@ class Preparation:
         if isinstance(known, TrainableError):
             raise known
         return known
+
+
+def _combined(data: Mapping[str, str]) -> str | None:
+    """One fingerprint for all data of a trial: its own where there is one."""
+    return digest(dict(data)) if len(data) > 1 else next(iter(data.values()), None)
 
 
 def _readings(design: Design) -> tuple[int | Literal["best_validation"], ...]:

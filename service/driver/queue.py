@@ -1,38 +1,47 @@
 """Which trials wait, which slot holds which, and what happens when a slot dies."""
 
 import math
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from service.budgets import Budgets
+from service.driver.deaths import Death
 from service.protocol import Task
-
-MAX_DEATHS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Released:
-    """What became of a dead slot's trials: tried again, or given up after too many deaths."""
+    """What became of a dead slot's trials: tried again, or given up after so many deaths of that kind."""
 
     retried: tuple[str, ...]
-    given_up: tuple[str, ...]
+    given_up: Mapping[str, int]
 
 
 class Queue:
-    """Trials in order. A trial whose slot died comes first again and then runs alone.
+    """Trials in order. What a dead slot held comes first again.
 
-    Alone, because in a pack nobody knows which member took the worker down: run together again, one
-    bad trial would use up its neighbours' tries.
+    Where the slot may have died of a trial, each that it held is a suspect and runs alone from then on:
+    only a death with one trial in the slot counts against that trial. The loss of a node makes nobody a
+    suspect; it counts until a trial gets further than it ever was.
     """
 
-    def __init__(self, *, max_deaths: int = MAX_DEATHS) -> None:
-        self._max_deaths = max_deaths
+    def __init__(self, budgets: Budgets) -> None:
+        self._budgets = {
+            Death.NODE_LOST: budgets.max_losses,
+            Death.OUT_OF_MEMORY: budgets.max_memory_deaths,
+            Death.PROCESS_DIED: budgets.max_deaths,
+            Death.WORKER_FAILED: budgets.max_deaths,
+            Death.HUNG: budgets.max_hangs,
+        }
         self._tasks: dict[str, Task] = {}
         self._position: dict[str, int] = {}
         self._waiting: deque[str] = deque()
         self._holder: dict[str, str] = {}
         self._held: dict[str, set[str]] = {}
-        self._deaths: dict[str, int] = {}
+        self._suspects: set[str] = set()
+        self._deaths: dict[str, Counter[Death]] = defaultdict(Counter)
+        self._furthest: dict[str, float] = {}
 
     @property
     def num_waiting(self) -> int:
@@ -63,7 +72,7 @@ class Queue:
         and again must not leave its peers without work at the end of a study.
         """
         held = self._held.setdefault(slot_id, set())
-        if any(self._deaths.get(trial_id) for trial_id in held):
+        if held & self._suspects:
             return []
         remaining = len(self._waiting) + len(self._holder)
         room = min(room, math.ceil(remaining / max(1, num_slots)) - len(held))
@@ -71,7 +80,7 @@ class Queue:
         passed: list[str] = []
         while self._waiting and len(drawn) < room:
             trial_id = self._waiting.popleft()
-            if not self._deaths.get(trial_id):
+            if trial_id not in self._suspects:
                 drawn.append(trial_id)
             elif held or drawn:
                 passed.append(trial_id)
@@ -91,17 +100,29 @@ class Queue:
             self._held[slot_id].discard(trial_id)
         return mine
 
-    def release(self, slot_id: str) -> Released:
+    def advance(self, trial_id: str, step: float) -> bool:
+        """A trial is at this step; whether it has never been that far before."""
+        if step <= self._furthest.get(trial_id, -math.inf):
+            return False
+        self._furthest[trial_id] = step
+        self._deaths[trial_id][Death.NODE_LOST] = 0
+        return True
+
+    def release(self, slot_id: str, death: Death) -> Released:
         """A slot is gone: its unfinished trials come first again, or are given up."""
-        retried: list[str] = []
-        given_up: list[str] = []
-        held = self._held.pop(slot_id, set())
-        for trial_id in sorted(held, key=self._position.__getitem__):
+        held = sorted(self._held.pop(slot_id, set()), key=self._position.__getitem__)
+        for trial_id in held:
             del self._holder[trial_id]
-            self._deaths[trial_id] = self._deaths.get(trial_id, 0) + 1
-            (given_up if self._deaths[trial_id] >= self._max_deaths else retried).append(trial_id)
+        guilty = held if death is Death.NODE_LOST or len(held) == 1 else []
+        if death is not Death.NODE_LOST:
+            self._suspects.update(held)
+        for trial_id in guilty:
+            self._deaths[trial_id][death] += 1
+        counts = {trial_id: self._deaths[trial_id][death] for trial_id in guilty}
+        given_up = {trial_id: num for trial_id, num in counts.items() if num >= self._budgets[death]}
+        retried = [trial_id for trial_id in held if trial_id not in given_up]
         self._waiting.extendleft(reversed(retried))
-        return Released(retried=tuple(retried), given_up=tuple(given_up))
+        return Released(retried=tuple(retried), given_up=given_up)
 
     def drop(self, trial_ids: Iterable[str]) -> list[str]:
         """Forget waiting trials; answers those that were waiting."""

@@ -180,6 +180,11 @@ def _sampler(name: str, seed: int, batch: int) -> optuna.samplers.BaseSampler:
         case "tpe":
             return optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP)
         case "gp":
+            import torch  # which this sampler needs and the others do not
+
+            # Its matrices are tiny: threads would only wait for each other, and take cores from trainings,
+            # which run in other processes with numbers of threads of their own.
+            torch.set_num_threads(1)
             return optuna.samplers.GPSampler(
                 seed=seed, n_startup_trials=STARTUP, warn_independent_sampling=False
             )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from service.budgets import Budgets
 from service.errors import BadSettings
 
 QUANTUM_S = 60.0
@@ -32,26 +33,36 @@ class DriverSettings:
     token: str
     datasets_dir: Path
     checkpoints_dir: Path | None
+    """Where all studies' unfinished trials are kept, each study's in a folder of its own."""
     quantum_s: float
     environ: Mapping[str, str]
+    budgets: Budgets = Budgets()
+    num_workers: int = 0
+    """How many workers' processes are started and loaded before there are slots."""
+
+    def checkpoints_of(self, study_id: str) -> Path | None:
+        """Where a study's unfinished trials are kept."""
+        return None if self.checkpoints_dir is None else self.checkpoints_dir / study_id
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> Self:
         """Raises: BadSettings when one is missing or no number."""
         try:
-            kept = environ.get("ABLATE_CHECKPOINTS_DIR")
+            kept = environ.get("ABLATE_ALL_CHECKPOINTS_DIR")
             return cls(
                 internal_url=environ["ABLATE_INTERNAL_URL"],
-                token=environ["ABLATE_ATTEMPT_TOKEN"],
+                token=environ["ABLATE_DRIVER_TOKEN"],
                 datasets_dir=Path(environ["ABLATE_DATASETS_DIR"]),
                 checkpoints_dir=Path(kept) if kept else None,
                 quantum_s=float(environ.get("ABLATE_QUANTUM_S", QUANTUM_S)),
+                budgets=Budgets.from_env(environ),
+                num_workers=int(environ.get("ABLATE_STANDBY_WORKERS", 0)),
                 environ=dict(environ),
             )
         except KeyError as error:
             raise BadSettings(f"a driver needs the variable {error.args[0]}") from error
         except ValueError as error:
-            raise BadSettings(f"ABLATE_QUANTUM_S is a number of seconds: {error}") from error
+            raise BadSettings(f"ABLATE_QUANTUM_S and ABLATE_STANDBY_WORKERS are numbers: {error}") from error
 
 
 def enter() -> DriverSettings:

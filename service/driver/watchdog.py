@@ -2,18 +2,16 @@
 
 import logging
 import os
-import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from service.protocol import Result
+from service.timing import REAL, Timing
 
 logger = logging.getLogger(__name__)
 
 ROUND_S = 0.25
 GRACE_S = 5.0
-STALL_S = 1800.0
 
 
 class Watched(Protocol):
@@ -28,7 +26,7 @@ class Watched(Protocol):
         ...
 
 
-class Watchdog(threading.Thread):
+class Watchdog:
     """A loop of its own, since Tune's run blocks the main thread and sees only trials that report.
 
     `take` gets new results and hands out what they make possible. `leave` ends the process; it is
@@ -42,21 +40,29 @@ class Watchdog(threading.Thread):
         *,
         take: Callable[[Sequence[Result]], None],
         leave: Callable[[str, str | None], None],
-        stall_s: float = STALL_S,
+        stall_s: float,
         grace_s: float = GRACE_S,
-        clock: Callable[[], float] = time.monotonic,
+        timing: Timing = REAL,
     ) -> None:
-        super().__init__(name="watchdog", daemon=True)
+        self._thread = timing.thread(target=self.run, name="watchdog", daemon=True)
         self._board = board
         self._take = take
         self._leave = leave
         self._stall_s = stall_s
         self._grace_s = grace_s
-        self._clock = clock
+        self._clock = timing.monotonic
         self._seen = 0
         self._leaving_since: float | None = None
-        self.ended = threading.Event()
-        self.signalled = threading.Event()
+        self.ended = timing.flag()
+        self.signalled = timing.flag()
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._thread.start()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Until it has ended."""
+        self._thread.join(timeout)
 
     def run(self) -> None:
         """Until `ended`; an error here ends the process, for nobody else would notice."""

@@ -4,7 +4,8 @@ One transaction for hundreds of thousands of trials would hold SQLite's only wri
 """
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, text, update
@@ -13,7 +14,7 @@ from service.errors import LedgerUnavailable, ProjectFull
 from service.ledger import events, outbox, studies
 from service.ledger.database import Ledger, Tx
 from service.ledger.studies import NewTrial, StudyRow
-from service.ledger.tables import OPEN_STUDIES, db_now, tags, trials
+from service.ledger.tables import OPEN_STUDIES, db_now, deletions, tags, trials
 from service.ledger.tables import studies as table
 
 SLICE, LEAST = 500, 20
@@ -33,17 +34,16 @@ def bring(
     name: str,
     spec: Mapping[str, Any],
     labels: Mapping[str, str],
-    planned: Sequence[NewTrial],
+    planned: Iterable[NewTrial],
+    num: int,
 ) -> None:
-    """Store a study and its trials slice by slice. Nobody sees it before `announce`."""
+    """Store a study and its `num` trials slice by slice. Nobody sees it before `announce`."""
     with ledger.write() as tx:
-        studies.add(
-            tx, study_id=study_id, project=project, name=name, spec=spec, labels=labels, num=len(planned)
-        )
+        studies.add(tx, study_id=study_id, project=project, name=name, spec=spec, labels=labels, num=num)
         _wait_on(tx, study_id)
-    start, size = 0, SLICE
-    while start < len(planned):
-        rows = studies.trial_rows(study_id, project, planned[start : start + size], start)
+    start, size, coming = 0, SLICE, iter(planned)
+    while some := [*islice(coming, size)]:
+        rows = studies.trial_rows(study_id, project, some, start)
         with ledger.write() as tx:
             began = time.monotonic()
             if not _wait_on(tx, study_id):
@@ -76,7 +76,9 @@ def announce(tx: Tx, study_id: str, num_trials: int) -> StudyRow:
 def sweep(ledger: Ledger) -> int:
     """Remove studies that stopped arriving; how many there were."""
     with ledger.read() as tx:
-        late = list(tx.execute(select(table.c.id).where(table.c.arriving_until <= db_now())).scalars())
+        deleted = select(deletions.c.study_id).where(deletions.c.study_id == table.c.id)
+        query = select(table.c.id).where(table.c.arriving_until <= db_now(), ~deleted.exists())
+        late = list(tx.execute(query).scalars())
     for study_id in late:
         drop(ledger, study_id)
     return len(late)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, func, insert, select, update
 
 from service.errors import AttemptLive, StaleAttempt
 from service.ledger import events, leasing, studies
@@ -15,11 +15,30 @@ from service.protocol import Running
 
 LEASE_S = 30.0
 _DESIRED = {"queued": "run", "running": "run", "paused": "pause"}
+_STUDY: Any = bindparam("study")
+_NUMBER: Any = bindparam("attempt")
+_ANY = select(
+    attempts,
+    func.coalesce(attempts.c.lease_until < db_now(), False).label("expired"),
+    (db_now() - attempts.c.heartbeat_at).label("silent_s"),
+)
+_ALL = _ANY.where(attempts.c.study_id == _STUDY).order_by(attempts.c.number)
+_ONE = _ALL.where(attempts.c.number == _NUMBER)
+_LIVE = _ALL.where(attempts.c.finished_at.is_(None))
+_LIVE_OF = _ANY.where(attempts.c.submission_id == bindparam("job"), attempts.c.finished_at.is_(None))
+_COUNT = select(func.coalesce(func.max(attempts.c.number), 0)).where(attempts.c.study_id == _STUDY)
+_STATE = select(attempts.c.state).where(attempts.c.study_id == _STUDY, attempts.c.number == _NUMBER)
+_RENEW = (
+    update(attempts)
+    .where(attempts.c.study_id == _STUDY, attempts.c.number == _NUMBER, is_live(_STUDY, _NUMBER))
+    .values(state="running", heartbeat_at=db_now(), lease_until=db_now() + bindparam("lease_s"))
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt. `expired` says, by the database's clock, that it was heard of and fell silent."""
+    """One attempt. By the database's clock: `silent_s` since it was last heard of, if it ever was, and
+    `expired`, whether that is longer than its lease."""
 
     study_id: str
     number: int
@@ -32,10 +51,13 @@ class Attempt:
     finished_at: float | None
     error: str | None
     expired: bool
+    silent_s: float | None
 
 
-def begin(tx: Tx, study_id: str) -> Attempt:
+def begin(tx: Tx, study_id: str, *, standby: str | None = None, lease_s: float = LEASE_S) -> Attempt:
     """A new attempt of a study that is to run and has no live one.
+
+    A driver that stands by has its job already; its lease runs from now on, so that its silence is noticed.
 
     Raises: AttemptLive when there is one, or the study is not to run; StudyNotFound.
     """
@@ -48,19 +70,21 @@ def begin(tx: Tx, study_id: str) -> Attempt:
         insert(attempts).values(
             study_id=study_id,
             number=number,
-            submission_id=f"ablate-{study_id}-a{number}",
+            submission_id=standby or f"ablate-{study_id}-a{number}",
             state="pending",
             created_at=db_now(),
+            lease_until=None if standby is None else db_now() + lease_s,
         )
     )
     _tell(tx, study_id, number, "pending")
+    if standby is not None:
+        submitted(tx, study_id, number)
     return get(tx, study_id, number)
 
 
 def count(tx: Tx, study_id: str) -> int:
     """How many attempts a study has had."""
-    query = select(func.coalesce(func.max(attempts.c.number), 0)).where(attempts.c.study_id == study_id)
-    return int(tx.execute(query).scalar_one())
+    return int(tx.execute(_COUNT, {"study": study_id}).scalar_one())
 
 
 def get(tx: Tx, study_id: str, number: int) -> Attempt:
@@ -68,7 +92,7 @@ def get(tx: Tx, study_id: str, number: int) -> Attempt:
 
     Raises: StaleAttempt when it never was.
     """
-    found = _find(tx, attempts.c.study_id == study_id, attempts.c.number == number)
+    found = _find(tx, _ONE, study=study_id, attempt=number)
     if not found:
         raise StaleAttempt(f"there is no attempt {number} of study {study_id}")
     return found[0]
@@ -76,13 +100,19 @@ def get(tx: Tx, study_id: str, number: int) -> Attempt:
 
 def live(tx: Tx, study_id: str) -> Attempt | None:
     """The study's live attempt, if it has one."""
-    found = _find(tx, attempts.c.study_id == study_id, attempts.c.finished_at.is_(None))
+    found = _find(tx, _LIVE, study=study_id)
+    return found[0] if found else None
+
+
+def live_of(tx: Tx, submission_id: str) -> Attempt | None:
+    """The live attempt that a job drives, if it drives one."""
+    found = _find(tx, _LIVE_OF, job=submission_id)
     return found[0] if found else None
 
 
 def all_of(tx: Tx, study_id: str) -> list[Attempt]:
     """Every attempt of a study, first to last."""
-    return _find(tx, attempts.c.study_id == study_id)
+    return _find(tx, _ALL, study=study_id)
 
 
 def submitted(tx: Tx, study_id: str, number: int) -> None:
@@ -111,14 +141,9 @@ def start(tx: Tx, study_id: str, number: int, lease_s: float = LEASE_S) -> None:
     Raises: StaleAttempt.
     """
     hold(tx, study_id)
-    was = tx.execute(
-        select(attempts.c.state).where(attempts.c.study_id == study_id, attempts.c.number == number)
-    ).scalar_one_or_none()
-    renewed = tx.execute(
-        update(attempts)
-        .where(attempts.c.study_id == study_id, attempts.c.number == number, is_live(study_id, number))
-        .values(state="running", heartbeat_at=db_now(), lease_until=db_now() + lease_s)
-    )
+    which = {"study": study_id, "attempt": number}
+    was = tx.execute(_STATE, which).scalar_one_or_none()
+    renewed = tx.execute(_RENEW, {**which, "lease_s": lease_s})
     if not renewed.rowcount:
         raise StaleAttempt(f"attempt {number} of study {study_id} is not the live one")
     if was != "running":
@@ -152,23 +177,34 @@ def finish(tx: Tx, study_id: str, number: int, state: str, error: str | None = N
         raise StaleAttempt(f"attempt {number} of study {study_id} is not the live one")
 
 
-def lost(tx: Tx, study_id: str, number: int, reason: str, *, if_expired: bool = False) -> bool:
+def lost(
+    tx: Tx,
+    study_id: str,
+    number: int,
+    reason: str,
+    *,
+    if_expired: bool = False,
+    if_silent_s: float | None = None,
+) -> bool:
     """Declare an attempt lost and plan again what it held; from here on its writes are refused.
 
-    With `if_expired`, only if its lease has run out by the database's clock. False if nothing changed.
+    With `if_expired`, only if its lease has run out by the database's clock; with `if_silent_s`, only if
+    it was not heard for so long. False if nothing changed.
     """
     hold(tx, study_id)
-    return _end(tx, study_id, number, "lost", reason, if_expired=if_expired)
+    unheard: list[Any] = [attempts.c.lease_until < db_now()] if if_expired else []
+    if if_silent_s is not None:
+        unheard.append(attempts.c.heartbeat_at <= db_now() - if_silent_s)
+    return _end(tx, study_id, number, "lost", reason, *unheard)
 
 
-def _end(
-    tx: Tx, study_id: str, number: int, state: str, error: str | None, *, if_expired: bool = False
-) -> bool:
+def _end(tx: Tx, study_id: str, number: int, state: str, error: str | None, *only_if: Any) -> bool:
     change = update(attempts).where(
-        attempts.c.study_id == study_id, attempts.c.number == number, attempts.c.finished_at.is_(None)
+        attempts.c.study_id == study_id,
+        attempts.c.number == number,
+        attempts.c.finished_at.is_(None),
+        *only_if,
     )
-    if if_expired:
-        change = change.where(attempts.c.lease_until < db_now())
     ended = tx.execute(change.values(state=state, finished_at=db_now(), error=error))
     if not ended.rowcount:
         return False
@@ -181,10 +217,8 @@ def _tell(tx: Tx, study_id: str, number: int, state: str, error: str | None = No
     events.append(tx, study_id, "attempt", {"number": number, "state": state, "error": error})
 
 
-def _find(tx: Tx, *where: Any) -> list[Attempt]:
-    expired = func.coalesce(attempts.c.lease_until < db_now(), False).label("expired")
-    rows = tx.execute(select(attempts, expired).where(*where).order_by(attempts.c.number))
-    return [_attempt(row) for row in rows]
+def _find(tx: Tx, query: Select[Any], **which: str | int) -> list[Attempt]:
+    return [_attempt(row) for row in tx.execute(query, which)]
 
 
 def _attempt(row: Row[Any]) -> Attempt:

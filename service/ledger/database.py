@@ -3,10 +3,11 @@
 import json
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, text
@@ -17,11 +18,38 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from service.errors import BadSettings, LedgerUnavailable, WrongSchema
 
 Tx = Connection
-SCHEMA = "0005"
+SCHEMA = "0008"
 """The newest migration, which is the only schema this program works on."""
 _BUSY_TIMEOUT_S = 30.0
 # Strict on purpose: NaN would be stored happily and break every reader.
 _to_json = partial(json.dumps, allow_nan=False, separators=(",", ":"))
+
+
+class Changes:
+    """Watches a SQLite file: its number of commits by others, read in microseconds."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._lock = Lock()
+        self._connection: sqlite3.Connection | None = None
+
+    def version(self) -> int | None:
+        """Another number after every commit, whoever made it; None while the file cannot be asked."""
+        with self._lock:
+            try:
+                if self._connection is None:
+                    self._connection = sqlite3.connect(self._path, timeout=0, check_same_thread=False)
+                with closing(self._connection.execute("PRAGMA data_version")) as found:
+                    return int(found.fetchone()[0])
+            except sqlite3.Error:
+                return None
+
+    def close(self) -> None:
+        """Watch no more."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +58,7 @@ class Ledger:
 
     _writer: Engine
     _reader: Engine
+    _changes: Changes | None = None
 
     @contextmanager
     def write(self) -> Iterator[Tx]:
@@ -43,6 +72,10 @@ class Ledger:
         with _told_as_unavailable(), self._reader.begin() as tx:
             yield tx
 
+    def version(self) -> int | None:
+        """Another number after every commit of anybody; None where that is not to be had at once."""
+        return None if self._changes is None else self._changes.version()
+
     @property
     def dialect(self) -> str:
         """`sqlite` or `postgresql`."""
@@ -51,6 +84,8 @@ class Ledger:
     def close(self) -> None:
         """Close every pooled connection."""
         self._writer.dispose()
+        if self._changes is not None:
+            self._changes.close()
 
 
 @contextmanager
@@ -72,7 +107,8 @@ def open_ledger(url: str) -> Ledger:
         engine = create_engine(parsed, json_serializer=_to_json, connect_args={"timeout": _BUSY_TIMEOUT_S})
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return Ledger(engine.execution_options(ablate_begin="BEGIN IMMEDIATE"), engine)
+        writer = engine.execution_options(ablate_begin="BEGIN IMMEDIATE")
+        return Ledger(writer, engine, Changes(str(parsed.database)))
     engine = create_engine(
         parsed, json_serializer=_to_json, pool_pre_ping=True, pool_size=10, max_overflow=30
     )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ablations.results.environments import Environment
@@ -11,6 +11,10 @@ from service.ledger.database import Tx
 from service.ledger.tables import environments, trials
 
 WITH_RESULTS = ("done", "diverged", "pruned")
+"""States in which a trial has a result that others may be compared with."""
+_OF_STUDY = select(environments).where(
+    environments.c.id.in_(select(trials.c.environment_id).where(trials.c.study_id == bindparam("study")))
+)
 
 
 def keep(tx: Tx, known: Sequence[Environment | None]) -> list[str | None]:
@@ -29,18 +33,22 @@ def keep(tx: Tx, known: Sequence[Environment | None]) -> list[str | None]:
 
 def by_id(tx: Tx, study_id: str) -> dict[str, dict[str, Any]]:
     """Everything the trials of a study ran with."""
-    mine = select(trials.c.environment_id).where(trials.c.study_id == study_id)
-    rows = tx.execute(select(environments).where(environments.c.id.in_(mine)))
+    rows = tx.execute(_OF_STUDY, {"study": study_id})
     return {row.id: {"parts": row.parts, "commits": row.commits} for row in rows}
 
 
-def behind_results(tx: Tx, study_id: str) -> Sequence[Environment]:
-    """The environments of a study's results, oldest first, as far as they are known."""
+def list_distinct(tx: Tx, study_id: str, states: Sequence[str]) -> Sequence[Environment]:
+    """The environments of a study's trials in these states, as far as they are known; the latest come last.
+
+    What results were measured with last comes last, though the same may have been there before.
+    """
+    latest = func.max(trials.c.finished_at)
     rows = tx.execute(
-        select(environments.c.parts, environments.c.commits)
-        .join(trials, trials.c.environment_id == environments.c.id)
-        .where(trials.c.study_id == study_id, trials.c.state.in_(WITH_RESULTS))
-        .order_by(trials.c.finished_at)
+        select(trials.c.environment_id)
+        .where(trials.c.study_id == study_id, trials.c.state.in_(states))
+        .where(trials.c.environment_id.is_not(None))
+        .group_by(trials.c.environment_id)
+        .order_by(latest, trials.c.environment_id)
     )
-    found = (Environment(parts=row.parts, commits=row.commits) for row in rows)
-    return list({environment.id: environment for environment in found}.values())
+    known = by_id(tx, study_id)
+    return [Environment(**known[id]) for id in rows.scalars()]

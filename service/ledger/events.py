@@ -3,13 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, func, insert, select, update
 
 from service.ledger.database import Tx
 from service.ledger.tables import events, studies
 
 Data = Mapping[str, object]
 _CHUNK = 500
+_COUNT_UP = (
+    update(studies)
+    .where(studies.c.id == bindparam("study"))
+    .values(seq=studies.c.seq + bindparam("more"))
+    .returning(studies.c.seq)
+)
+_INSERT = insert(events)
+_LATEST = select(studies.c.seq).where(studies.c.id == bindparam("study"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +41,11 @@ def append_many(tx: Tx, study_id: str, entries: Sequence[tuple[str, Data]]) -> i
     Numbers come from the study's own row, whose lock is held until the transaction ends: a reader who
     has seen a number has seen all before it.
     """
-    last = tx.execute(
-        update(studies)
-        .where(studies.c.id == study_id)
-        .values(seq=studies.c.seq + len(entries))
-        .returning(studies.c.seq)
-    ).scalar_one()
+    last = tx.execute(_COUNT_UP, {"study": study_id, "more": len(entries)}).scalar_one()
     first = last - len(entries) + 1
     if entries:
         tx.execute(
-            insert(events),
+            _INSERT,
             [
                 {"study_id": study_id, "seq": first + place, "kind": kind, "data": dict(data)}
                 for place, (kind, data) in enumerate(entries)
@@ -53,7 +56,7 @@ def append_many(tx: Tx, study_id: str, entries: Sequence[tuple[str, Data]]) -> i
 
 def latest_seq(tx: Tx, study_id: str) -> int:
     """The number of the study's latest event; 0 for a study that does not exist."""
-    return int(tx.execute(select(studies.c.seq).where(studies.c.id == study_id)).scalar_one_or_none() or 0)
+    return int(tx.execute(_LATEST, {"study": study_id}).scalar_one_or_none() or 0)
 
 
 def latest_seqs(tx: Tx, study_ids: Sequence[str]) -> dict[str, int]:
@@ -63,6 +66,14 @@ def latest_seqs(tx: Tx, study_ids: Sequence[str]) -> dict[str, int]:
         some = study_ids[start : start + _CHUNK]
         rows = tx.execute(select(studies.c.id, studies.c.seq).where(studies.c.id.in_(some)))
         found |= {study_id: seq for study_id, seq in rows}
+    return found
+
+
+def first_in(tx: Tx, study_id: str, state: str) -> float | None:
+    """When a study came to this state for the first time; None if it never did."""
+    entered = (events.c.kind == "study") & (events.c.data["state"].as_string() == state)
+    query = select(func.min(events.c.created_at)).where(events.c.study_id == study_id, entered)
+    found: float | None = tx.execute(query).scalar_one()
     return found
 
 

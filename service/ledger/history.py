@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
-from ablations.plan.cost import TimedTrial
-from ablations.plan.spread import EarlierStudy, Spread, measured_spreads
-from ablations.study.spec import StudySpec
+from ablations.plan.experience import EarlierStudy, TimedTrial
 from service.ledger.database import Tx
 from service.ledger.tables import builds, studies, trials
 
-MAX_STUDIES = 20
-MAX_TIMED = 5_000
+MAX_STUDIES = 50
+MAX_TIMED = 200
+"""Of each study: one with many trials is not to hide the others, and the first ones are of every arm."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,15 +22,13 @@ class Known:
     timed: tuple[TimedTrial, ...]
     earlier: tuple[EarlierStudy, ...]
 
-    def spreads(self, study: StudySpec) -> Mapping[str, Spread]:
-        """The spread of paired differences that a study can expect, by metric."""
-        return measured_spreads(study, self.earlier)
-
 
 def known(tx: Tx, project: str, trainable: str, *, before: str | None = None) -> Known:
     """What the project's latest studies of a trainable tell, those older than a study if one is given."""
     query = select(studies.c.id, studies.c.name).where(
-        studies.c.project == project, studies.c.spec["trainable"].as_string() == trainable
+        studies.c.project == project,
+        studies.c.spec["trainable"].as_string() == trainable,
+        studies.c.arriving_until.is_(None),
     )
     if before is not None:
         query = query.where(studies.c.id < before)
@@ -41,16 +38,25 @@ def known(tx: Tx, project: str, trainable: str, *, before: str | None = None) ->
 
 def _timed(tx: Tx, names: Mapping[str, str]) -> tuple[TimedTrial, ...]:
     """Trials that ran to their end; a reused one took no time, and one that diverged stopped early."""
-    query = (
-        select(trials.c.study_id, trials.c.settings, trials.c.seconds)
+    place = func.row_number().over(partition_by=trials.c.study_id, order_by=trials.c.position)
+    ran = (
+        select(trials.c.id, place.label("place"))
         .where(trials.c.study_id.in_(names), trials.c.state == "done")
         .where(trials.c.reused_from.is_(None), trials.c.seconds > 0)
+        .subquery()
+    )
+    query = (
+        select(trials.c.study_id, trials.c.settings, trials.c.seconds, trials.c.device)
+        .join(ran, ran.c.id == trials.c.id)
+        .where(ran.c.place <= MAX_TIMED)
         .order_by(trials.c.study_id.desc(), trials.c.position)
-        .limit(MAX_TIMED)
     )
     return tuple(
         TimedTrial(
-            settings=row.settings, seconds=row.seconds, study=f"{names[row.study_id]} ({row.study_id})"
+            settings=row.settings,
+            seconds=row.seconds,
+            study=f"{names[row.study_id]} ({row.study_id})",
+            gpu=row.device is not None and not row.device.startswith("cpu"),
         )
         for row in tx.execute(query)
     )

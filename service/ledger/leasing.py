@@ -18,6 +18,10 @@ Json = Any
 T = TypeVar("T")
 _CHUNK = 500
 _WORK = tuple(field.name for field in fields(TrialToRun))
+_TOLD = ("arm", "seed", "phase", "state", "attempts", "reason")
+_TO_TELL = select(trials.c.id, *(trials.c[name] for name in _TOLD), trials.c.reused_from).where(
+    trials.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def work(tx: Tx, study_id: str) -> list[TrialToRun]:
@@ -29,7 +33,8 @@ def work(tx: Tx, study_id: str) -> list[TrialToRun]:
 def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Resolved]) -> list[str]:
     """Set resolved settings and fingerprints of planned trials; ids of those found done already.
 
-    A done trial of the same project and phase is reused: its results are copied.
+    A done trial of the same project and phase is reused: its results are copied. Not so in a study that
+    runs anew: what it would find is what it was to run again, or a copy of that.
 
     Raises: StaleAttempt.
     """
@@ -56,8 +61,9 @@ def set_settings(tx: Tx, study_id: str, attempt: int, resolved: Sequence[Resolve
                 for entry, id in zip(resolved, ids, strict=True)
             ],
         )
+    anew = tx.execute(select(studies.c.generation).where(studies.c.id == study_id)).scalar_one() > 0
     reused: list[str] = []
-    for chunk in _chunks(resolved):
+    for chunk in () if anew else _chunks(resolved):
         reused += _reuse(tx, study_id, attempt, chunk)
     outbox.put_many(tx, "trial", study_id, [(id, {}) for id in reused])
     _tell(tx, study_id, reused)
@@ -72,6 +78,8 @@ def lease(tx: Tx, study_id: str, attempt: int, ids: Sequence[str]) -> list[str]:
 
     Raises: StaleAttempt.
     """
+    # Drawn again after a slot's death while the service was away, a trial is asked for twice at once.
+    ids = list(dict.fromkeys(ids))
     hold(tx, study_id)
     check_live(tx, study_id, attempt)
     running = select(studies.c.id).where(studies.c.id == study_id, studies.c.state.in_(("queued", "running")))
@@ -255,12 +263,10 @@ def _announce(tx: Tx, study_id: str, ids: Sequence[str]) -> None:
 
 def _tell(tx: Tx, study_id: str, ids: Sequence[str]) -> None:
     """One event for each trial, with the state it has now."""
-    shown = [trials.c[name] for name in ("id", "arm", "seed", "phase", "state", "attempts", "reason")]
     entries: dict[str, dict[str, Json]] = {}
     for chunk in _chunks(ids):
-        rows = tx.execute(select(*shown, trials.c.reused_from).where(trials.c.id.in_(chunk))).mappings()
-        for row in rows:
-            told = {key: value for key, value in row.items() if key not in ("id", "reused_from")}
+        for row in tx.execute(_TO_TELL, {"ids": chunk}).mappings():
+            told = {name: row[name] for name in _TOLD}
             entries[row["id"]] = {"trial": row["id"], **told, "reused": row["reused_from"] is not None}
     if ids:
         events.append_many(tx, study_id, [("trial", entries[id]) for id in ids])

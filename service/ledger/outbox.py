@@ -3,18 +3,56 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 
 from service.ledger import events
 from service.ledger.database import Tx
 from service.ledger.tables import builds, db_now, outbox, studies
 
 MAX_WAIT_S = 300.0
+SUPERSEDED, DELETE = "superseded", "delete"
+SUMMARY, FIGURES = "summary", "figures"
+FIGURES_FOLLOW = {FIGURES: "follow"}
+"""Says with a summary that its figures are announced by themselves."""
+_INSERT = insert(outbox)
+_MARKS = outbox.alias("marks")
+_UNMARKED = select(_MARKS.c.id).where(
+    _MARKS.c.study_id == outbox.c.study_id, _MARKS.c.kind == SUPERSEDED, _MARKS.c.done_at.is_(None)
+)
+_PENDING = (
+    select(outbox)
+    .where(outbox.c.done_at.is_(None), or_(outbox.c.next_at.is_(None), outbox.c.next_at <= db_now()))
+    .where(or_(outbox.c.kind == SUPERSEDED, ~_UNMARKED.exists()))
+    .order_by(outbox.c.id)
+    .limit(bindparam("most"))
+)
+_DONE = (
+    update(outbox)
+    .where(outbox.c.id.in_(bindparam("ids", expanding=True)), outbox.c.done_at.is_(None))
+    .values(done_at=db_now(), error=None)
+    .returning(outbox.c.study_id)
+)
+_OF_STUDY = select(outbox.c.id).where(outbox.c.study_id == bindparam("study"))
+_PUBLISHED = (
+    update(studies)
+    .where(
+        studies.c.id == bindparam("study"),
+        studies.c.published_at.is_(None),
+        _OF_STUDY.where(outbox.c.kind == SUMMARY).exists(),
+        ~_OF_STUDY.where(outbox.c.done_at.is_(None)).exists(),
+    )
+    .values(published_at=db_now())
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One announcement: `kind` is study (make the experiment), trial (one ended trial) or summary."""
+    """One announcement.
+
+    `kind` is study (make the experiment), trial (one ended trial), summary, figures (files for paper,
+    beside the summary), superseded (mark the runs there are, since all trials run anew), or delete (remove
+    them all).
+    """
 
     id: int
     study_id: str
@@ -33,7 +71,7 @@ def put_many(tx: Tx, kind: str, study_id: str, entries: Sequence[tuple[str, Mapp
     """Announce several things of one kind."""
     if entries:
         tx.execute(
-            insert(outbox),
+            _INSERT,
             [
                 {"study_id": study_id, "kind": kind, "key": key, "payload": dict(data)}
                 for key, data in entries
@@ -42,30 +80,22 @@ def put_many(tx: Tx, kind: str, study_id: str, entries: Sequence[tuple[str, Mapp
 
 
 def pending(tx: Tx, limit: int = 100) -> list[Message]:
-    """Announcements that are due, oldest first; those that failed wait longer each time."""
-    rows = tx.execute(
-        select(outbox)
-        .where(outbox.c.done_at.is_(None), or_(outbox.c.next_at.is_(None), outbox.c.next_at <= db_now()))
-        .order_by(outbox.c.id)
-        .limit(limit)
-    )
+    """Announcements that are due, oldest first; those that failed wait longer each time.
+
+    A study whose runs are still to be marked as superseded has nothing else published before: new results
+    would be written into old runs.
+    """
     return [
         Message(
             id=row.id, study_id=row.study_id, kind=row.kind, key=row.key, payload=row.payload, tries=row.tries
         )
-        for row in rows
+        for row in tx.execute(_PENDING, {"most": limit})
     ]
 
 
 def done(tx: Tx, ids: Sequence[int]) -> None:
     """Mark announcements as made; a study whose last one is its summary becomes published."""
-    touched = tx.execute(
-        update(outbox)
-        .where(outbox.c.id.in_(ids), outbox.c.done_at.is_(None))
-        .values(done_at=db_now(), error=None)
-        .returning(outbox.c.study_id)
-    ).scalars()
-    for study_id in sorted(set(touched)):
+    for study_id in sorted(set(tx.execute(_DONE, {"ids": ids}).scalars())):
         _publish(tx, study_id)
 
 
@@ -80,9 +110,12 @@ def failed(tx: Tx, message_id: int, error: str) -> None:
     )
 
 
-def without_summary(tx: Tx, study_id: str | None = None) -> list[str]:
-    """Ended studies whose summary is not announced: their figures are still to be drawn. All, or this one."""
-    told = select(outbox.c.id).where(outbox.c.study_id == builds.c.study_id, outbox.c.kind == "summary")
+def unwritten(tx: Tx, study_id: str | None = None) -> list[str]:
+    """Ended studies whose papers are still to come, or the last of them, the figures. All, or this one."""
+    whole = (outbox.c.kind == SUMMARY) & outbox.c.payload[FIGURES].as_string().is_(None)
+    told = select(outbox.c.id).where(
+        outbox.c.study_id == builds.c.study_id, or_(whole, outbox.c.kind == FIGURES)
+    )
     query = select(builds.c.study_id).where(builds.c.interim.is_(False), ~told.exists())
     if study_id is not None:
         query = query.where(builds.c.study_id == study_id)
@@ -91,7 +124,7 @@ def without_summary(tx: Tx, study_id: str | None = None) -> list[str]:
 
 def forget_summary(tx: Tx, study_id: str) -> None:
     """Take the announcement of a study's end back, made or not: it goes on."""
-    tx.execute(delete(outbox).where(outbox.c.study_id == study_id, outbox.c.kind == "summary"))
+    tx.execute(delete(outbox).where(outbox.c.study_id == study_id, outbox.c.kind.in_((SUMMARY, FIGURES))))
 
 
 def waiting(tx: Tx) -> int:
@@ -122,16 +155,5 @@ def errors_of(tx: Tx, study_ids: Sequence[str]) -> dict[str, str]:
 
 
 def _publish(tx: Tx, study_id: str) -> None:
-    mine = outbox.c.study_id == study_id
-    published = tx.execute(
-        update(studies)
-        .where(
-            studies.c.id == study_id,
-            studies.c.published_at.is_(None),
-            select(outbox.c.id).where(mine, outbox.c.kind == "summary").exists(),
-            ~select(outbox.c.id).where(mine, outbox.c.done_at.is_(None)).exists(),
-        )
-        .values(published_at=db_now())
-    )
-    if published.rowcount:
+    if tx.execute(_PUBLISHED, {"study": study_id}).rowcount:
         events.append(tx, study_id, "published", {})

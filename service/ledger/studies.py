@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Row, bindparam, func, insert, select, update
 
-from service.errors import StudyNotFound
+from ablations.errors import Problem
+from service.errors import StudyAmbiguous, StudyDeleted, StudyNotFound
 from service.ledger import builds as builds_
 from service.ledger import events, outbox
-from service.ledger.builds import FigureFile
 from service.ledger.database import Tx
 from service.ledger.fence import hold
 from service.ledger.tables import (
@@ -21,7 +21,7 @@ from service.ledger.tables import (
     attempts,
     builds,
     db_now,
-    reports,
+    deletions,
     studies,
     tags,
     trials,
@@ -29,6 +29,34 @@ from service.ledger.tables import (
 
 Json = Any
 _CHUNK = 500
+LAST = "last"
+"""Means the newest study."""
+MAX_CANDIDATES = 10
+_ONE = select(studies).where(studies.c.id == bindparam("study"), studies.c.arriving_until.is_(None))
+_LIVE = select(attempts.c.number).where(attempts.c.study_id == studies.c.id, attempts.c.finished_at.is_(None))
+_FINAL = select(builds.c.seq).where(builds.c.study_id == studies.c.id, builds.c.interim.is_(False))
+_ACTIVE = (
+    select(studies)
+    .where(studies.c.state.in_(("queued", "running")) | _LIVE.exists(), studies.c.arriving_until.is_(None))
+    .order_by(studies.c.id)
+)
+_UNBUILT = (
+    select(studies)
+    .where(studies.c.state == "cancelled", studies.c.arriving_until.is_(None), ~_FINAL.exists())
+    .order_by(studies.c.id)
+)
+_PAUSED_SINCE = (
+    select(studies)
+    .join(builds, builds.c.study_id == studies.c.id)
+    .where(studies.c.state == "paused", builds.c.interim, builds.c.seq < studies.c.seq)
+    .order_by(studies.c.id)
+)
+_START = (
+    update(studies)
+    .where(studies.c.id == bindparam("study"), studies.c.state == "queued")
+    .values(state="running", started_at=func.coalesce(studies.c.started_at, db_now()))
+)
+_NOW = select(db_now())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +78,7 @@ class StudyRow:
     mlflow_view: str | None
     error: str | None
     spec: Mapping[str, Json]
+    generation: int
 
     @property
     def published(self) -> bool:
@@ -144,15 +173,40 @@ def trial_rows(study_id: str, project: str, planned: Sequence[NewTrial], first: 
 def get(tx: Tx, study_id: str, project: str | None = None) -> StudyRow:
     """One study; of that project, if one is given.
 
-    Raises: StudyNotFound.
+    Raises: StudyNotFound; StudyDeleted, which is one too.
     """
-    query = select(studies).where(studies.c.id == study_id, studies.c.arriving_until.is_(None))
+    row = tx.execute(_ONE, {"study": study_id}).one_or_none()
+    if row is not None and project in (None, row.project):
+        return _study(row)
+    gone = select(deletions.c.deleted_at).where(deletions.c.study_id == study_id)
     if project is not None:
-        query = query.where(studies.c.project == project)
-    row = tx.execute(query).one_or_none()
-    if row is None:
-        raise StudyNotFound(f"there is no study {study_id!r}")
-    return _study(row)
+        gone = gone.where(deletions.c.project == project)
+    if tx.execute(gone).first() is not None:
+        raise StudyDeleted(f"study {study_id} was deleted")
+    raise StudyNotFound(f"there is no study {study_id!r}")
+
+
+def find(tx: Tx, meant: str, project: str) -> StudyRow:
+    """The study that a person means: by its id or how that begins, by its name, or the `last` of all.
+
+    Of several with one name it is the newest.
+
+    Raises: StudyNotFound; StudyAmbiguous, which names the candidates.
+    """
+    mine = studies.select().where(studies.c.project == project, studies.c.arriving_until.is_(None))
+    mine = mine.order_by(studies.c.id.desc())
+    exact = mine if meant == LAST else mine.where((studies.c.id == meant) | (studies.c.name == meant))
+    found = tx.execute(exact.limit(1)).all()
+    if not found and meant:
+        begun = mine.where(studies.c.id.startswith(meant, autoescape=True))
+        found = tx.execute(begun.limit(MAX_CANDIDATES)).all()
+    if not found:
+        return get(tx, meant, project)
+    if len(found) > 1:
+        detail = f"the ids of several studies begin with {meant}"
+        candidates = Problem(path="study", detail=detail, allowed=[f"{row.id} ({row.name})" for row in found])
+        raise StudyAmbiguous(detail, [candidates])
+    return _study(found[0])
 
 
 def page(
@@ -182,59 +236,22 @@ def page(
 
 def active(tx: Tx) -> list[StudyRow]:
     """Studies that need a driver or have one: queued, running, or ended with an attempt still live."""
-    live = select(attempts.c.number).where(
-        attempts.c.study_id == studies.c.id, attempts.c.finished_at.is_(None)
-    )
-    query = select(studies).where(
-        studies.c.state.in_(("queued", "running")) | live.exists(), studies.c.arriving_until.is_(None)
-    )
-    return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
+    return [_study(row) for row in tx.execute(_ACTIVE)]
 
 
 def unbuilt(tx: Tx) -> list[StudyRow]:
     """Cancelled studies without their last report."""
-    final = select(builds.c.seq).where(builds.c.study_id == studies.c.id, builds.c.interim.is_(False))
-    query = select(studies).where(studies.c.state == "cancelled", ~final.exists())
-    return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
+    return [_study(row) for row in tx.execute(_UNBUILT)]
 
 
 def paused_since_build(tx: Tx) -> list[StudyRow]:
     """Paused studies whose report is older than the pause, so that it says they still run."""
-    query = (
-        select(studies)
-        .join(builds, builds.c.study_id == studies.c.id)
-        .where(studies.c.state == "paused", builds.c.interim, builds.c.seq < studies.c.seq)
-    )
-    return [_study(row) for row in tx.execute(query.order_by(studies.c.id))]
-
-
-def without_report(tx: Tx) -> list[str]:
-    """Ended studies whose last report could not be built: their effects hold an error."""
-    error = builds.c.effects["error"].as_string()
-    query = select(builds.c.study_id).where(builds.c.interim.is_(False), error.is_not(None))
-    return list(tx.execute(query.order_by(builds.c.study_id)).scalars())
-
-
-def replace_report(
-    tx: Tx, study_id: str, *, effects: Json, reports: Mapping[str, str], figures: Sequence[FigureFile]
-) -> None:
-    """Store the final effects and reports of a study that ended without them, and tell it to MLflow."""
-    hold(tx, study_id)
-    tx.execute(update(studies).where(studies.c.id == study_id).values(error=None))
-    events.append(tx, study_id, "report", {})
-    seq = events.latest_seq(tx, study_id)
-    builds_.save(tx, study_id, seq=seq, interim=False, effects=effects, bodies=reports, files=figures)
-    outbox.put(tx, "summary", study_id, study_id, {})
+    return [_study(row) for row in tx.execute(_PAUSED_SINCE)]
 
 
 def start(tx: Tx, study_id: str) -> None:
     """Note that work has begun; nothing changes for a study that is not queued."""
-    begun = tx.execute(
-        update(studies)
-        .where(studies.c.id == study_id, studies.c.state == "queued")
-        .values(state="running", started_at=func.coalesce(studies.c.started_at, db_now()))
-    )
-    if begun.rowcount:
+    if tx.execute(_START, {"study": study_id}).rowcount:
         events.append(tx, study_id, "study", {"state": "running"})
 
 
@@ -244,13 +261,12 @@ def complete(
     *,
     state: str,
     effects: Json,
-    reports: Mapping[str, str],
-    figures_follow: bool = False,
+    reports: Mapping[str, str] | None = None,
     error: str | None = None,
 ) -> bool:
-    """Store the final effects and reports and, with them, the study's last state.
+    """Store the final effects and, with them, the study's last state.
 
-    With `figures_follow` MLflow is told only when `add_figures` has brought the figures for paper.
+    Without `reports` they follow, by `add_reports`, and then the figures for paper, by `add_figures`.
 
     `done` and `failed` are for a study that runs and has no open trial, `cancelled` for one that was
     cancelled. False, with nothing stored, if the study is in another state by now.
@@ -273,20 +289,10 @@ def complete(
         seq=events.latest_seq(tx, study_id),
         interim=False,
         effects=effects,
-        bodies=reports,
+        bodies=reports or {},
     )
-    if not figures_follow:
-        outbox.put(tx, "summary", study_id, study_id, {})
-    return True
-
-
-def add_figures(tx: Tx, study_id: str, figures: Sequence[FigureFile]) -> bool:
-    """Store the figures of an ended study and tell MLflow; False if somebody has done so before."""
-    hold(tx, study_id)
-    if not outbox.without_summary(tx, study_id):
-        return False
-    builds_.add_figures(tx, study_id, figures)
-    outbox.put(tx, "summary", study_id, study_id, {})
+    if reports is not None:
+        outbox.put(tx, outbox.SUMMARY, study_id, study_id, {})
     return True
 
 
@@ -312,18 +318,6 @@ def build(tx: Tx, study_id: str) -> Build | None:
     if row is None:
         return None
     return Build(seq=row.seq, interim=row.interim, built_at=row.built_at, effects=row.effects)
-
-
-def report(tx: Tx, study_id: str, format: str) -> str | None:
-    """The last report stored in a format, or none."""
-    query = select(reports.c.body).where(reports.c.study_id == study_id, reports.c.format == format)
-    return tx.execute(query).scalar_one_or_none()
-
-
-def formats(tx: Tx, study_id: str) -> list[str]:
-    """The formats the last report is stored in."""
-    query = select(reports.c.format).where(reports.c.study_id == study_id).order_by(reports.c.format)
-    return list(tx.execute(query).scalars())
 
 
 def progress(tx: Tx, study_id: str) -> dict[str, int]:
@@ -357,7 +351,7 @@ def progress_of(tx: Tx, ids: Sequence[str]) -> dict[str, dict[str, int]]:
 
 def now(tx: Tx) -> float:
     """The database's clock, UTC seconds since 1970."""
-    return float(tx.execute(select(db_now())).scalar_one())
+    return float(tx.execute(_NOW).scalar_one())
 
 
 def set_experiment(tx: Tx, study_id: str, experiment_id: str, view: str | None = None) -> None:

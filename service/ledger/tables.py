@@ -95,7 +95,10 @@ studies = Table(
     Column("mlflow_view", Text),
     Column("error", Text),
     Column("spec", JSON, nullable=False),
+    # Unseen by everybody while it stands: the study still arrives, or is deleted.
     _time("arriving_until"),
+    # How many times all of its trials were set aside to be run anew.
+    Column("generation", Integer, nullable=False, default=0, server_default=text("0")),
     _among("state", STUDY_STATES),
     Index(None, "project", "id"),
     Index(None, "state"),
@@ -157,6 +160,12 @@ trials = Table(
     # Covers the counting of progress, which is asked for all the time.
     Index(None, "study_id", "state", "reused_from"),
     Index(None, "fingerprint", "project"),
+    Index(
+        "ix_trials_reused",
+        "reused_from",
+        sqlite_where=text("reused_from IS NOT NULL"),
+        postgresql_where=text("reused_from IS NOT NULL"),
+    ),
 )
 
 superseded = Table(
@@ -192,6 +201,14 @@ attempts = Table(
         sqlite_where=text("finished_at IS NULL"),
         postgresql_where=text("finished_at IS NULL"),
     ),
+)
+
+standbys = Table(
+    "standbys",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("created_at", Double, nullable=False),
+    _time("heard_at"),
 )
 
 events = Table(
@@ -265,6 +282,32 @@ submissions = Table(
     _study_id(),
     _time("created_at", default=True),
     Column("answer", JSON, nullable=False),
+)
+
+deletions = Table(
+    "deletions",
+    metadata,
+    Column("study_id", String(40), primary_key=True),
+    Column("project", String(64), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("num_trials", Integer, nullable=False),
+    Column("num_reused", Integer, nullable=False),
+    Column("created_at", Double, nullable=False),
+    _time("finished_at"),
+    _time("judged_at"),
+    Column("deleted_at", Double, nullable=False),
+    # Kept while results of the study live on in others.
+    Column("spec", JSON(none_as_null=True)),
+)
+
+remains = Table(
+    "remains",
+    metadata,
+    Column("trial_id", String(40), primary_key=True),
+    Column("study_id", String(40), ForeignKey("deletions.study_id"), nullable=False, index=True),
+    Column("arm_id", String(40), nullable=False),
+    Column("known_at", Double, nullable=False),
 )
 
 leases = Table(

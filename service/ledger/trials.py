@@ -1,10 +1,10 @@
 """Trials as the ledger has them: rows, records, curves and tracebacks."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, bindparam, select, update
 
 from service.errors import NotFound
 from service.ledger import environments
@@ -15,6 +15,8 @@ from service.protocol import KEPT
 Json = Any
 T = TypeVar("T")
 _CHUNK = 500
+MAX_NUMBER = 9
+"""Digits of a trial's number; ids are longer."""
 _KEY = ("id", "arm_id", "seed", "phase", "candidate", "repeat")
 _RECORD = (
     *_KEY,
@@ -24,6 +26,7 @@ _RECORD = (
     *(name for name in KEPT if name not in ("traceback", "pack")),
     "environment_id",
 )
+_SET_RUN = update(trials).where(trials.c.id == bindparam("trial")).values(mlflow_run_id=bindparam("run"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +96,24 @@ def rows(tx: Tx, study_id: str, ids: Sequence[str]) -> list[TrialRow]:
     return [_trial(row) for row in tx.execute(query.order_by(trials.c.position))]
 
 
-def get(tx: Tx, study_id: str, trial_id: str) -> TrialRow:
-    """One trial of a study.
+def measured(tx: Tx, study_id: str, arm_ids: Collection[str] | None = None) -> list[TrialRow]:
+    """All measuring trials of a study, or those of some arms, as planned."""
+    query = select(*_SHOWN).where(trials.c.study_id == study_id, trials.c.phase == "measuring")
+    if arm_ids is not None:
+        query = query.where(trials.c.arm_id.in_(arm_ids))
+    return [_trial(row) for row in tx.execute(query.order_by(trials.c.position))]
+
+
+def get(tx: Tx, study_id: str, trial: str) -> TrialRow:
+    """One trial of a study, by its id or by its number, which is 1 for the first.
 
     Raises: NotFound.
     """
-    query = select(*_SHOWN).where(trials.c.study_id == study_id, trials.c.id == trial_id)
-    row = tx.execute(query).one_or_none()
+    numbered = trial.isascii() and trial.isdecimal() and len(trial) <= MAX_NUMBER
+    which = trials.c.position == int(trial) - 1 if numbered else trials.c.id == trial
+    row = tx.execute(select(*_SHOWN).where(trials.c.study_id == study_id, which)).one_or_none()
     if row is None:
-        raise NotFound(f"study {study_id} has no trial {trial_id!r}")
+        raise NotFound(f"study {study_id} has no trial {trial!r}")
     return _trial(row)
 
 
@@ -159,8 +171,19 @@ def curves(tx: Tx, study_id: str, ids: Sequence[str]) -> dict[str, Mapping[str, 
 
 def set_runs(tx: Tx, runs: Mapping[str, str]) -> None:
     """Note the MLflow run of each trial."""
-    for trial_id, run_id in runs.items():
-        tx.execute(update(trials).where(trials.c.id == trial_id).values(mlflow_run_id=run_id))
+    if runs:
+        tx.execute(_SET_RUN, [{"trial": trial_id, "run": run_id} for trial_id, run_id in runs.items()])
+
+
+def forget_runs(tx: Tx, study_id: str) -> None:
+    """No trial of the study has an MLflow run any more."""
+    tx.execute(update(trials).where(trials.c.study_id == study_id).values(mlflow_run_id=None))
+
+
+def noted_runs(tx: Tx, study_id: str) -> dict[str, str]:
+    """The MLflow run of each trial that has one."""
+    query = select(trials.c.id, trials.c.mlflow_run_id).where(trials.c.study_id == study_id)
+    return {row.id: row.mlflow_run_id for row in tx.execute(query.where(trials.c.mlflow_run_id.is_not(None)))}
 
 
 def _trial(row: Row[Any]) -> TrialRow:

@@ -15,7 +15,7 @@ from typing import Any
 from packaging.requirements import Requirement
 from sqlalchemy import select
 
-from service.api.health import make_probes
+from service.api.routes.health import make_probes
 from service.errors import BadSettings, ServiceError
 from service.ledger import check_schema, open_ledger, outbox
 from service.ledger.tables import db_now

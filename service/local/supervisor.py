@@ -13,7 +13,9 @@ from service.local.system import System
 
 READY_WITHIN_S = 180.0
 LOOK_S = 0.2
+# A process that dies this often without having lived STEADY_S in between is broken.
 MAX_RESTARTS = 5
+STEADY_S = 30.0
 LOG_TAIL_LINES = 15
 
 
@@ -27,24 +29,33 @@ class Supervisor:
 
     system: System
     running: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    steady_s: float = STEADY_S
     restarts: dict[str, int] = field(default_factory=dict)
+    began: dict[str, float] = field(default_factory=dict)
     stopping: bool = False
 
     def start(self, child: Child) -> None:
         """Start a child and note it in up.json, so that `down` finds it whatever happens to this process."""
         self.running[child.name] = child.start()
+        self.began[child.name] = time.monotonic()
         write_record(self.system, self.running)
 
     def wait_until_ready(self) -> None:
         """Return when every process does its work or somebody asked to stop.
 
-        Raises: Broken when a process dies first, or after READY_WITHIN_S.
+        One that dies meanwhile is started again: Ray ends a head that was not up within half a minute, which
+        a busy machine may take.
+
+        Raises: SystemBroken when one dies again and again, or after READY_WITHIN_S.
         """
-        checks, began = self.system.checks(), time.monotonic()
+        children = {child.name: child for child in self.system.children()}
+        every, began = self.system.checks(), time.monotonic()
+        checks = dict(every)
         while checks and not self.stopping:
-            for name, process in self.running.items():
+            for name, process in list(self.running.items()):
                 if process.poll() is not None:
-                    raise SystemBroken(f"{name} ended with code {process.returncode}:\n{self._tail(name)}")
+                    self._restart(children[name], process)
+                    checks[name] = every[name]
             for name in [name for name, check in checks.items() if check()]:
                 del checks[name]
                 say(f"{name} is ready after {time.monotonic() - began:.1f} s")
@@ -76,9 +87,13 @@ class Supervisor:
 
     def _restart(self, child: Child, died: subprocess.Popen[bytes]) -> None:
         say(f"{child.name} ended with code {died.returncode}:\n{self._tail(child.name)}")
-        self.restarts[child.name] = self.restarts.get(child.name, 0) + 1
+        steady = time.monotonic() - self.began[child.name] >= self.steady_s
+        self.restarts[child.name] = 1 if steady else self.restarts.get(child.name, 0) + 1
         if self.restarts[child.name] > MAX_RESTARTS:
-            raise SystemBroken(f"{child.name} died {MAX_RESTARTS + 1} times; stopping. Its log: {child.log}")
+            raise SystemBroken(
+                f"{child.name} died {MAX_RESTARTS + 1} times in a row, each within {self.steady_s:g} s;"
+                f" stopping. Its log: {child.log}"
+            )
         # What a dead Ray head or server leaves behind would hold its ports.
         processes.end({died.pid}, f"{self.system.mark}.{child.name}", grace_s=2.0, spare={os.getpid()})
         say(f"starting {child.name} again ({self.restarts[child.name]} of {MAX_RESTARTS})")

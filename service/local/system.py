@@ -132,6 +132,8 @@ class System:
             "RAY_USAGE_STATS_ENABLED": "0",
             # Plain idle workers: slots have an environment of their own and could not use them.
             "RAY_prestart_worker_first_driver": "0",
+            # After 60 s Ray would end a worker that still starts and begin anew: on a busy machine for ever.
+            "RAY_worker_register_timeout_seconds": "600",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
@@ -143,6 +145,8 @@ class System:
             *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
             "--disable-usage-stats",
             "--include-log-monitor=false",
+            # It starts nodes, and there is one.
+            "--no-monitor",
             "--log-color=false",
             "--node-ip-address=127.0.0.1",
             "--dashboard-host=127.0.0.1",
@@ -160,13 +164,8 @@ class System:
         )
 
     def _mlflow_command(self) -> tuple[str, ...]:
-        directory = self.data_dir / "mlflow"
-        return (
-            *(sys.executable, "-m", "mlflow", "server", "--workers", "1"),
-            *("--host", "127.0.0.1", "--port", str(self.ports["mlflow"])),
-            *("--backend-store-uri", f"sqlite:///{directory / 'mlflow.db'}"),
-            *("--artifacts-destination", str(directory / "artifacts")),
-        )
+        where, port = str(self.data_dir / "mlflow"), str(self.ports["mlflow"])
+        return (sys.executable, "-m", "service.local.mlflow_server", where, port)
 
 
 def address(host: str, port: int, data_dir: Path) -> dict[str, str]:

@@ -26,8 +26,8 @@ class CannotStart(ServiceError):
     """The embedded system cannot start as asked: a taken port, a directory in use."""
 
 
-def up(data_dir: Path, host: str, port: int) -> None:
-    """Run the embedded system until interrupted.
+def up(data_dir: Path, host: str, port: int, *, make: type[System] = System) -> None:
+    """Run the embedded system until interrupted; `make` says of what it consists.
 
     Raises: CannotStart before anything was started; Broken after everything was ended.
     """
@@ -41,7 +41,7 @@ def up(data_dir: Path, host: str, port: int) -> None:
         ports, moved = keep_ports(data_dir / "ports.json")
         for name, old in moved.items():
             say(f"port {old} of {name} is taken by somebody else; it moved to {ports[name]}")
-        _run(System(data_dir=data_dir, host=host, port=port, ports=ports, mark=secrets.token_hex(8)))
+        _run(make(data_dir=data_dir, host=host, port=port, ports=ports, mark=secrets.token_hex(8)))
 
 
 def down(data_dir: Path, *, within_s: float = 30.0) -> bool:

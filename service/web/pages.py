@@ -5,14 +5,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
+from ablations.effects.wording import effect_text, shown_of, words_of
+from ablations.results.failures import FAILURES, count_classes
 from service.api.answers import studies_shown, study_shown
-from service.api.claims import read_claims
-from service.api.context import Context, InContext, InProject, StudyId
-from service.api.paging import PageQuery, decode_cursor, encode_cursor
+from service.api.context import Context, InContext, InProject
+from service.api.paging import StudyPageQuery
+from service.api.routes.claims import read_claims
 from service.ledger import studies, trials
 
 router = APIRouter(include_in_schema=False)
@@ -27,11 +30,22 @@ _templates = Environment(
 )
 
 
+def _commands(text: str) -> Markup:
+    """Words between backticks as code; everything else as it is."""
+    parts = [
+        Markup("<code>{}</code>" if n % 2 else "{}").format(part) for n, part in enumerate(text.split("`"))
+    ]
+    return Markup("").join(parts)
+
+
+_templates.filters["commands"] = _commands
+
+
 @router.get("/", response_class=HTMLResponse)
-def index(context: InContext, project: InProject, query: Annotated[PageQuery, Query()]) -> HTMLResponse:
+def index(context: InContext, project: InProject, query: Annotated[StudyPageQuery, Query()]) -> HTMLResponse:
     """The studies, newest first."""
     with context.ledger.read() as tx:
-        rows = studies.page(tx, project=project, limit=query.limit + 1, before=decode_cursor(query.cursor))
+        rows = studies.page(tx, project=project, limit=query.limit + 1, before=query.cursor)
         # Relative links: the page works behind whatever address it was opened by.
         items = studies_shown(tx, rows[: query.limit], context.settings, base="")
     return _page(
@@ -39,27 +53,43 @@ def index(context: InContext, project: InProject, query: Annotated[PageQuery, Qu
         context,
         project=project,
         studies=items,
-        next=encode_cursor(items[-1].id) if len(rows) > query.limit else None,
+        next=items[-1].id if len(rows) > query.limit else None,
     )
 
 
-@router.get("/studies/{study_id}", response_class=HTMLResponse)
-def study(context: InContext, project: InProject, study_id: StudyId) -> HTMLResponse:
-    """One study: how far it is, what its primary contrast says, what went wrong."""
+@router.get("/studies/{meant:path}", response_class=HTMLResponse)
+def study(context: InContext, project: InProject, meant: str) -> Response:
+    """One study: how far it is, what its primary contrast says, what went wrong.
+
+    A name, `last` or the beginning of an id lead to it too.
+    """
     with context.ledger.read() as tx:
-        row = studies.get(tx, study_id, project)
+        row = studies.find(tx, meant, project)
+        study_id = row.id
+        if study_id != meant:
+            return RedirectResponse(f"/studies/{study_id}", 303, headers={"Cache-Control": "no-store"})
         shown = study_shown(tx, row, context.settings, base="")
         build = studies.build(tx, study_id)
         lost = trials.page(tx, study_id, limit=SHOWN_LOST, state="failed")
-    effects: Mapping[str, Any] = build.effects if build is not None else {}
     return _page(
         "study.html",
         context,
         study=shown,
+        effects=draw_effects(build.effects if build is not None else {}),
+        lost=lost,
+        failures=[FAILURES[name] for name in count_classes((trial.state, trial.reason) for trial in lost)],
+        spec=json.dumps(row.spec, indent=2, ensure_ascii=False),
+    )
+
+
+def draw_effects(effects: Mapping[str, Any]) -> str:
+    """Where a study stands and what its primary contrast says, as a piece of its page."""
+    return _templates.get_template("effects.html").render(
         contrasts=[contrast for contrast in effects.get("contrasts", ()) if contrast["primary"]],
         standing=(effects.get("standing") or {}).get("words", ""),
-        lost=lost,
-        spec=json.dumps(row.spec, indent=2, ensure_ascii=False),
+        shown_of=shown_of,
+        words_of=words_of,
+        effect_text=effect_text,
     )
 
 

@@ -2,25 +2,37 @@
 
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import httpx
 
+from service.api.planning import Planner
 from service.cluster import Cluster, connect
 from service.errors import LedgerUnavailable
-from service.ledger import arrivals, check_schema, open_ledger
+from service.ledger import Ledger, arrivals, check_schema, open_ledger
+from service.ledger.studies import StudyRow
+from service.ledger.upkeep import deletions
 from service.settings import Settings
 from service.worker.leadership import RENEW_S, Leadership
 from service.worker.loop import Loop, run_all
 from service.worker.mlflow.publisher import Publisher
 from service.worker.reconciler import Reconciler
 from service.worker.reports.making import WorkshopMaker
-from service.worker.reports.schedule import ReportBuilder
+from service.worker.reports.schedule import (
+    MAX_CANCELLED,
+    MAX_LAST,
+    MAX_OTHER,
+    MAX_PAPERS,
+    ReportBuilder,
+)
 from service.workshop import Workshop
 from trainables.catalogue import LiveCatalogue
 
@@ -52,17 +64,18 @@ def main() -> None:
     maker = WorkshopMaker(
         ledger, catalogue, workshop, url=settings.database_url, datasets_dir=settings.datasets_dir
     )
-    builder = ReportBuilder(ledger, catalogue.manifest, maker=maker)
+    hands = ThreadPoolExecutor(MAX_LAST + MAX_OTHER + MAX_PAPERS + MAX_CANCELLED, "reports")
+    builder = ReportBuilder(ledger, catalogue.manifest, maker=maker, hands=hands)
     leadership = Leadership(ledger)
-    loops = [
-        Loop(name="arrivals", work=_always(lambda: arrivals.sweep(ledger)), pause_s=SWEEP_S),
-        Loop(name="reconciler", work=_always(reconciler.reconcile), pause_s=RECONCILE_S),
-        Loop(name="reports", work=lambda: bool(builder.build_due()), pause_s=REPORT_S),
-    ]
-    if settings.mlflow_url is not None:
-        publisher = Publisher(settings, ledger, leads=leadership.leads)
-        loops.append(Loop(name="leadership", work=_always(leadership.renew), pause_s=RENEW_S))
-        loops.append(Loop(name="publisher", work=lambda: publisher.drain() > 0, pause_s=PUBLISH_S))
+    planner = Planner(catalogue, settings.database_url, workshop)
+    publisher = (
+        Publisher(settings, ledger, plan=partial(plan_again, planner), leads=leadership.leads)
+        if settings.mlflow_url is not None
+        else None
+    )
+    loops = make_loops(ledger, reconciler, builder, leadership, publisher)
+    sweep = partial(sweep_deleted, settings, ledger)
+    loops.append(Loop(name="deletions", work=_always(sweep), pause_s=SWEEP_S))
     logger.info("worker runs: %s", ", ".join(loop.name for loop in loops))
     if (told := os.environ.get("ABLATE_READY_FILE")) is not None:
         Path(told).touch()
@@ -74,6 +87,54 @@ def main() -> None:
     workshop.close()
     ledger.close()
     logger.info("worker ends")
+
+
+def make_loops(
+    ledger: Ledger,
+    reconciler: Reconciler,
+    builder: ReportBuilder,
+    leadership: Leadership,
+    publisher: Publisher | None,
+) -> list[Loop]:
+    """All that a worker does again and again."""
+    loops = [
+        Loop(name="arrivals", work=_always(lambda: arrivals.sweep(ledger)), pause_s=SWEEP_S),
+        Loop(
+            name="reconciler",
+            work=_always(reconciler.reconcile),
+            pause_s=RECONCILE_S,
+            version=ledger.version,
+        ),
+        Loop(
+            name="reports",
+            work=lambda: bool(builder.build_due()),
+            pause_s=REPORT_S,
+            version=ledger.version,
+        ),
+    ]
+    if publisher is not None:
+        loops.append(Loop(name="leadership", work=_always(leadership.renew), pause_s=RENEW_S))
+        loops.append(
+            Loop(
+                name="publisher",
+                work=lambda: publisher.drain() > 0,
+                pause_s=PUBLISH_S,
+                version=ledger.version,
+            )
+        )
+    return loops
+
+
+def plan_again(planner: Planner, study: StudyRow) -> bytes:
+    """The plan of a study as it was when it was submitted, as far as earlier studies are still there."""
+    return planner.plan(dict(study.spec), study.project, before=study.id)
+
+
+def sweep_deleted(settings: Settings, ledger: Ledger) -> int:
+    """Remove rows and checkpoints of deleted studies."""
+    return deletions.sweep(
+        ledger, lambda study_id: shutil.rmtree(settings.checkpoints_dir / study_id, ignore_errors=True)
+    )
 
 
 def _always(work: Callable[[], object]) -> Callable[[], bool]:

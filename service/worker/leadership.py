@@ -5,7 +5,7 @@ import secrets
 import time
 from collections.abc import Callable
 
-from service.ledger import Ledger, leases
+from service.ledger import Ledger, fence
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Leadership:
         """Take or keep the lease; whether this worker leads now."""
         asked_at, led = self._clock(), self.leads()
         with self._ledger.write() as tx:
-            taken = leases.take(tx, self._name, self._holder, LEASE_S)
+            taken = fence.take_lease(tx, self._name, self._holder, LEASE_S)
         self._until = asked_at + LEASE_S if taken else 0.0
         if self.leads() != led:
             logger.info("this worker %s", "leads" if taken else "waits: another one leads")
@@ -43,4 +43,4 @@ class Leadership:
         """Let another one lead at once."""
         self._until = 0.0
         with self._ledger.write() as tx:
-            leases.release(tx, self._name, self._holder)
+            fence.release_lease(tx, self._name, self._holder)

@@ -49,7 +49,10 @@ TRIALS = [
 
 def ours() -> dict[str, Any]:
     """Through our service, in a fresh data directory: nothing can be reused."""
-    with tempfile.TemporaryDirectory(prefix="ab-") as folder, running_system(Path(folder) / "data") as system:
+    with (
+        tempfile.TemporaryDirectory(prefix="ab-") as folder,
+        running_system(Path(folder) / "data", ABLATE_STANDBYS="1") as system,
+    ):
         time.sleep(3)
         busy = busy_share()
         started = time.perf_counter()

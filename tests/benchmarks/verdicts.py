@@ -1,5 +1,7 @@
 """How often a verdict is wrong: whole studies without an effect, simulated from spec to verdict.
 
+And how often a claim about a margin is, where the difference is just as large as that.
+
 `python -m tests.benchmarks.verdicts` writes the table in docs/verdicts.md, a few minutes on one core.
 
 All studies of a cell are judged at once, as rows of one large family whose p-values are adjusted study by
@@ -7,8 +9,9 @@ study; the first of each cell are judged one by one as well, and must agree.
 """
 
 import argparse
+import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
@@ -19,11 +22,14 @@ import numpy as np
 from ablations.contrasts.contrast import Contrast, compile_contrasts
 from ablations.design.design import Design
 from ablations.effects.collapse import watch_collapse
-from ablations.effects.effect import Verdict
+from ablations.effects.effect import EffectRow
 from ablations.effects.holes import SIDES, fills_of, is_overturned
 from ablations.effects.inference import Inference, infer
 from ablations.effects.judge import judge
-from ablations.effects.verdict import rule
+from ablations.effects.margin import about_margin
+from ablations.effects.simultaneous import simultaneous
+from ablations.effects.verdict import Ruling, rule
+from ablations.effects.wording import Verdict
 from ablations.results.results import Results
 from ablations.results.scoring import find_gaps
 from tests.unit.ablations.studies import SMALL, design_of
@@ -31,10 +37,10 @@ from tests.unit.ablations.studies import SMALL, design_of
 COMMAND = "python -m tests.benchmarks.verdicts"
 PAGE = Path(__file__).parents[2] / "docs" / "verdicts.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-NUM_STUDIES, NUM_CHECKED, SEED, ALPHA = 5_000, 10, 20261, 0.05
+NUM_STUDIES, NUM_AT_MARGIN, NUM_CHECKED, SEED, ALPHA = 5_000, 20_000, 10, 20261, 0.05
 NUM_SEEDS, FAMILIES = (3, 5, 10, 20), (1, 4, 12)
 LEVEL, SPREAD, BLOCK, STEP, CRASHED, COLLAPSE_RATE = 0.8, 0.01, 0.02, 0.01, 0.2, 0.1
-PROMISED = 0.055
+PROMISED, MARGIN = 0.055, 0.05
 
 Draw = Callable[[np.random.Generator, tuple[int, int, int]], tuple[np.ndarray, np.ndarray]]
 
@@ -93,6 +99,16 @@ UNPROMISED = (
     "far behind, one run in five of one arm crashes",
 )
 PROMISES = tuple(name for name in CONDITIONS if name not in UNPROMISED)
+UNEQUAL = "one arm spreads three times as far"
+SMALLER = ("equivalent", "not worse", "better", "worse, but by less than the margin")
+LARGER = ("better by more than the margin",)
+MARGINS: dict[str, tuple[str, float, tuple[str, ...]]] = {
+    "worse by the margin, normal": ("normal", -MARGIN, SMALLER),
+    "worse by the margin, skewed, both arms": ("skewed, both arms", -MARGIN, SMALLER),
+    "worse by the margin, one arm spreads three times as far": (UNEQUAL, -MARGIN, SMALLER),
+    "better by the margin, normal, called more": ("normal", MARGIN, LARGER),
+}
+"""Errors, the true difference, and the claims that are false of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,8 +116,8 @@ class Cell:
     """What was found for one condition, number of seeds and size of the family.
 
     `wrong` is the share of studies with a wrong verdict, `unwatched` that without what is said of missing
-    runs, `warned` the share of wrong verdicts beside which a collapse rate is not excluded that would turn
-    them.
+    runs, `warned` the share of wrong verdicts beside which it says that they rest on rates of collapse: on
+    one that is not excluded, or on the collapses that were seen.
     """
 
     condition: str
@@ -113,11 +129,13 @@ class Cell:
 
 
 @cache
-def study(num_seeds: int, num_rows: int) -> tuple[Design, Contrast]:
+def study(num_seeds: int, num_rows: int, margin: float | None = None) -> tuple[Design, Contrast]:
     """One arm against one in every stratum: a family of so many rows."""
     factors: dict[str, Any] = {"scalars": ["none", "shared"], "depth": list(range(1, num_rows + 1))}
-    contrasts = {"it": {"vary": "scalars", "within": ["depth"]}}
-    design = design_of({**SMALL, "factors": factors}, seeds=num_seeds, analysis={"contrasts": contrasts})
+    analysis: dict[str, Any] = {"contrasts": {"it": {"vary": "scalars", "within": ["depth"]}}}
+    if margin is not None:
+        analysis["margin"] = {SMALL["metric"]: margin}
+    design = design_of({**SMALL, "factors": factors}, seeds=num_seeds, analysis=analysis)
     return design, compile_contrasts(design).contrasts[0]
 
 
@@ -131,10 +149,10 @@ def simulate(condition: str, num_seeds: int, num_rows: int, num_studies: int, se
     sides = [np.where(side == -LEVEL, 0.0, LEVEL + block + side) for side in (of, against)]
     if condition == STEPPED:
         sides = [np.round(side / STEP) * STEP for side in sides]
-    studies = _tables(design, contrast, *sides)
-    found, verdicts, warned = _judge(design, contrast, studies)
+    studies = tables_of(design, contrast, *sides)
+    found, verdicts, warned = judge_many(design, contrast, studies)
     for i in range(min(NUM_CHECKED, num_studies)):
-        rows = judge(compile_contrasts(design), _results(design, studies[i]), final=True).contrasts[0].rows
+        rows = judge(compile_contrasts(design), results_of(design, studies[i]), final=True).contrasts[0].rows
         assert [row.verdict for row in rows] == [str(v) for v in verdicts[i]], (condition, num_seeds, i)
     wrong, before = (np.isin(each, ("better", "worse")) for each in (verdicts, found))
     return Cell(
@@ -147,7 +165,7 @@ def simulate(condition: str, num_seeds: int, num_rows: int, num_studies: int, se
     )
 
 
-def _tables(design: Design, contrast: Contrast, of: np.ndarray, against: np.ndarray) -> np.ndarray:
+def tables_of(design: Design, contrast: Contrast, of: np.ndarray, against: np.ndarray) -> np.ndarray:
     """The values of all studies, by study, arm and seed."""
     tables = np.full((len(of), len(design.arms), of.shape[2]), np.nan)
     index = {arm.id: i for i, arm in enumerate(design.arms)}
@@ -157,7 +175,7 @@ def _tables(design: Design, contrast: Contrast, of: np.ndarray, against: np.ndar
     return tables
 
 
-def _results(design: Design, values: np.ndarray, names: tuple[str, ...] | None = None) -> Results:
+def results_of(design: Design, values: np.ndarray, names: tuple[str, ...] | None = None) -> Results:
     """Results whose trials have all ended; NaN is a failed one."""
     empty = Results.build(design, [])
     arms = names or empty.arms
@@ -173,10 +191,8 @@ def _results(design: Design, values: np.ndarray, names: tuple[str, ...] | None =
     )
 
 
-def _judge(
-    design: Design, contrast: Contrast, studies: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The verdicts of all studies, without and with what is said of missing runs, and which are warned of."""
+def many_rows(design: Design, contrast: Contrast, studies: np.ndarray) -> tuple[Contrast, Results]:
+    """All studies as one: their rows as one family, their arms as those of one design."""
     num_studies, num_arms, num_seeds = studies.shape
     rows = tuple(
         replace(row, weights={f"{i} {arm}": weight for arm, weight in row.weights.items()})
@@ -184,8 +200,16 @@ def _judge(
         for row in contrast.rows
     )
     names = tuple(f"{i} {arm.id}" for i in range(num_studies) for arm in design.arms)
-    results = _results(design, studies.reshape(num_studies * num_arms, num_seeds), names)
-    many = replace(contrast, rows=rows)
+    results = results_of(design, studies.reshape(num_studies * num_arms, num_seeds), names)
+    return replace(contrast, rows=rows), results
+
+
+def judge_many(
+    design: Design, contrast: Contrast, studies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The verdicts of all studies, without and with what is said of missing runs, and which are warned of."""
+    num_studies = len(studies)
+    many, results = many_rows(design, contrast, studies)
     gaps = find_gaps(many, results)
     found = infer(many, gaps.dropped(), level=1 - ALPHA, complete=False)
     verdicts = _rule(contrast, found, num_studies)
@@ -208,31 +232,85 @@ def _judge(
     known = watch_collapse(many, results, gaps.dropped(), found, dict(enumerate(kept.ravel())), None)
     warned = np.zeros(kept.size, dtype=bool)
     for i, each in known.items():
-        warned[i] = each.turns_at is not None and each.turns_at <= each.not_excluded
+        warned[i] = each.in_doubt
     return verdicts, kept, warned.reshape(kept.shape)
 
 
 def _rule(contrast: Contrast, found: Inference, num_studies: int) -> np.ndarray:
     """The verdicts by study and row."""
+    return np.array([one.verdicts for one in _rulings(contrast, found, num_studies)], dtype=object)
+
+
+def _rulings(contrast: Contrast, found: Inference, num_studies: int) -> list[Ruling]:
+    """The ruling of each study."""
     flags = {field.name: getattr(found, field.name) for field in fields(Inference) if field.type is bool}
     arrays = [field.name for field in fields(Inference) if field.name not in flags]
     num_rows = len(contrast.rows)
 
-    def one(i: int) -> tuple[Verdict, ...]:
+    def one(i: int) -> Ruling:
         some = slice(i * num_rows, (i + 1) * num_rows)
         each = Inference(**flags, **{name: getattr(found, name)[some] for name in arrays})
-        return rule(contrast, each, alpha=ALPHA).verdicts
+        return rule(contrast, each, alpha=ALPHA)
 
-    return np.array([one(i) for i in range(num_studies)], dtype=object)
+    return [one(i) for i in range(num_studies)]
 
 
-def lines_of(cells: list[Cell]) -> Iterator[str]:
-    """The table, a line a condition and number of seeds."""
-    yield (
-        "| studies without an effect | seeds | "
-        + " | ".join(f"{n} row{'s' if n > 1 else ''}" for n in FAMILIES)
-        + " |"
+def simulate_margin(
+    condition: str, num_seeds: int, num_rows: int, num_studies: int, seed: int = SEED
+) -> Cell:
+    """So many studies whose differences are as large as the margin, and what is falsely claimed of them."""
+    errors, difference, false = MARGINS[condition]
+    rng = np.random.default_rng([seed, 1000 + list(MARGINS).index(condition), num_seeds, num_rows])
+    design, contrast = study(num_seeds, num_rows, MARGIN)
+    of, against = CONDITIONS[errors](rng, (num_studies, num_rows, num_seeds))
+    block = LEVEL + BLOCK * rng.normal(size=(num_studies, 1, num_seeds))
+    studies = tables_of(design, contrast, of + difference + block, against + block)
+    words = np.array(_claims(design, contrast, studies)).reshape(num_studies, num_rows)
+    for i in range(min(NUM_CHECKED, num_studies)):
+        rows = judge(compile_contrasts(design), results_of(design, studies[i]), final=True).contrasts[0].rows
+        assert [row.words for row in rows] == list(words[i]), (condition, num_seeds, i)
+    wrong = np.vectorize(lambda said: any(said.startswith(claim) for claim in false))(words)
+    share = float(wrong.any(axis=1).mean())
+    return Cell(
+        condition=condition,
+        num_seeds=num_seeds,
+        num_rows=num_rows,
+        wrong=share,
+        unwatched=share,
+        warned=None,
     )
+
+
+def _claims(design: Design, contrast: Contrast, studies: np.ndarray) -> list[str]:
+    """The verdicts of all rows in words, about the margin."""
+    many, results = many_rows(design, contrast, studies)
+    scores = find_gaps(many, results).dropped()
+    found = infer(many, scores, level=1 - ALPHA, margin=MARGIN, complete=False)
+    rulings = _rulings(contrast, found, len(studies))
+    inside = np.concatenate([one.tost_adjusted for one in rulings]) <= ALPHA
+    verdicts = [verdict for one in rulings for verdict in one.verdicts]
+    # Bonferroni over the rows of one study, not over all of them.
+    at_once = simultaneous(many, scores, alpha=ALPHA * len(studies))
+    blank = EffectRow(
+        contrast="", metric="", of="", against="", within={}, estimate=None, low=None, high=None, p=None,
+        p_adjusted=None, others={}, n=studies.shape[2], holes=0, unit="", verdict=None,
+    )  # fmt: skip
+    rows = (
+        about_margin(
+            contrast,
+            replace(blank, verdict=verdict, simultaneous=at_once[i]),
+            MARGIN,
+            inside=bool(inside[i]),
+            coarse=bool(found.coarse[i] == 1),
+        )
+        for i, verdict in enumerate(verdicts)
+    )
+    return [row.words or "" for row in rows]
+
+
+def lines_of(cells: Iterable[Cell], title: str = "studies without an effect") -> Iterator[str]:
+    """The table, a line a condition and number of seeds."""
+    yield (f"| {title} | seeds | " + " | ".join(f"{n} row{'s' if n > 1 else ''}" for n in FAMILIES) + " |")
     yield "|---|---|" + "---|" * len(FAMILIES)
     by_line: dict[tuple[str, int], list[Cell]] = {}
     for cell in cells:
@@ -245,7 +323,7 @@ def _figure(cell: Cell) -> str:
     text = f"{100 * cell.wrong:.1f} %"
     if cell.unwatched != cell.wrong:
         text += f" (else {100 * cell.unwatched:.0f} %)"
-    if cell.condition not in PROMISES and cell.warned is not None:
+    if cell.condition in UNPROMISED and cell.warned is not None:
         text += f", {100 * cell.warned:.1f} % warned"
     return text
 
@@ -253,20 +331,50 @@ def _figure(cell: Cell) -> str:
 def main() -> None:
     """Simulate every cell, write the table, and end with an error where a promise is broken."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--studies", type=int, default=NUM_STUDIES)
+    parser.add_argument("--studies", type=int, help="a cell; otherwise what the table says")
+    parser.add_argument("--only", default="", help="lines that begin so; the others stay as they are")
     options = parser.parse_args()
-    cells = []
-    for condition in CONDITIONS:
+    before, found, rest = re.split(f"{BEGIN}|{END}", PAGE.read_text(encoding="utf-8"))
+    sizes = f"{NUM_STUDIES} studies a cell, {NUM_AT_MARGIN} at the margin"
+    cells, lines = list[Cell](), [f"`{COMMAND}`, {sizes}, seed {SEED}:"]
+    for title, conditions, one, num_studies in TABLES:
+        chosen = [name for name in conditions if name.startswith(options.only)]
+        new = list(_simulated(chosen, one, options.studies or num_studies))
+        head, *shown = lines_of(new, title)
+        shown += [line for line in found.splitlines() if _condition(line) not in ("", *chosen)]
+        order = {name: i for i, name in enumerate(conditions)}
+        kept = [line for line in shown if _condition(line) in order]
+        rule = shown[0]
+        lines += ["", head, rule, *sorted(kept, key=lambda line: order[_condition(line)])]
+        cells += new
+    table = "\n".join(lines)
+    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest}", encoding="utf-8")
+    promised = [cell for cell in cells if cell.condition not in UNPROMISED]
+    if broken := [cell for cell in promised if cell.wrong > PROMISED]:
+        sys.exit("\n".join(map(str, broken)))
+
+
+def _condition(line: str) -> str:
+    """The condition of a line of the table."""
+    return line.split(" | ")[0].removeprefix("| ").strip() if line.startswith("| ") else ""
+
+
+TABLES: tuple[tuple[str, Iterable[str], Callable[[str, int, int, int], Cell], int], ...] = (
+    ("studies without an effect", CONDITIONS, simulate, NUM_STUDIES),
+    ("studies whose differences are as large as the margin", MARGINS, simulate_margin, NUM_AT_MARGIN),
+)
+
+
+def _simulated(
+    conditions: Iterable[str], one: Callable[[str, int, int, int], Cell], num_studies: int
+) -> Iterator[Cell]:
+    """Every cell of these conditions, told as it comes."""
+    for condition in conditions:
         for num_seeds in NUM_SEEDS:
             for num_rows in FAMILIES:
-                cells.append(simulate(condition, num_seeds, num_rows, options.studies))
-                sys.stderr.write(f"{cells[-1]}\n")
-    table = "\n".join([f"`{COMMAND}`, {options.studies} studies a cell, seed {SEED}:", "", *lines_of(cells)])
-    before, rest = PAGE.read_text(encoding="utf-8").split(BEGIN)
-    PAGE.write_text(f"{before}{BEGIN}\n{table}\n{END}{rest.split(END)[1]}", encoding="utf-8")
-    broken = [cell for cell in cells if cell.condition in PROMISES and cell.wrong > PROMISED]
-    if broken:
-        sys.exit("\n".join(map(str, broken)))
+                cell = one(condition, num_seeds, num_rows, num_studies)
+                sys.stderr.write(f"{cell}\n")
+                yield cell
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class FakeRun:
 
 class FakeTracker:
     """`away` makes every call fail; `lose_next` does the next call and loses its answer; `refuse` names a
-    run that is refused, `broken` one at which the server itself falls over."""
+    run that is refused, `broken` one at which the server itself falls over; `refuse_tags` any tag."""
 
     def __init__(self) -> None:
         self.experiments: dict[str, tuple[str, dict[str, str]]] = {}
@@ -31,7 +31,9 @@ class FakeTracker:
         self.lose_next: str | None = None
         self.refuse: str | None = None
         self.broken: str | None = None
+        self.refuse_tags = False
         self.num_calls = 0
+        self.num_made = 0
 
     def healthy(self) -> bool:
         return not self.away
@@ -54,10 +56,19 @@ class FakeTracker:
         self._arrive()
         self.experiments[experiment_id][1].update(tags)
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, str]:
+    def delete_experiment(self, experiment_id: str) -> None:
         self._arrive()
-        runs = {id: run for id, run in self.runs.items() if run.experiment_id == experiment_id}
-        return {run.tags[tag]: id for id, run in runs.items() if tag in run.tags}
+        del self.experiments[experiment_id]
+        self.runs = {id: run for id, run in self.runs.items() if run.experiment_id != experiment_id}
+        self._leave("delete_experiment")
+
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
+        self._arrive()
+        found: dict[str, list[str]] = {}
+        for id, run in self.runs.items():
+            if run.experiment_id == experiment_id and tag in run.tags:
+                found.setdefault(run.tags[tag], []).append(id)
+        return found
 
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
         self._arrive()
@@ -65,13 +76,20 @@ class FakeTracker:
             raise TrackerRefused("the run is refused")
         if self.broken is not None and self.broken in tags.values():
             raise TrackerUnavailable("the server fell over")
-        id = f"run{len(self.runs)}"
+        self.num_made += 1
+        id = f"run{self.num_made - 1}"
         self.runs[id] = FakeRun(experiment_id, name, start_ms, dict(tags))
         self._leave("create_run")
         return id
 
+    def delete_run(self, run_id: str) -> None:
+        self._arrive()
+        del self.runs[run_id]
+
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         self._arrive()
+        if self.refuse_tags:
+            raise TrackerRefused("the tags are refused")
         self.runs[run_id].tags.update(tags)
 
     def log(self, run_id: str, metrics: Sequence[MetricPoint], params: Mapping[str, str]) -> None:

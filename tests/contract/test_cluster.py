@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import httpx
@@ -20,8 +21,13 @@ import pytest
 from service.cluster import Cluster, Job, JobState, JobStatus, RayCluster, connect
 from service.errors import ClusterUnavailable
 from service.local.ports import keep_ports
+from service.protocol import LOST_EXIT
 from service.settings import Settings
 from tests.fake_cluster import FakeCluster
+from tests.simulation.cluster import Lies, RayHttp, SimJob, SimRay
+from tests.simulation.driven import Driven
+from tests.simulation.kernel import Kernel
+from tests.simulation.network import CALM, Network
 
 PYTHON = f"exec {sys.executable} -c"
 
@@ -45,6 +51,32 @@ def fake() -> Place:
         return status
 
     return Place(cluster=cluster, reach=reach)
+
+
+def simulated() -> Place:
+    """The product's client over a simulated head, whose jobs do what the suite's programs do."""
+    kernel = Kernel(0)
+    network = Network(kernel, 0, CALM)
+
+    def launch(running: SimJob) -> None:
+        program = running.job.entrypoint
+        ray.printed[running.job.submission_id] = running.job.env["WORD"]
+        if "SystemExit(3)" in program:
+            kernel.kill(running.process, 3)
+        if "sleep(600)" in program:
+            kernel.sleep(600.0)
+
+    ray = SimRay(kernel, 0, network, network, launch, Lies())
+    cluster = Driven(kernel.process("test"), RayCluster(RayHttp(ray)))  # type: ignore[arg-type]
+
+    def reach(submission_id: str, state: JobState) -> JobStatus:
+        deadline = kernel.now + 60.0
+        while (status := cluster.status(submission_id)).state is not state:
+            assert kernel.now < deadline and not status.state.ended, status
+            kernel.run(by=kernel.now + 0.5)
+        return status  # type: ignore[no-any-return]
+
+    return Place(cluster=cluster, reach=reach)  # type: ignore[arg-type]
 
 
 def wait(cluster: Cluster, submission_id: str, state: JobState, timeout_s: float = 90.0) -> JobStatus:
@@ -116,7 +148,7 @@ def ray_cluster() -> Iterator[RayCluster]:
         deadline = time.monotonic() + 120.0
         while True:
             try:
-                cluster.ping()
+                cluster.status("none")
                 break
             except ClusterUnavailable:
                 assert time.monotonic() < deadline and process.poll() is None, (
@@ -131,10 +163,12 @@ def ray_cluster() -> Iterator[RayCluster]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-@pytest.fixture(params=["fake", pytest.param("ray", marks=pytest.mark.integration)])
+@pytest.fixture(params=["fake", "simulated", pytest.param("ray", marks=pytest.mark.integration)])
 def place(request: pytest.FixtureRequest) -> Place:
     if request.param == "fake":
         return fake()
+    if request.param == "simulated":
+        return simulated()
     cluster: RayCluster = request.getfixturevalue("ray_cluster")
     return Place(cluster=cluster, reach=lambda submission_id, state: wait(cluster, submission_id, state))
 
@@ -190,6 +224,41 @@ def ray_answering(*statuses: int) -> RayCluster:
     return RayCluster(httpx.Client(transport=transport, base_url="http://ray"))
 
 
+@pytest.mark.parametrize(
+    ("answer", "lost"),
+    [
+        ({"error_type": "JOB_SUPERVISOR_ACTOR_DIED"}, True),
+        ({"error_type": "JOB_SUPERVISOR_ACTOR_START_TIMEOUT"}, True),
+        ({"error_type": "JOB_ENTRYPOINT_COMMAND_ERROR", "driver_exit_code": LOST_EXIT}, True),
+        ({"error_type": "JOB_ENTRYPOINT_COMMAND_ERROR", "driver_exit_code": 1}, False),
+        ({"error_type": "RUNTIME_ENV_SETUP_FAILURE"}, False),
+        ({}, False),
+    ],
+)
+def test_a_job_that_failed_for_want_of_the_cluster_is_lost(answer: dict[str, Any], lost: bool) -> None:
+    body = {"status": "FAILED", "message": "", **answer}
+    transport = httpx.MockTransport(lambda _request: httpx.Response(200, json=body))
+    status = RayCluster(httpx.Client(transport=transport, base_url="http://ray")).status("a")
+    assert status is not None and status.lost == lost
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("code", "lost"),
+    [
+        ("import os; os.kill(os.getpid(), 9)", True),
+        (f"raise SystemExit({LOST_EXIT})", True),
+        ("raise ValueError('x')", False),
+    ],
+)
+def test_ray_tells_a_driver_that_was_killed_from_one_that_failed(
+    ray_cluster: RayCluster, code: str, lost: bool
+) -> None:
+    failing = job(code)
+    ray_cluster.submit(failing)
+    assert wait(ray_cluster, failing.submission_id, JobState.FAILED).lost == lost
+
+
 def test_a_refused_submission_counts_if_the_job_is_there() -> None:
     ray_answering(500, 200).submit(job(SAY))
 
@@ -206,7 +275,7 @@ def test_a_wrong_token_is_an_error() -> None:
 
 def test_a_cluster_that_is_not_there_is_an_error() -> None:
     cluster = RayCluster(httpx.Client(base_url="http://127.0.0.1:1", trust_env=False))
-    for ask in (lambda: cluster.status("a"), lambda: cluster.submit(job(SAY)), cluster.ping):
+    for ask in (lambda: cluster.status("a"), lambda: cluster.submit(job(SAY))):
         with pytest.raises(ClusterUnavailable):
             ask()
 

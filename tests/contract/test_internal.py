@@ -12,10 +12,16 @@ from ablations.manifest import Manifest
 from service.app import create_app
 from service.auth import attempt_token
 from service.driver.client import Away, CallRefused, HttpInternal, Internal, Stale
-from service.ledger import attempts, migrate, open_ledger, steering
+from service.ledger import Ledger, attempts, migrate, open_ledger, steering
 from service.protocol import Resolved, Running
 from service.settings import Settings
 from tests.ledger_samples import add_study, outcome
+from tests.simulation.api import ApiHttp, SimApi
+from tests.simulation.driven import Driven
+from tests.simulation.kernel import Kernel
+from tests.simulation.memory_ledger import Database, LedgerTrouble, LedgerView
+from tests.simulation.network import CALM, Network
+from tests.simulation.studies import CATALOGUE
 from tests.unit.service.driver.fakes import FakeInternal
 
 
@@ -49,6 +55,20 @@ def fake() -> Iterator[Service]:
     yield Service(internal=internal, ids=["t0", "t1", "t2", "t3"], cancel=cancel, lose=lose)
 
 
+def verbs(ledger: Ledger, study_id: str) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Cancels the study; takes its first attempt away."""
+
+    def cancel() -> None:
+        with ledger.write() as tx:
+            steering.cancel(tx, study_id)
+
+    def lose() -> None:
+        with ledger.write() as tx:
+            attempts.lost(tx, study_id, 1, "the test says so")
+
+    return cancel, lose
+
+
 def real(data_dir: Path) -> Iterator[Service]:
     settings = Settings(
         data_dir=data_dir,
@@ -62,14 +82,7 @@ def real(data_dir: Path) -> Iterator[Service]:
         study = add_study(tx)
         attempts.begin(tx, study.id)
 
-    def cancel() -> None:
-        with ledger.write() as tx:
-            steering.cancel(tx, study.id)
-
-    def lose() -> None:
-        with ledger.write() as tx:
-            attempts.lost(tx, study.id, 1, "the test says so")
-
+    cancel, lose = verbs(ledger, study.id)
     with TestClient(create_app(settings, catalogue=NoTrainables())) as client:
         token = attempt_token("s", study.id, 1)
         internal = HttpInternal(client, study_id=study.id, attempt=1, token=token)
@@ -78,9 +91,37 @@ def real(data_dir: Path) -> Iterator[Service]:
     ledger.close()
 
 
-@pytest.fixture(params=["fake", "real"])
+def simulated(data_dir: Path) -> Iterator[Service]:
+    """The product's client and routes over a simulated network and a ledger in memory."""
+    kernel = Kernel(0)
+    ledger = Database().fresh(kernel.wall)
+    with ledger.write() as tx:
+        study = add_study(tx)
+        attempts.begin(tx, study.id)
+
+    cancel, lose = verbs(ledger, study.id)
+    settings = Settings(
+        data_dir=data_dir, database_url="sqlite:///unused", internal_url="http://a", secret="s"
+    )
+    trouble = LedgerTrouble(kernel, 0)
+    api = SimApi(kernel, Network(kernel, 0, CALM), settings, lambda: LedgerView(ledger, trouble), CATALOGUE)
+    token = attempt_token("s", study.id, 1)
+    client = HttpInternal(ApiHttp(api), study_id=study.id, attempt=1, token=token)  # type: ignore[arg-type]
+    internal = Driven(kernel.process("test"), client)
+    ids = [trial.id for trial in internal.work().trials]
+    yield Service(internal=internal, ids=ids, cancel=cancel, lose=lose)  # type: ignore[arg-type]
+
+
+SERVICES: dict[str, Callable[[Path], Iterator[Service]]] = {
+    "fake": lambda _data_dir: fake(),
+    "real": real,
+    "simulated": simulated,
+}
+
+
+@pytest.fixture(params=SERVICES)
 def service(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service]:
-    yield from fake() if request.param == "fake" else real(tmp_path)
+    yield from SERVICES[request.param](tmp_path)
 
 
 class TestInternal:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import event, func, select
 
 from service.errors import LedgerUnavailable, ProjectFull, StudyNotFound
-from service.ledger import Ledger, arrivals, leases, outbox, studies, tables
+from service.ledger import Ledger, arrivals, fence, outbox, studies, tables
 from service.worker.leadership import LEASE_S, RENEW_S, Leadership
 from tests.ledger_samples import SPEC, planned
 
@@ -25,6 +25,7 @@ def bring(ledger: Ledger, num_seeds: int = NUM_SEEDS) -> None:
         spec=SPEC,
         labels={"team": "vision"},
         planned=planned(BIG, num_seeds),
+        num=2 * num_seeds,
     )
 
 
@@ -98,13 +99,13 @@ def test_one_worker_leads_and_another_takes_over(ledger: Ledger) -> None:
 
 def test_a_lease_ends_by_the_databases_clock(ledger: Ledger) -> None:
     with ledger.write() as tx:
-        assert leases.take(tx, "publisher", "a", 0.3)
+        assert fence.take_lease(tx, "publisher", "a", 0.3)
     with ledger.write() as tx:
-        assert not leases.take(tx, "publisher", "b", 0.3)
-        leases.release(tx, "publisher", "b")
+        assert not fence.take_lease(tx, "publisher", "b", 0.3)
+        fence.release_lease(tx, "publisher", "b")
     with ledger.write() as tx:
-        assert not leases.take(tx, "publisher", "b", 0.3)
+        assert not fence.take_lease(tx, "publisher", "b", 0.3)
     time.sleep(0.4)
     with ledger.write() as tx:
-        assert leases.take(tx, "publisher", "b", 5)
-        assert not leases.take(tx, "publisher", "a", 5)
+        assert fence.take_lease(tx, "publisher", "b", 5)
+        assert not fence.take_lease(tx, "publisher", "a", 5)

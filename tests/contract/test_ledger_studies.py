@@ -4,11 +4,12 @@ import time
 
 import pytest
 
-from service.errors import AttemptLive, NothingToRetry, StudyFinished, StudyNotFound
+from service.errors import AttemptLive, NothingToRetry, StudyAmbiguous, StudyFinished, StudyNotFound
 from service.ledger import (
     Ledger,
     Tx,
     attempts,
+    builds,
     events,
     leasing,
     outbox,
@@ -121,9 +122,9 @@ def test_done_is_set_with_effects_and_reports_once_no_trial_is_open(ledger: Ledg
         row, build = studies.get(tx, study.id), studies.build(tx, study.id)
         assert row.state == "done" and row.finished_at is not None and build is not None
         assert (build.interim, build.effects, build.seq) == (False, EFFECTS, row.seq)
-        assert studies.report(tx, study.id, "html") == "<p>"
-        assert studies.formats(tx, study.id) == ["html", "md"]
-        assert studies.report(tx, study.id, "csv") is None
+        assert builds.report(tx, study.id, "html") == "<p>"
+        assert builds.formats(tx, study.id) == ["html", "md"]
+        assert builds.report(tx, study.id, "csv") is None
         with pytest.raises(StudyFinished):
             steering.cancel(tx, study.id)
 
@@ -195,16 +196,58 @@ def test_a_retry_runs_failed_trials_alone_and_judges_anew(ledger: Ledger) -> Non
         assert trials.traceback(tx, study.id, row.id) is None
         build = studies.build(tx, study.id)
         assert build is not None and build.interim
-        assert outbox.without_summary(tx) == []
+        assert outbox.unwritten(tx) == []
     finish_all(ledger, study.id)
     with ledger.write() as tx:
-        assert studies.complete(tx, study.id, state="done", effects=EFFECTS, reports={}, figures_follow=True)
-        assert outbox.without_summary(tx) == [study.id]
-        assert studies.add_figures(tx, study.id, [])
+        assert studies.complete(tx, study.id, state="done", effects=EFFECTS)
+        assert outbox.unwritten(tx) == [study.id]
+        last = studies.build(tx, study.id)
+        assert last is not None and builds.add_reports(tx, study.id, seq=last.seq, bodies={"md": "new"})
+        assert builds.add_figures(tx, study.id, seq=last.seq, files=[])
         outbox.done(tx, [message.id for message in outbox.pending(tx)])
         assert studies.get(tx, study.id).published
         with pytest.raises(NothingToRetry, match="no failed trial"):
             steering.retry(tx, study.id)
+
+
+def test_papers_of_another_build_are_not_taken(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+    finish_all(ledger, study.id)
+    with ledger.write() as tx:
+        assert not builds.report_follows(tx, study.id)
+        assert studies.complete(tx, study.id, state="done", effects=EFFECTS)
+        last = studies.build(tx, study.id)
+        assert last is not None and builds.report_follows(tx, study.id)
+        assert not builds.add_reports(tx, study.id, seq=last.seq - 1, bodies={"md": "old"})
+        assert not builds.add_figures(tx, study.id, seq=last.seq - 1, files=[])
+        assert builds.add_reports(tx, study.id, seq=last.seq, bodies={"md": "new"})
+        assert not builds.report_follows(tx, study.id)
+        assert not builds.add_reports(tx, study.id, seq=last.seq, bodies={"md": "again"})
+        assert builds.report(tx, study.id, "md") == "new"
+        assert outbox.unwritten(tx) == outbox.unwritten(tx, study.id) == [study.id]
+        # The summary is told with the report; what is drawn later does not take it back.
+        outbox.done(tx, [message.id for message in outbox.pending(tx)])
+        assert studies.get(tx, study.id).published
+        assert builds.add_figures(tx, study.id, seq=last.seq, files=[])
+        assert not builds.add_figures(tx, study.id, seq=last.seq, files=[])
+        assert [message.kind for message in outbox.pending(tx)] == [outbox.FIGURES]
+        assert outbox.unwritten(tx) == [] and studies.get(tx, study.id).published
+
+
+def test_what_stands_for_a_report_that_failed_is_found_by_the_next_worker(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+    finish_all(ledger, study.id)
+    with ledger.write() as tx:
+        assert studies.complete(tx, study.id, state="done", effects=EFFECTS)
+        last = studies.build(tx, study.id)
+        assert last is not None and builds.without_report(tx) == []
+        assert builds.add_reports(tx, study.id, seq=last.seq, bodies={"md": "none"}, error="no pen")
+        assert builds.without_report(tx) == [study.id]
+        assert studies.get(tx, study.id).error == "no pen"
+        build = studies.build(tx, study.id)
+        assert build is not None and build.effects == {**EFFECTS, "error": "no pen"}
 
 
 def test_what_was_chosen_is_not_chosen_anew_once_something_is_measured(ledger: Ledger) -> None:
@@ -243,7 +286,7 @@ def test_an_older_or_interim_build_never_replaces_a_newer_or_final_one(ledger: L
         assert studies.save_interim(tx, study.id, seq=6, effects={"at": 6}, reports={"html": "6"})
         build = studies.build(tx, study.id)
         assert build is not None and build.interim and build.effects == {"at": 6}
-        assert studies.report(tx, study.id, "md") is None
+        assert builds.report(tx, study.id, "md") is None
     finish_all(ledger, study.id)
     with ledger.write() as tx:
         assert studies.complete(tx, study.id, state="done", effects=EFFECTS, reports={})
@@ -324,9 +367,33 @@ def test_studies_whose_report_could_not_be_built_are_found_by_their_error(ledger
             leasing.abandon(tx, ended[name], "none")
             assert studies.complete(tx, ended[name], state="failed", effects=built, reports={"md": "x"})
     with ledger.read() as tx:
-        assert studies.without_report(tx) == [ended["broken"]]
+        assert builds.without_report(tx) == [ended["broken"]]
     with ledger.write() as tx:
-        studies.replace_report(tx, ended["broken"], effects=effects["whole"], reports={}, figures=[])
+        builds.replace_report(tx, ended["broken"], effects=effects["whole"], bodies={}, files=[])
     with ledger.read() as tx:
-        assert studies.without_report(tx) == []
+        assert builds.without_report(tx) == []
         assert studies.get(tx, ended["broken"]).error is None
+
+
+def test_a_study_is_found_by_what_people_call_it(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        first, second = add_study(tx), add_study(tx)
+        add_study(tx, project="other")
+        for meant, found in (("depth", second), ("last", second), (first.id, first), (first.id[:-1], first)):
+            assert studies.find(tx, meant, "default") == found
+        with pytest.raises(StudyAmbiguous) as caught:
+            studies.find(tx, first.id[:3], "default")
+        assert caught.value.problems[0].allowed == [f"{second.id} (depth)", f"{first.id} (depth)"]
+        for nothing in ("", "dept_", "%", first.id + "0"):
+            with pytest.raises(StudyNotFound):
+                studies.find(tx, nothing, "default")
+
+
+def test_what_studies_were_judged_is_read_without_the_rest(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        judged, open_study = add_study(tx), add_study(tx)
+        contrasts = [{"primary": True, "rows": [{"verdict": "better"}]}]
+        for study, interim in ((judged, False), (open_study, True)):
+            effects = {"contrasts": contrasts, "exploratory": []}
+            builds.save(tx, study.id, seq=1, interim=interim, effects=effects, bodies={})
+        assert builds.contrasts_of(tx, [judged.id, open_study.id]) == {judged.id: contrasts}

@@ -2,13 +2,14 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 
 from service.errors import AttemptLive, NotFound, StaleAttempt, StudyFinished
-from service.ledger import Ledger, Tx, attempts, events, leasing, outbox, steering, studies, trials
+from service.ledger import Ledger, Tx, attempts, counts, events, leasing, outbox, steering, studies, trials
 from service.ledger import tables as t
 from service.protocol import Resolved, Running
 from tests.ledger_samples import add_study, outcome
@@ -122,6 +123,17 @@ def test_a_lease_may_be_asked_for_again_and_counts_once(ledger: Ledger) -> None:
         assert trials.get(tx, study.id, id).attempts == 1
         leasing.commit(tx, study.id, number, [outcome(id)])
         assert leasing.lease(tx, study.id, number, [id]) == []
+
+
+def test_a_trial_asked_for_several_times_at_once_is_leased_and_told_once(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study = add_study(tx)
+        number = begin(tx, study.id)
+        id = f"{study.id}-relu-0"
+        before = events.latest_seq(tx, study.id)
+        assert leasing.lease(tx, study.id, number, [id, id, id]) == [id]
+        told = [event.data["state"] for event in events.list_after(tx, study.id, before)]
+        assert (told, trials.get(tx, study.id, id).attempts) == (["leased"], 1)
 
 
 def test_an_outcome_needs_a_terminal_state(ledger: Ledger) -> None:
@@ -288,8 +300,10 @@ def test_trials_are_listed_in_pages_and_filtered(ledger: Ledger) -> None:
         assert len(trials.page(tx, study.id, limit=10, arm="arm-relu", seed=2)) == 1
         assert trials.page(tx, study.id, limit=10, state="done") == []
         assert len(trials.page(tx, study.id, limit=10, phase="measuring", state="planned")) == 6
-        with pytest.raises(NotFound):
-            trials.get(tx, study.id, "absent")
+        assert trials.get(tx, study.id, "6") == trials.get(tx, study.id, whole[5].id) == whole[5]
+        for nothing in ("absent", "0", "7", "9" * 30):
+            with pytest.raises(NotFound):
+                trials.get(tx, study.id, nothing)
         with pytest.raises(NotFound):
             trials.traceback(tx, study.id, "absent")
         trials.set_runs(tx, {whole[0].id: "run-1"})
@@ -374,3 +388,16 @@ def test_records_without_courses_leave_out_only_those(ledger: Ledger) -> None:
         del record["scalars"]
         record["curve"] = {}
     assert narrow == whole
+
+
+def test_failed_trials_are_counted_by_reason(ledger: Ledger) -> None:
+    with ledger.write() as tx:
+        study, whole = add_study(tx, num_seeds=4), add_study(tx)
+        number = begin(tx, study.id)
+        ids = leasing.lease(tx, study.id, number, [trial.id for trial in leasing.work(tx, study.id)])
+        reasons = [None, "late", "odd", "late", None, "odd", "rare"]
+        lost = [replace(outcome(id, "failed"), reason=why) for id, why in zip(ids[1:], reasons, strict=True)]
+        leasing.commit(tx, study.id, number, [outcome(ids[0]), *lost])
+        found = counts.reasons_of(tx, [study.id, whole.id], at_most=3)
+        told = [(same.reason, same.num, same.first) for same in found.pop(study.id)]
+        assert told == [(None, 2, 1), ("late", 2, 2), ("odd", 2, 3)] and not found

@@ -54,8 +54,15 @@ def test_one_key_through_two_processes_makes_one_study(settings: Settings, ledge
         found = studies.page(tx, project="default", limit=100)
         assert len(found) == 5 and outbox.waiting(tx) == 5
         assert all(len(leasing.work(tx, study.id)) == study.num_trials == 8 for study in found)
+    longer = [answer.json()["id"] for client in clients for answer in _extend_twice(client, found[0].id)]
+    assert len(longer) == 4 and len(set(longer)) == 1
     for client in clients:
         client.app.state.context.ledger.close()  # type: ignore[attr-defined]
+
+
+def _extend_twice(client: TestClient, study_id: str) -> list[Any]:
+    path, headers = f"/v1/studies/{study_id}/extend", {"Idempotency-Key": "more"}
+    return [client.post(path, json={"seeds": 9}, headers=headers) for _ in range(2)]
 
 
 _CRASH = """

@@ -1,13 +1,8 @@
 """The publisher's tracking server: the fake behaves like MLflow."""
 
 import itertools
-import os
 import socket
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import uuid4
 
 import httpx
@@ -18,60 +13,29 @@ from hypothesis import strategies as st
 from service.errors import TrackerUnavailable
 from service.worker.mlflow.tracker import MetricPoint, MlflowTracker, Tracker, TrackerRefused, clean_key
 from tests.contract.fake_tracker import FakeTracker
-
-STARTS_WITHIN_S = 120
+from tests.mlflow_server import free_port, mlflow_server
+from tests.simulation.driven import Driven
+from tests.simulation.kernel import Kernel
+from tests.simulation.network import CALM, Network
+from tests.simulation.tracking import FarTracker, SimMlflow
 
 
 @pytest.fixture(scope="session")
 def mlflow_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real MLflow server on a free loopback port."""
-    home: Path = tmp_path_factory.mktemp("mlflow")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = (
-        *(
-            sys.executable,
-            "-m",
-            "mlflow",
-            "server",
-            "--workers",
-            "1",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ),
-        *(
-            "--backend-store-uri",
-            f"sqlite:///{home / 'mlflow.db'}",
-            "--artifacts-destination",
-            str(home / "a"),
-        ),
-    )
-    env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-    with (
-        (home / "log").open("wb") as log,
-        subprocess.Popen(command, env=env, stdout=log, stderr=log) as process,
-    ):
-        url = f"http://127.0.0.1:{port}"
-        deadline = time.monotonic() + STARTS_WITHIN_S
-        while True:
-            try:
-                if httpx.get(f"{url}/health").is_success:
-                    break
-            except httpx.TransportError:
-                pass
-            assert process.poll() is None and time.monotonic() < deadline, (home / "log").read_text()
-            time.sleep(0.2)
+    with mlflow_server(tmp_path_factory.mktemp("mlflow"), free_port()) as url:
         yield url
-        process.terminate()
 
 
-@pytest.fixture(params=["fake", pytest.param("mlflow", marks=pytest.mark.integration)])
+@pytest.fixture(params=["fake", "simulated", pytest.param("mlflow", marks=pytest.mark.integration)])
 def tracker(request: pytest.FixtureRequest) -> Iterator[Tracker]:
     if request.param == "fake":
         yield FakeTracker()
+        return
+    if request.param == "simulated":
+        kernel = Kernel(0)
+        server = SimMlflow(kernel, Network(kernel, 0, CALM))
+        yield Driven(kernel.process("test"), FarTracker(server))  # type: ignore[misc]
         return
     real = MlflowTracker(request.getfixturevalue("mlflow_url"))
     yield real
@@ -94,16 +58,40 @@ def test_an_experiment_is_found_by_its_tag(tracker: Tracker, name: str) -> None:
     assert tracker.find_experiment("ablate.study_id", f"{name}!") == made
 
 
+def test_a_deleted_experiment_is_found_no_more_and_one_of_its_name_is_empty(
+    tracker: Tracker, name: str
+) -> None:
+    made = tracker.create_experiment(name, {"ablate.study_id": name})
+    run = tracker.create_run(made, "r", 1000, {"ablate.trial_id": "a"})
+    tracker.put(made, run, "figures/a.json", b"{}")
+    tracker.delete_experiment(made)
+    assert tracker.find_experiment("ablate.study_id", name) is None
+    again = tracker.create_experiment(name, {"ablate.study_id": name})
+    assert tracker.tag_experiment(again, {"t": "1"}) is None
+    assert tracker.find_experiment("ablate.study_id", name) == again
+
+
 def test_runs_are_found_by_their_tag(tracker: Tracker, name: str) -> None:
     experiment = tracker.create_experiment(name, {})
     other = tracker.create_experiment(f"{name} other", {})
     made = {
-        value: tracker.create_run(experiment, f"run {value}", 1000, {"ablate.trial_id": value})
+        value: [tracker.create_run(experiment, f"run {value}", 1000, {"ablate.trial_id": value})]
         for value in ("a", "b")
     }
     tracker.create_run(experiment, "untagged", 1000, {})
     tracker.create_run(other, "elsewhere", 1000, {"ablate.trial_id": "c"})
     assert tracker.tagged_runs(experiment, "ablate.trial_id") == made
+    tracker.finish(made["a"][0], "FINISHED", 2000)
+    tracker.tag_run(made["a"][0], {"ablate.trial_id": "a.1"})
+    assert tracker.tagged_runs(experiment, "ablate.trial_id") == {"a.1": made["a"], "b": made["b"]}
+
+
+def test_a_run_made_twice_is_found_twice_and_can_be_deleted(tracker: Tracker, name: str) -> None:
+    experiment = tracker.create_experiment(name, {})
+    first, second = (tracker.create_run(experiment, "r", 1000, {"t": "1"}) for _ in range(2))
+    assert sorted(tracker.tagged_runs(experiment, "t")["1"]) == sorted([first, second])
+    tracker.delete_run(second)
+    assert tracker.tagged_runs(experiment, "t") == {"1": [first]}
 
 
 def test_sending_a_run_again_changes_nothing(tracker: Tracker, name: str) -> None:

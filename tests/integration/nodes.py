@@ -26,10 +26,17 @@ class Nodes:
 
     def remove(self, number: int) -> None:
         """Let a node other than the head crash."""
+        self._tell(f"remove {number}")
+
+    def add(self, shape: Mapping[str, float]) -> None:
+        """Let another node join; its number is the next one."""
+        self._tell(f"add {json.dumps(shape)}")
+
+    def _tell(self, line: str) -> None:
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.process.stdin.write(f"remove {number}\n")
+        self.process.stdin.write(f"{line}\n")
         self.process.stdin.flush()
-        assert self.process.stdout.readline() == "removed\n"
+        assert self.process.stdout.readline() == "done\n"
 
     def drive(self, name: str, trials: Mapping[str, Mapping[str, Any]], **options: Any) -> "Run":
         """Start a driver process over these trials."""
@@ -63,7 +70,7 @@ class Run:
         """Tell the driver with the next heartbeat."""
         self.results.with_suffix(".cancel").touch()
 
-    def wait(self, timeout_s: float = 90.0) -> dict[str, Any]:
+    def wait(self, timeout_s: float = 240.0) -> dict[str, Any]:
         """Its end, and what the service knows then."""
         code = self.process.wait(timeout_s)
         assert code == 0, self.log.read_text()[-4000:]
@@ -103,7 +110,10 @@ def nodes(shapes: Sequence[Mapping[str, float]]) -> Iterator[Nodes]:
 
 
 def main() -> None:
-    """Start nodes, print the head's address, end them when stdin ends. A line `remove N` ends one node."""
+    """Start nodes, print the head's address, end them when stdin ends.
+
+    Lines `remove N` and `add SHAPE` change them.
+    """
     folder, shapes = sys.argv[1], json.loads(sys.argv[2])
     (Path(folder) / "ray").mkdir()
     # Whatever Ray prints must not come between the test and the address.
@@ -117,8 +127,12 @@ def main() -> None:
         answers.write(cluster.address + "\n")
         answers.flush()
         for line in sys.stdin:
-            cluster.remove_node(others[int(line.split()[1])], allow_graceful=False)
-            answers.write("removed\n")
+            verb, _, what = line.partition(" ")
+            if verb == "add":
+                others.append(cluster.add_node(**_arguments(json.loads(what))))
+            else:
+                cluster.remove_node(others[int(what)], allow_graceful=False)
+            answers.write("done\n")
             answers.flush()
     finally:
         cluster.shutdown()

@@ -3,6 +3,8 @@
 Everything but the sleep is the real thing: Ray, Tune, the dispenser actor, its delivery. The plan says
 which trials there are, {"id": {"sleep_s": 0.1, "epochs": 2, "dies": false}}, and where results go. With
 `datasets_dir` slots train them by their settings, as perceptrons unless it names another trainable.
+A trial that `dies` ends its process, one that `hangs` reports nothing more, one with a `cgroup` moves its
+process there and takes more memory than that has. With `waits` no slot comes up before there is a file `go`.
 """
 
 import json
@@ -19,10 +21,12 @@ from typing import Any, TextIO
 
 import ray
 
+from service.budgets import Budgets
 from service.driver import dispenser
 from service.driver.client import Internal, connect
 from service.driver.settings import SWITCHES
 from service.driver.slots import Resources, run_slots
+from service.driver.watchdog import Watchdog, exit_now
 from tests.unit.service.driver.fakes import FakeInternal, task
 from trainables.training.lease import Outcome, Report, Source
 from trainables.tune import Slot
@@ -31,16 +35,30 @@ from trainables.tune import Slot
 class SleepingSlot(Slot):
     """Sleeps for each trial, reports each epoch, and dies where the trial says so."""
 
+    def setup(self, config: dict[str, Any]) -> None:
+        """When the test lets it, if the plan says so."""
+        folder = Path(config["folder"])
+        (folder / f"starting-{os.getpid()}").touch()
+        while config["waits"] and not (folder / "go").exists():
+            time.sleep(0.05)
+        super().setup(config)
+
     def train_from(self, source: Source) -> None:
         """One trial after another, as many drawn at once as the pack takes."""
         while leases := source.draw(self.config["pack"]):
             for lease in leases:
                 settings: dict[str, Any] = dict(lease.settings)
                 state, began = "done", time.time()
+                (Path(self.config["folder"]) / f"begun-{lease.trial_id}-{os.getpid()}").touch()
                 for epoch in range(1, settings.get("epochs", 1) + 1):
                     time.sleep(settings.get("sleep_s", 0.0))
                     if settings.get("dies"):
                         os._exit(3)
+                    if settings.get("hangs"):
+                        time.sleep(1000.0)
+                    if settings.get("cgroup"):
+                        (Path(settings["cgroup"]) / "cgroup.procs").write_text(str(os.getpid()))
+                        b"x" * settings["takes_bytes"]
                     report = Report(trial_id=lease.trial_id, step=epoch, metrics={"epoch": epoch})
                     if source.report([report]):
                         state = "cancelled"
@@ -98,6 +116,7 @@ class FiledInternal(FakeInternal):
     def _write(self) -> None:
         fresh = self._path.with_suffix(".fresh")
         known = {"states": self.states, "metrics": self.metrics, "finished": self.finished}
+        known["reasons"] = self.reasons
         known["times_leased"] = Counter(i for ids in self.sent("lease") for i in ids)
         fresh.write_text(json.dumps(known | {"num_leases": len(self.sent("lease")), "at": time.time()}))
         fresh.replace(self._path)
@@ -110,16 +129,26 @@ def _service(plan: dict[str, Any]) -> Callable[[], Internal]:
     return partial(FiledInternal, list(plan["trials"]), plan["results"])
 
 
+def _leave(state: str, error: str | None) -> None:
+    """A cancelled run ends when its slots have; any other one that cannot go on has failed the test."""
+    if state != "cancelled":
+        sys.stdout.write(f"{state}: {error}\n")
+        exit_now(1)
+
+
 def main() -> None:
     """Run the plan on the cluster that RAY_ADDRESS names."""
     plan = json.loads(Path(sys.argv[1]).read_text())
     os.environ.update(SWITCHES)
     namespace = f"test-{os.getpid()}"
     ray.init(namespace=namespace, log_to_driver=False, logging_level="WARNING")
-    board = dispenser.start(_service(plan))
+    budgets = Budgets(**plan.get("budgets", {}))
+    board = dispenser.start(_service(plan), budgets)
     board.open()
     board.add([task(i, **settings) for i, settings in plan["trials"].items()], recall=False)
     board.close()
+    watchdog = Watchdog(board, take=lambda _: None, leave=_leave, stall_s=budgets.stall_s)
+    watchdog.start()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as storage:
         run_slots(
@@ -136,10 +165,13 @@ def main() -> None:
                 "datasets_dir": plan.get("datasets_dir"),
                 "checkpoints": plan.get("checkpoints"),
                 "checkpoint_every_s": 0.2,
+                "waits": plan.get("waits", False),
+                "folder": str(Path(plan["results"]).parent),
             },
             storage=Path(storage),
             slot=TrainingSlot if "datasets_dir" in plan else SleepingSlot,
         )
+    watchdog.ended.set()
     seconds = time.monotonic() - began
     state = "cancelled" if board.standing()["desired"] == "cancel" else "done"
     assert board.finish(state, None, timeout_s=60.0)

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium, as apt-get install chromium gives it"),
 ]
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-dev-shm-usage"]
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 
 
 @pytest.fixture
@@ -55,6 +55,24 @@ def test_the_other_view_shows_parallel_coordinates(system: System, browser: Brow
     page.goto(system.ready["mlflow"] + views.link(experiment[1], views.FACTORS))
     page.get_by_text("Parallel Coordinates").first.wait_for(timeout=PATIENCE_MS)
     page.locator("div.parcoords g.dimension").first.wait_for(timeout=PATIENCE_MS)
+    axes = page.locator("div.parcoords g.dimension").all_text_contents()
+    for name in ("scalars", "base", "depth", "test_accuracy"):
+        assert any(axis.endswith(name) for axis in axes), (name, axes)
+
+
+def test_every_arm_is_on_one_page(system: System, browser: Browser, tmp_path: Path) -> None:
+    study = system.wait(system.submit(SMALL)["id"], published=True)
+    arms = {trial["arm"] for trial in system.trials(study["id"])}
+    experiment = re.search(r"/experiments/(\d+)/", study["links"]["mlflow"])
+    assert experiment is not None
+    page = browser.new_page(viewport={"width": 1800, "height": 1600})
+    page.goto(system.ready["mlflow"] + views.link(experiment[1], views.ARMS))
+    page.locator("div.parcoords g.dimension").first.wait_for(timeout=PATIENCE_MS)
+    page.locator("svg.main-svg path.js-line").first.wait_for(timeout=PATIENCE_MS)
+    page.screenshot(path=str(tmp_path / "arms.png"))
+    text = page.inner_text("body")
+    assert f"{len(arms)} matching runs" in text
+    assert {"Arms", "val_accuracy", "beta_by_layer"} <= set(text.split())
     axes = page.locator("div.parcoords g.dimension").all_text_contents()
     for name in ("scalars", "base", "depth", "test_accuracy"):
         assert any(axis.endswith(name) for axis in axes), (name, axes)

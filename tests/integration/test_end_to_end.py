@@ -89,7 +89,8 @@ def test_mlflow_holds_the_study(system: System, finished: dict[str, Any]) -> Non
             json={"experiment_ids": [mine[0]["experiment_id"]], "max_results": 1000},
         ).json()["runs"]
         kinds = [{t["key"]: t["value"] for t in r["data"]["tags"]}["ablate.kind"] for r in runs]
-        assert kinds.count("trial") == 36 and kinds.count("summary") == 1 and len(kinds) == 37
+        assert kinds.count("trial") == 36 and kinds.count("arm") == 12
+        assert kinds.count("summary") == 1 and len(kinds) == 36 + 12 + 1
         assert {r["info"]["status"] for r in runs} == {"FINISHED"}
         trial = runs[kinds.index("trial")]
         history = tracker.get(

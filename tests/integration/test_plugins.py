@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.integration.example import install_example
+
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
-EXAMPLE = Path(__file__).parent / "example_plugin"
 
 SCRIPT = """
 import json, sys
@@ -47,21 +48,7 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def target(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The example package, installed by pip into a directory of its own."""
-    folder = tmp_path_factory.mktemp("plugin")
-    shutil.copytree(EXAMPLE, folder / "source")
-    command = [
-        "-m",
-        "pip",
-        "install",
-        "-q",
-        "--no-deps",
-        "--no-build-isolation",
-        "--disable-pip-version-check",
-    ]
-    subprocess.run(
-        [sys.executable, *command, "--target", str(folder / "site"), str(folder / "source")], check=True
-    )
-    return folder / "site"
+    return install_example(tmp_path_factory.mktemp("plugin"))
 
 
 def look(target: Path, datasets_dir: Path) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def trials(num: int, **settings: Any) -> dict[str, dict[str, Any]]:
     return {f"t{i}": dict(settings) for i in range(num)}
 
 
-def wait_for(run: Run, num_ended: int, timeout_s: float = 60.0) -> dict[str, Any]:
+def wait_for(run: Run, num_ended: int, timeout_s: float = 240.0) -> dict[str, Any]:
     """Until so many trials have ended."""
     deadline = time.monotonic() + timeout_s
     while (known := run.known())["metrics"].__len__() < num_ended:
@@ -96,7 +96,8 @@ def test_images_of_a_killed_worker_go_on_where_they_were_saved(two_cpus: Nodes, 
         for scalars in ("none", "per_layer")
     }
     saved = tmp_path / "saved"
-    options = {"datasets_dir": str(tmp_path), "checkpoints": str(saved), "trainable": "image-classifier"}
+    options: dict[str, Any] = {"datasets_dir": str(tmp_path), "checkpoints": str(saved), "quantum_s": 600.0}
+    options["trainable"] = "image-classifier"
     run = two_cpus.drive("images", work, pack=2, cpus=2, **options)
     deadline = time.monotonic() + 60
     while len(list(saved.glob("*.pt"))) < 2:

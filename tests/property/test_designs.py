@@ -272,6 +272,10 @@ SOUND = [
             "looks": [3, 6],
         },
     },
+    {
+        **{name: part for name, part in SMALL.items() if name != "seeds"},
+        "analysis": {"resize": {"pilot": 4, "power": 0.8, "margin": 0.01, "max": 20}},
+    },
     {**SMALL, "design": "listed", "factors": {}, "arms": [{"scalars": "none"}, {"scalars": "shared"}]},
 ]
 

@@ -99,6 +99,7 @@ def mirrored(row: dict[str, Any]) -> dict[str, Any]:
         "against_mean": row["of_mean"],
         "bootstrap": flipped(row["bootstrap"]),
         "simultaneous": flipped(row["simultaneous"]),
+        "shown": {**(flipped(row["shown"]) or {}), "unit": row["shown"]["unit"]},
         "verdict": OTHER.get(row["verdict"], row["verdict"]),
         "sensitivity": doubts,
         "collapse": swapped(row["collapse"]),
@@ -108,7 +109,12 @@ def mirrored(row: dict[str, Any]) -> dict[str, Any]:
 def two_sided(row: dict[str, Any]) -> dict[str, Any]:
     """A row without its words; not being worse is a claim of one side, the other's is undecided."""
     row = without(row, "notes", "ratio", "verdict_words", "margin_side", "seeds_needed")
-    return {**row, "verdict": "inconclusive"} if row["verdict"] == "not worse" else row
+    if row["shown"]["unit"] == "factor":
+        # A factor's other side is one over it, which rounds; the ratio is compared apart.
+        row = {**row, "shown": {**row["shown"], "estimate": None, "low": None, "high": None}}
+    if row["verdict"] == "not worse":
+        row = {**row, "verdict": "inconclusive", "collapse": None}
+    return row
 
 
 def swapped(found: dict[str, Any] | None) -> dict[str, Any] | None:

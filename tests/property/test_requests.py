@@ -1,4 +1,4 @@
-"""No request gets a 500: requests drawn from the OpenAPI document, and studies with one odd value."""
+"""No study gets a 500, whatever odd value stands anywhere in it."""
 
 import copy
 import json
@@ -8,22 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from hypothesis.errors import Unsatisfiable
-from schemathesis import GenerationMode
-from schemathesis.checks import not_a_server_error
-from schemathesis.specs.openapi.checks import content_type_conformance, response_schema_conformance
 from starlette.testclient import TestClient
 
 from service.app import create_app
-from service.ledger import migrate, outbox, steering, studies
+from service.ledger import migrate
 from service.settings import Settings
 from tests.unit.service.api.conftest import SMALL, STUDY, fake_logs
 
-CHECKS = [not_a_server_error, content_type_conformance, response_schema_conformance]
 BOUNDED = settings(
     max_examples=12,
     deadline=None,
@@ -32,8 +26,6 @@ BOUNDED = settings(
     suppress_health_check=list(HealthCheck),
     phases=[Phase.generate],
 )
-# Its 503 is an answer: in this test there is no cluster and no MLflow.
-LEFT_OUT = {"/readyz"}
 
 
 @pytest.fixture(scope="module")
@@ -52,47 +44,6 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
 @pytest.fixture(scope="module")
 def client(app: FastAPI) -> TestClient:
     return TestClient(app, base_url="http://127.0.0.1:8000", raise_server_exceptions=False)
-
-
-@pytest.fixture(scope="module")
-def study_id(app: FastAPI, client: TestClient) -> str:
-    """A cancelled study that is published, so that its event stream ends."""
-    answer = client.post("/v1/studies", json=STUDY)
-    assert answer.status_code == 202, answer.text
-    found: str = answer.json()["id"]
-    with app.state.context.ledger.write() as tx:
-        steering.cancel(tx, found)
-        studies.complete(tx, found, state="cancelled", effects={}, reports={})
-    with app.state.context.ledger.write() as tx:
-        outbox.done(tx, [message.id for message in outbox.pending(tx)])
-    return found
-
-
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-def test_requests_drawn_from_the_openapi_document(app: FastAPI, study_id: str, mode: GenerationMode) -> None:
-    schema = schemathesis.openapi.from_asgi("/openapi.json", app)
-    num_answers = 0
-    for found in schema.get_all_operations():
-        operation = found.ok()
-        if operation.path in LEFT_OUT:
-            continue
-
-        def run(case: Any) -> None:
-            nonlocal num_answers
-            # Half of the cases reach a study and a trainable that are there.
-            if num_answers % 2 and case.path_parameters:
-                known = {"study_id": study_id, "name": "toy"}
-                case.path_parameters = {name: known[name] for name in case.path_parameters}
-            num_answers += 1
-            case.validate_response(case.call(), checks=CHECKS)
-
-        try:
-            strategy = operation.as_strategy(generation_mode=mode)
-            BOUNDED(given(case=strategy)(run))()
-        except (schemathesis.errors.SchemathesisError, Unsatisfiable):
-            # An operation without parameters has no wrong request.
-            assert mode is GenerationMode.NEGATIVE, operation.path
-    assert num_answers > 60
 
 
 def places(data: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from ablations.plan.compile import compile_design
-from ablations.study import parsing, spec
+from ablations.results.failures import FAILURES
+from ablations.study import analysis, fields, parsing, spec
 from ablations.study.documents import loads_yaml
 from ablations.study.parsing import parse_study
+from service.budgets import Budgets
 from trainables.catalogue import GROUPS, TRAINABLES_GROUP, load_catalogue
 from trainables.training.run import Run
 
 ROOT = Path(__file__).parents[2]
 STUDIES = (ROOT / "docs" / "studies.md").read_text()
 PLUGINS = (ROOT / "docs" / "plugins.md").read_text()
+FAILED = (ROOT / "docs" / "failures.md").read_text()
 EXAMPLE = ROOT / "tests" / "integration" / "example_plugin"
 
 
@@ -30,8 +33,8 @@ def quoted(text: str) -> set[str]:
     return set(re.findall(r"\w+", " ".join([*words, *blocks(text, "yaml")])))
 
 
-@pytest.mark.parametrize("model", [*dict.fromkeys(parsing.MODELS.values()), spec.RateSpec, spec.Comparison])
-def test_the_study_guide_names_every_field(model: type[spec.Model]) -> None:
+@pytest.mark.parametrize("model", [*dict.fromkeys(parsing.MODELS.values()), spec.RateSpec, fields.Comparison])
+def test_the_study_guide_names_every_field(model: type[fields.Model]) -> None:
     missing = set(model.model_fields) - quoted(STUDIES)
     assert not missing
 
@@ -45,10 +48,10 @@ def test_every_study_of_the_guide_compiles(text: str) -> None:
 
 def test_the_guide_finds_the_defaults() -> None:
     told: dict[str, Any] = dict(re.findall(r"^\| `(\w+)` \|.*\| `?([\w.]+)`? \|$", STUDIES, re.MULTILINE))
-    study, analysis = spec.StudySpec.model_fields, spec.AnalysisSpec.model_fields
+    study, judging = spec.StudySpec.model_fields, analysis.AnalysisSpec.model_fields
     assert told["design"] == study["design"].default
-    assert float(told["alpha"]) == analysis["alpha"].default
-    assert (told["test"], told["correction"]) == (analysis["test"].default, analysis["correction"].default)
+    assert float(told["alpha"]) == judging["alpha"].default
+    assert (told["test"], told["correction"]) == (judging["test"].default, judging["correction"].default)
     assert told["sampler"] == spec.TuningSpec.model_fields["sampler"].default
 
 
@@ -63,3 +66,15 @@ def test_the_plugin_guide_names_every_group_and_what_run_offers() -> None:
     assert {*GROUPS.values(), TRAINABLES_GROUP} <= set(re.findall(r"ablations\.\w+", PLUGINS))
     for name in re.findall(r"`run\.(\w+)", PLUGINS):
         assert hasattr(Run, name) or f"self.{name}" in (ROOT / "trainables/training/run.py").read_text()
+
+
+def test_the_guide_to_failures_has_every_class_as_it_is_told() -> None:
+    for failure in FAILURES.values():
+        assert f"| `{failure.name}` | {failure.means} | {failure.advice} |" in FAILED
+
+
+def test_the_guide_to_failures_has_every_budget_with_its_default() -> None:
+    told = dict(re.findall(r"^\| `(ABLATE_\w+)` \| ([\d.]+) \|", FAILED, re.MULTILINE))
+    assert {name: float(value) for name, value in told.items()} == {
+        name: float(value) for name, value in Budgets().to_env().items()
+    }

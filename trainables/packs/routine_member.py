@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 import torch
 from torch import Tensor
@@ -70,20 +71,21 @@ class RoutineMember:
         self._count(losses or [])
         try:
             with self._random:
-                self.steps = self._routine.send(list(losses) if losses is not None else None)
-            return
-        except StopIteration as end:
-            returned = end.value
-        except Stopped:
-            pass
+                try:
+                    self.steps = _steps_of(self._routine.send(list(losses) if losses is not None else None))
+                    return
+                except StopIteration as end:
+                    returned = end.value
+                except Stopped:
+                    pass
+                # Alone it had the worker to itself, before an interruption too.
+                seconds = self.seconds + time.perf_counter() - started if self.pack > 1 else self._run.seconds
+                outcome = outcome_of(self._run, self.lease, returned, seconds=seconds, pack=self.pack)
         except Exception as error:  # user code may fail in any way
-            self._end(Outcome.failed(self.lease, error, device=device_name(self._run.device)))
-            return
+            outcome = Outcome.failed(self.lease, error, device=device_name(self._run.device))
         finally:
             self.seconds += time.perf_counter() - started
-        # Alone it had the worker to itself, before an interruption too.
-        seconds = self.seconds if self.pack > 1 else self._run.seconds
-        self._end(outcome_of(self._run, self.lease, returned, seconds=seconds, pack=self.pack))
+        self._end(outcome)
 
     def drain(self) -> list[Report]:
         """Its reports since this was last called."""
@@ -106,7 +108,15 @@ class RoutineMember:
         self.outcome, self.steps = outcome, None
         if self._checkpoints is not None:
             self._checkpoints.drop(self.lease)
-        self._routine.close()
+        with suppress(Exception):  # its `finally` is user code too
+            self._routine.close()
+
+
+def _steps_of(yielded: object) -> Steps | None:
+    """What a routine yielded, if it is what it may yield."""
+    if yielded is not None and not isinstance(yielded, Steps):
+        raise TypeError(f"a routine yields Steps, or None after a report, not {type(yielded).__name__}")
+    return yielded
 
 
 class _GlobalStream:

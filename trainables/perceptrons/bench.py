@@ -137,8 +137,8 @@ class PerceptronPack:
             return [Outcome.failed(lease, error, device=device_name(self._device)) for lease in leases]
         for lease in leases:
             try:
-                expected = lease.data_fingerprint
-                if expected is not None and expected != source.fingerprint:
+                expected = lease.data.get(source.name, source.fingerprint)
+                if expected != source.fingerprint:
                     raise DataMismatch.told(source.name, source.fingerprint, expected)
                 members.append(self._restored(self._make(lease)))
             except Exception as error:  # a plugin may fail in any way

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from traceback import format_exception
+from traceback import format_exception, format_tb
 from typing import Any, Literal, Protocol, Self
 
 from ablations.errors import Json
 
+REASON_CHARS, TRACEBACK_CHARS = 1_000, 20_000
 State = Literal["done", "diverged", "failed", "pruned", "cancelled"]
 # A point at which the test split is read beside the end: an epoch, or the epoch of the best validation.
 Reading = int | float | Literal["best_validation"]
@@ -14,7 +15,7 @@ Reading = int | float | Literal["best_validation"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """One trial to train: resolved settings, seed, and what its data and its code, by role, must hash to.
+    """One trial to train: resolved settings, seed, and what its data, by name, and code, by role, hash to.
 
     `readings` are the declared points, beside the end, at which the test split is scored: the metrics
     read there are named `test_accuracy/5`, `test_accuracy/best_validation`. Without `tests` the trial is
@@ -25,7 +26,7 @@ class Lease:
     settings: Mapping[str, Json]
     seed: int
     fingerprint: str = ""
-    data_fingerprint: str | None = None
+    data: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     readings: tuple[Reading, ...] = ()
     tests: bool = True
@@ -35,6 +36,7 @@ class Lease:
         return {
             **asdict(self),
             "settings": dict(self.settings),
+            "data": dict(self.data),
             "code": dict(self.code),
             "readings": list(self.readings),
         }
@@ -100,8 +102,8 @@ class Outcome:
         return cls(
             trial_id=lease.trial_id,
             state="failed",
-            reason=f"{type(error).__name__}: {error}",
-            traceback="".join(format_exception(error)),
+            reason=shortened(f"{type(error).__name__}: {_words(error)}", REASON_CHARS),
+            traceback=shortened(_trace(error), TRACEBACK_CHARS),
             device=device,
             seconds=seconds,
         )
@@ -115,6 +117,27 @@ class Outcome:
             for name, points in (known.get("curve") or {}).items()
         }
         return cls(**{**known, "curve": curve})
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning and the end of a text that is longer than anybody reads."""
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} [{len(text) - most} characters left out] {text[-(most // 2) :]}"
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException as worse:  # an exception's text is user code too
+        return f"(its text cannot be had: {type(worse).__name__})"
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(format_exception(error))
+    except BaseException:
+        return "".join(format_tb(error.__traceback__))
 
 
 class Source(Protocol):

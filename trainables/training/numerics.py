@@ -46,7 +46,9 @@ def device_name(device: str) -> str:
 def set_numerics(device: str, threads: int) -> None:
     """Make this process compute as `MODE` says, with this many threads."""
     torch.set_num_threads(threads)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    # As `use_deterministic_algorithms`, which would import torch's compiler, for more than two seconds.
+    os.environ["TORCHINDUCTOR_DETERMINISTIC"] = "1"
+    torch.set_deterministic_debug_mode("warn")
     # Filling new memory costs a pass over every buffer; nothing here reads memory it has not written.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     torch.set_float32_matmul_precision("highest")

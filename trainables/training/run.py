@@ -20,6 +20,7 @@ from trainables.training.numerics import device_name
 from trainables.training.steps import Routine
 from trainables.training.worker import Worker
 
+MAX_NAME = 250
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
 
 
@@ -76,17 +77,18 @@ class Run:
 
         Raises: DataMismatch.
         """
-        expected = self._lease.data_fingerprint
-        if name == self.settings.get("dataset") and expected not in (None, fingerprint):
-            raise DataMismatch.told(name, fingerprint, str(expected))
+        expected = self._lease.data.get(name, fingerprint)
+        if expected != fingerprint:
+            raise DataMismatch.told(name, fingerprint, expected)
 
     def report(self, step: float, **metrics: float) -> None:
         """Put metrics on the curve. The first that is not finite makes the trial diverged.
 
         Raises: Stopped if `should_stop` has been true for a while.
         """
+        step = _number_of_step(step)
         self.course.clock.append((step, self.seconds))
-        values = {name: float(value) for name, value in metrics.items()}
+        values = {_checked_name(name): float(value) for name, value in metrics.items()}
         kept = self.course.log(step, values, when=f"at step {step}")
         if self.should_stop:
             self._ignored += 1
@@ -192,16 +194,17 @@ def train_one(
     torch.manual_seed(stream_seed(lease.seed, "global"))  # for code that draws from torch's own generator
     returned: object = None
     try:
-        returned = train(run)
-        if isinstance(returned, Generator):
-            returned = _exhaust(returned)
-    except Stopped:
-        pass
+        try:
+            returned = train(run)
+            if isinstance(returned, Generator):
+                returned = _exhaust(returned)
+        except Stopped:
+            pass
+        return outcome_of(run, lease, returned, seconds=run.seconds)
     except Exception as error:
         if reports.broken is error:
             raise  # the source itself, not the trial
         return Outcome.failed(lease, error, device=device_name(worker.device), seconds=run.seconds)
-    return outcome_of(run, lease, returned, seconds=run.seconds)
 
 
 def _exhaust(routine: Routine) -> object:
@@ -236,10 +239,24 @@ def _finals(returned: object, course: Course) -> dict[str, float | None]:
     finals: dict[str, float | None] = {}
     for key, value in returned.items():
         number = float(value)
-        finals[str(key)] = number
+        finals[_checked_name(str(key))] = number
         if not math.isfinite(number) and course.bad is None:
             course.bad = f"{key} is {number} at the end"
     return finals
+
+
+def _checked_name(name: str) -> str:
+    if not 0 < len(name) <= MAX_NAME:
+        raise ValueError(f"a metric's name has 1 to {MAX_NAME} characters, not {len(name)}")
+    return name
+
+
+def _number_of_step(step: float) -> float:
+    """The step as a plain number, a whole one where it is whole."""
+    number = float(step)
+    if not math.isfinite(number):
+        raise ValueError(f"a step is a finite number, not {number}")
+    return int(number) if number.is_integer() else number
 
 
 class _Reports:

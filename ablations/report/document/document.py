@@ -1,10 +1,10 @@
 """A report as data: sections of blocks, without a word on how they look."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import isfinite
-from typing import Literal
+from typing import Any, Literal
 
 from ablations.errors import Json
 from ablations.report.document.plots import Figure
@@ -130,6 +130,31 @@ class Column:
         """The decimals of one row."""
         return self.decimals if isinstance(self.decimals, int) else self.decimals[row]
 
+    def renamed(self, name: str) -> "Column":
+        """The same column under another name."""
+        return replace(self, name=name)
+
+    def to_json(self) -> dict[str, Json]:
+        decimals = self.decimals if isinstance(self.decimals, int) else list[Json](self.decimals)
+        return {
+            "name": self.name,
+            "kind": self.kind.value,
+            "decimals": decimals,
+            "help": self.help,
+            "signed": self.signed,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Column":
+        """The column that was written; what an older version did not write is as by default."""
+        known = {name: data[name] for name in ("name", "help", "signed") if name in data}
+        decimals = data.get("decimals", 3)
+        return cls(
+            **known,
+            kind=Kind(data["kind"]),
+            decimals=decimals if isinstance(decimals, int) else tuple(decimals),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
@@ -153,9 +178,22 @@ class Table:
         return {
             "kind": "table",
             "caption": self.caption,
-            "columns": [{"name": c.name, "kind": c.kind.value, "help": c.help} for c in self.columns],
+            "columns": [column.to_json() for column in self.columns],
             "rows": [[_plain(cell) for cell in row] for row in self.rows],
+            "strong": _places(self.strong),
+            "dagger": _places(self.dagger),
         }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Table":
+        """The table that was written."""
+        return cls(
+            columns=tuple(map(Column.from_json, data["columns"])),
+            rows=tuple(tuple(tuple(c) if isinstance(c, list) else c for c in row) for row in data["rows"]),
+            caption=data.get("caption", ""),
+            strong=frozenset((row, column) for row, column in data.get("strong", ())),
+            dagger=frozenset((row, column) for row, column in data.get("dagger", ())),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,6 +259,10 @@ def _figures(blocks: Sequence[Block]) -> Iterator[Figure]:
             yield from _figures(block.blocks)
         elif isinstance(block, Figure):
             yield block
+
+
+def _places(marked: frozenset[tuple[int, int]]) -> list[Json]:
+    return [[row, column] for row, column in sorted(marked)]
 
 
 def _plain(cell: Cell) -> Json:

@@ -1,5 +1,6 @@
 """Figures as data: what is drawn, in the units of the metric, without a drawing library."""
 
+import math
 import re
 from dataclasses import dataclass
 from math import isfinite
@@ -12,7 +13,11 @@ Numbers = tuple[float | None, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForestRow:
-    """One effect with its interval; `heading` groups rows that stand together."""
+    """One effect with its interval; `heading` groups rows that stand together.
+
+    `second` is another estimate of the same effect with its ends. A `prediction` is an interval without a
+    mark, where an effect not seen yet would lie; a `mean` sums up the rows above it.
+    """
 
     label: str
     heading: str
@@ -20,6 +25,8 @@ class ForestRow:
     low: float | None
     high: float | None
     verdict: str | None
+    second: tuple[float | None, float | None, float | None] | None = None
+    role: Literal["effect", "mean", "prediction"] = "effect"
 
     def to_json(self) -> dict[str, Json]:
         return {
@@ -29,6 +36,8 @@ class ForestRow:
             "low": finite(self.low),
             "high": finite(self.high),
             "verdict": self.verdict,
+            **({} if self.role == "effect" else {"role": self.role}),
+            **({} if self.second is None else {"second": [finite(end) for end in self.second]}),
         }
 
 
@@ -86,7 +95,7 @@ class Lines:
     """Panels of lines over one pair of axes.
 
     `x_ticks` are the values of x where there are few; `columns` is the number of panels in a row where
-    the rows mean something.
+    the rows mean something; `zero` draws the line of no difference: 0, or 1 on a log scale.
     """
 
     panels: tuple[LinePanel, ...]
@@ -120,7 +129,10 @@ class HeatPanel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Heat:
-    """Panels of grids on one colour scale; `centre` is the value painted neutral, None = low to high."""
+    """Panels of grids on one colour scale; `centre` is the value painted neutral, None = low to high.
+
+    Where values are `factors` their logarithms are painted, and 1 is neutral.
+    """
 
     panels: tuple[HeatPanel, ...]
     x_label: str
@@ -129,10 +141,21 @@ class Heat:
     centre: float | None
     annotate: bool
     decimals: int = 3
+    factors: bool = False
+
+    def painted(self, value: float | None) -> float | None:
+        """A value on the scale of colours."""
+        if self.factors and value is not None:
+            return math.log(value) if value > 0 else None
+        return finite(value)
+
+    def written(self, place: float) -> float:
+        """The value at a place on the scale of colours."""
+        return math.exp(place) if self.factors else place
 
     def value_range(self) -> tuple[float, float]:
-        """The ends of the colour scale: as far below the centre as above it, where there is a centre."""
-        every = (finite(v) for panel in self.panels for row in panel.values for v in row)
+        """The ends of the scale of colours: as far below the centre as above it, where there is a centre."""
+        every = (self.painted(v) for panel in self.panels for row in panel.values for v in row)
         known = [v for v in every if v is not None]
         low, high = (min(known), max(known)) if known else (0.0, 1.0)
         if self.centre is not None:

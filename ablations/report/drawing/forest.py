@@ -14,6 +14,7 @@ from ablations.report.drawing.palette import VERDICT_COLOUR, Theme
 Label = tuple[float, str, bool]  # slot, text, whether it is a heading
 MARKERS = {"better": "^", "worse": "v", "equivalent": "s", "not worse": "D", "inconclusive": "o"}
 LETTER = 5.9  # points a letter takes at the size of labels, on average
+BESIDE = 0.26  # of a slot, below a row
 INDENT = 2 * "\N{NO-BREAK SPACE}"
 
 
@@ -69,7 +70,10 @@ def forest(ax: Axes, plot: Forest, theme: Theme, *, narrow: bool = False) -> Non
 
 def _placed(row: ForestRow) -> ForestRow:
     """A factor where it stands on the axis: as far from 1 as its inverse on the other side."""
-    return replace(row, estimate=_log(row.estimate), low=_log(row.low), high=_log(row.high))
+    second = None
+    if row.second is not None:
+        second = (_log(row.second[0]), _log(row.second[1]), _log(row.second[2]))
+    return replace(row, estimate=_log(row.estimate), low=_log(row.low), high=_log(row.high), second=second)
 
 
 def _log(factor: float | None) -> float | None:
@@ -128,9 +132,25 @@ def _corner(ax: Axes, at: float, text: str, theme: Theme) -> None:
 
 def _whisker(ax: Axes, slot: float, row: ForestRow, theme: Theme) -> None:
     colour = theme[VERDICT_COLOUR.get(row.verdict or "", "muted")]
+    if row.second is not None:
+        _second(ax, slot + BESIDE, *row.second, theme)
+    if row.role == "prediction" and row.low is not None and row.high is not None:
+        ax.plot([row.low, row.high], [slot, slot], color=colour, lw=1.6, ls=(0, (4, 2)), marker="|", ms=9)
+        return
     if row.low is not None and row.high is not None:
-        ax.plot([row.low, row.high], [slot, slot], color=colour, lw=2, solid_capstyle="round", zorder=3)
+        width = 3.2 if row.role == "mean" else 2
+        ax.plot([row.low, row.high], [slot, slot], color=colour, lw=width, solid_capstyle="round", zorder=3)
     if row.estimate is not None:
-        marker = MARKERS.get(row.verdict or "", "o")
+        marker = MARKERS.get(row.verdict or "", "D" if row.role == "mean" else "o")
         fill = theme["surface"] if row.verdict in (None, "inconclusive") else colour
         ax.plot([row.estimate], [slot], marker=marker, ms=7.5, color=colour, mfc=fill, zorder=4)
+
+
+def _second(
+    ax: Axes, slot: float, estimate: float | None, low: float | None, high: float | None, theme: Theme
+) -> None:
+    """Another estimate of the same effect, thinner and below it."""
+    if low is not None and high is not None:
+        ax.plot([low, high], [slot, slot], color=theme["blue"], lw=1.2, zorder=3)
+    if estimate is not None:
+        ax.plot([estimate], [slot], marker="D", ms=3.6, color=theme["blue"], zorder=4)

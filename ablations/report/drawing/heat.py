@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure as Canvas
-from matplotlib.ticker import FixedLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter
 
 from ablations.report.document.numbers import difference, number
 from ablations.report.document.plots import Heat, HeatPanel
@@ -19,7 +19,7 @@ from ablations.report.drawing.palette import DIVERGING, SEQUENTIAL, Theme
 
 def heat(ax: Axes, plot: Heat, panel: HeatPanel, theme: Theme) -> None:
     """A grid of coloured cells, with their values where they are few."""
-    values = np.array([array(row) for row in panel.values], dtype=float)
+    values = np.array([array([plot.painted(v) for v in row]) for row in panel.values], dtype=float)
     scale, colours = colour_scale(plot)
     if plot.annotate:
         ax.pcolormesh(values, cmap=colours, norm=scale, edgecolors=theme["surface"], linewidth=1)
@@ -44,7 +44,7 @@ def heat(ax: Axes, plot: Heat, panel: HeatPanel, theme: Theme) -> None:
 def _annotate(
     ax: Axes, plot: Heat, values: np.ndarray, scale: Normalize, colours: LinearSegmentedColormap
 ) -> None:
-    write = difference if plot.centre is not None else number
+    write = difference if plot.centre is not None and not plot.factors else number
     for (row, column), value in np.ndenumerate(values):
         if math.isfinite(value):
             red, green, blue, _ = colours(scale(value))
@@ -52,7 +52,7 @@ def _annotate(
             ax.text(
                 column + 0.5,
                 row + 0.5,
-                write(float(value), plot.decimals),
+                write(plot.written(float(value)), plot.decimals),
                 color="#ffffff" if dark else "#1f2328",
                 ha="center",
                 va="center",
@@ -72,6 +72,8 @@ def colour_bar(canvas: Canvas, panels: Sequence[Axes], plot: Heat) -> None:
     scale, colours = colour_scale(plot)
     bar = canvas.colorbar(ScalarMappable(scale, colours), ax=list(panels), shrink=0.8)
     bar.set_label(plot.value_label)
+    if plot.factors:
+        bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda at, _: number(plot.written(at), plot.decimals)))
     bar.outline.set_visible(False)
 
 

@@ -27,7 +27,7 @@ def lines(ax: Axes, plot: Lines, panel: LinePanel, theme: Theme) -> None:
         _series(ax, series, theme, dodge=(index - (len(panel.series) - 1) / 2) * DODGE)
     plain_axes(ax, theme, grid="y")
     if plot.zero:
-        ax.axhline(0, color=theme["muted"], linewidth=1, zorder=1)
+        ax.axhline(1 if plot.y_log else 0, color=theme["muted"], linewidth=1, zorder=1)
     if panel.title:
         ax.set_title(panel.title, loc="left", color=theme["ink"], fontweight="bold")
     ax.set_xlabel(plot.x_label, color=theme["muted"])
@@ -138,7 +138,8 @@ def y_limits(plot: Lines) -> tuple[float, float] | None:
         return None
     low, high = min(every), max(every)
     if plot.zero:
-        low, high = min(low, 0.0), max(high, 0.0)
+        none = 1.0 if plot.y_log else 0.0
+        low, high = min(low, none), max(high, none)
     if plot.y_log:
         return low / 1.15, high * 1.15
     air = 0.05 * (high - low) or abs(high) * 0.05 or 1.0

@@ -70,5 +70,5 @@ def _heat_legend(plot: Heat) -> str:
     low, high = plot.value_range()
     stops = ", ".join(SEQUENTIAL if plot.centre is None else DIVERGING)
     bar = f'<i style="background: linear-gradient(to right, {stops})"></i>'
-    ends = [f"<span>{number(value, plot.decimals)}</span>" for value in (low, high)]
+    ends = [f"<span>{number(plot.written(at), plot.decimals)}</span>" for at in (low, high)]
     return f'<p class="scale">{escape(plot.value_label)} {ends[0]}{bar}{ends[1]}</p>'

@@ -2,16 +2,16 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-from ablations.report.document import cells
-from ablations.report.document.document import Callout, Cell, Column, Kind, Report, Section, Table
+from ablations.report.document.document import Callout, Column, Kind, Report, Section, Table
 from ablations.report.document.numbers import MINUS, NOTHING, count
+from ablations.report.renderers.latex_columns import WRAPPED, Placed, chosen, fitting, is_too_wide, plain
 
 LEFT = {Kind.TEXT, Kind.NAME, Kind.VERDICT}
 SECTIONS = {"effects": "Differences within a seed with their intervals over seeds.", "arms": "Every arm."}
-LEFT_OUT = {"note", "median", "IQM"}
-ROOM = 84  # letters that a row of \footnotesize holds on a page of A4, gaps between columns counted
-GAP = 2
+FACTORS = "Factors within a seed with their intervals over seeds."
+PACKAGES = "% needs \\usepackage{booktabs,longtable}"
 _SPECIAL = {
     "\\": r"\textbackslash{}",
     "{": r"\{",
@@ -50,19 +50,42 @@ LATIN = 0x180
 
 def render(report: Report) -> str:
     """The primary contrast and every arm as tables; needs the packages booktabs and longtable."""
-    parts = ["% needs \\usepackage{booktabs,longtable}"]
+    parts = [PACKAGES]
     for section in report.sections:
         tables = [block for block in section.blocks if isinstance(block, Table)]
         if section.id in SECTIONS and tables:
-            about = f"{SECTIONS[section.id]} {report.summary}{_notes(section)}"
+            about = _about(section.id, tables[0], report.summary, _notes(section))
             parts.append(_table(tables[0], about, section.id))
     return "\n\n".join(parts) + "\n"
 
 
-def _notes(section: Section) -> str:
-    """What must be said beside the verdicts of a section, as sentences."""
-    notes = [block.title for block in section.blocks if isinstance(block, Callout) and block.tone == "note"]
-    return "".join(f" {note}." for note in notes)
+def render_table(
+    table: Table, section: str, *, question: str, notes: Sequence[str] = (), columns: Sequence[str] = ()
+) -> str:
+    """The table of one section: the columns asked for by name, else those that fit a page.
+
+    Raises: KeyError for a name that no column has.
+    """
+    picked = chosen(table, columns) if columns else None
+    wide = picked is not None and is_too_wide(table, picked)
+    head = [
+        PACKAGES,
+        *(["% wider than a page of A4: choose fewer columns, or turn the page"] if wide else []),
+    ]
+    about = _about(section, table, question, notes)
+    return "\n\n".join(["\n".join(head), _table(table, about, section, picked)]) + "\n"
+
+
+def _about(section: str, table: Table, question: str, notes: Sequence[str]) -> str:
+    """What a caption says: what the table holds, the question, and what must stand beside verdicts."""
+    factors = any(column.name == "factor" for column in table.columns)
+    what = FACTORS if section == "effects" and factors else SECTIONS[section]
+    return " ".join([what, question, *(f"{note}." for note in notes)])
+
+
+def _notes(section: Section) -> list[str]:
+    """What must be said beside the verdicts of a section."""
+    return [block.title for block in section.blocks if isinstance(block, Callout) and block.tone == "note"]
 
 
 def escape(text: str) -> str:
@@ -91,16 +114,17 @@ def _sign(char: str) -> str:
     return char if ord(char) < LATIN else f"U+{ord(char):04X}"
 
 
-def _table(table: Table, about: str, label: str) -> str:
-    columns, num_left_out = _fitting(table, _merged(table.columns))
+def _table(table: Table, about: str, label: str, picked: list[Placed] | None = None) -> str:
+    columns, num_left_out = fitting(table) if picked is None else (picked, 0)
     head = " & ".join(escape(column.name) for _, column, _ in columns)
     rows = [
         " & ".join(_cell(table, i, place, column, spread) for place, column, spread in columns) + r" \\"
         for i in range(len(table.rows))
     ]
-    spec = "".join("l" if column.kind in LEFT else "r" for _, column, _ in columns)
     merged = any(spread is not None for _, _, spread in columns)
-    how = " Mean $\\pm$ standard deviation over seeds; the best mean is bold." if merged else ""
+    how = " Mean $\\pm$ standard deviation over seeds." if merged else ""
+    if merged and any(place == at for _, at in table.strong for place, _, _ in columns):
+        how = " Mean $\\pm$ standard deviation over seeds; the best mean is bold."
     about = f"{about} {table.caption}" if table.caption else about
     if num_left_out:
         about += f" {count(num_left_out, 'further column')} in the CSV and JSON reports."
@@ -108,7 +132,7 @@ def _table(table: Table, about: str, label: str) -> str:
     return "\n".join(
         [
             r"\begingroup\footnotesize\setlength{\tabcolsep}{3pt}",
-            f"\\begin{{longtable}}{{{spec}}}",
+            f"\\begin{{longtable}}{{{''.join(_alignment(table, one) for one in columns)}}}",
             f"\\caption{{{escape(about)}{how}}}\\label{{tab:{label}}}\\\\",
             *top,
             r"\endfirsthead",
@@ -123,57 +147,20 @@ def _table(table: Table, about: str, label: str) -> str:
     )
 
 
-Placed = tuple[int, Column, int | None]
-
-
-def _fitting(table: Table, columns: list[Placed]) -> tuple[list[Placed], int]:
-    """The columns that fit on a page: names and counts, then numbers from the left; how many are left out."""
-    room = ROOM - sum(_width(table, one) for one in columns if one[1].kind is not Kind.NUMBER)
-    kept: list[Placed] = []
-    for one in columns:
-        if one[1].kind is Kind.NUMBER:
-            first = not any(other[1].kind is Kind.NUMBER for other in kept)
-            if not first and _width(table, one) > room:
-                continue
-            room -= _width(table, one)
-        kept.append(one)
-    return kept, len(columns) - len(kept)
-
-
-def _width(table: Table, placed: Placed) -> int:
-    """The letters of the widest cell of a column."""
-    place, column, spread = placed
-    widest = len(column.name)
-    for row, cell in enumerate(table.rows):
-        text = _plain(cell[place], column, row)
-        if spread is not None:
-            text += f" + {_plain(cell[spread], table.columns[spread], row)}"
-        widest = max(widest, len(text))
-    return widest + GAP
-
-
-def _merged(columns: tuple[Column, ...]) -> list[Placed]:
-    """Place, column and the place of its spread: a mean and the `sd` behind it are one column."""
-    found: list[Placed] = []
-    for place, column in enumerate(columns):
-        behind = columns[place + 1].name if place + 1 < len(columns) else ""
-        is_spread = column.name == "sd" and place > 0 and columns[place - 1].kind is Kind.NUMBER
-        if not is_spread and column.name not in LEFT_OUT:
-            with_spread = column.kind is Kind.NUMBER and behind == "sd"
-            found.append((place, column, place + 1 if with_spread else None))
-    return found
+def _alignment(table: Table, placed: Placed) -> str:
+    """Words to the left, numbers to the right; long verdicts break their lines."""
+    kind = placed[1].kind
+    if kind is Kind.VERDICT and any(len(str(row[placed[0]] or "")) > WRAPPED for row in table.rows):
+        return f"p{{{WRAPPED // 2}em}}"
+    return "l" if kind in LEFT else "r"
 
 
 def _cell(table: Table, row: int, place: int, column: Column, spread: int | None) -> str:
-    text = escape(_plain(table.rows[row][place], column, row))
+    text = escape(plain(table.rows[row][place], column, row))
     if (row, place) in table.strong:
         text = f"\\textbf{{{text}}}"
     if spread is not None and table.rows[row][spread] is not None:
-        text = f"{text} $\\pm$ {escape(_plain(table.rows[row][spread], table.columns[spread], row))}"
+        text = f"{text} $\\pm$ {escape(plain(table.rows[row][spread], table.columns[spread], row))}"
     if (row, place) in table.dagger:
         text = f"$^\\dagger${text}"
     return f"{{{text}}}" if text.startswith("[") else text
-
-
-def _plain(cell: Cell, column: Column, row: int) -> str:
-    return cells.text(cell, column, row) if column.kind is not Kind.VERDICT or cell is not None else ""

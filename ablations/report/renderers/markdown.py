@@ -1,6 +1,7 @@
 """A report as Markdown, for notes, issues and terminals."""
 
 import re
+from collections.abc import Collection, Iterable, Sequence
 
 from ablations.report.document import cells, numbers
 from ablations.report.document.document import (
@@ -43,6 +44,18 @@ def escape(text: str) -> str:
     'per\\\\_layer \\\\| \\\\<b\\\\>'
     """
     return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
+def pipe_table(
+    names: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[int] = ()
+) -> list[str]:
+    """The lines of a table whose cells are Markdown already; the columns `right`, by index, end flush.
+
+    >>> pipe_table(["arm", "mean"], [["relu", "0.9"]], right={1})
+    ['| arm | mean |', '| --- | ---: |', '| relu | 0.9 |']
+    """
+    rule = "|".join(" ---: " if j in right else " --- " for j in range(len(names)))
+    return [f"| {' | '.join(names)} |", f"|{rule}|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _section(section: Section) -> str:
@@ -90,18 +103,18 @@ def _code(text: str) -> str:
 
 
 def _table(table: Table) -> str:
-    head = f"| {' | '.join(escape(c.name) for c in table.columns)} |"
-    rule = f"|{'|'.join(' --- ' if c.kind in LEFT else ' ---: ' for c in table.columns)}|"
-    rows = [
-        f"| {' | '.join(_cell(table, i, j, column) for j, column in enumerate(table.columns))} |"
-        for i in range(min(len(table.rows), MAX_ROWS))
-    ]
-    left_out = len(table.rows) - len(rows)
+    shown = range(min(len(table.rows), MAX_ROWS))
+    lines = pipe_table(
+        [escape(column.name) for column in table.columns],
+        [[_cell(table, i, j, column) for j, column in enumerate(table.columns)] for i in shown],
+        right={j for j, column in enumerate(table.columns) if column.kind not in LEFT},
+    )
+    left_out = len(table.rows) - len(shown)
     tail = (
         [f"\n{numbers.count(left_out, 'further row')} in the HTML, CSV and JSON reports."] if left_out else []
     )
     caption = [f"{escape(table.caption)}\n"] if table.caption else []
-    return "\n".join([*caption, head, rule, *rows, *tail])
+    return "\n".join([*caption, *lines, *tail])
 
 
 def _cell(table: Table, row: int, column_index: int, column: Column) -> str:

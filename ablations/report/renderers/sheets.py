@@ -10,6 +10,9 @@ from ablations.errors import Json
 from ablations.results.results import TrialRecord
 
 EFFECT_NUMBERS = ("estimate", "low", "high", "p", "p_adjusted", "n", "holes", "unit", "verdict", "reason")
+PREDICTIONS = ("prediction_low", "prediction_high")
+FORMULAS, BREAKS = ("=", "+", "-", "@"), ("\t", "\r", "\n")
+"""What makes a cell a formula in some spreadsheet, and what such a program may skip before it."""
 FACTORS = {"factor": "estimate", "factor_low": "low", "factor_high": "high"}
 
 
@@ -46,6 +49,7 @@ def effects(found: Effects) -> str:
     """One line a row of effects, declared contrasts first; strata as `within.NAME`.
 
     On a log scale `estimate`, `low` and `high` are logarithms, and `factor` and its ends what people read.
+    Where a factor is random, the ends of the prediction for its next level follow, on the estimate's scale.
     """
     rows: list[tuple[str, EffectRow]] = [
         ("primary" if contrast.primary else "declared", row)
@@ -56,9 +60,11 @@ def effects(found: Effects) -> str:
     rows += [("interaction", row) for row in found.interactions]
     strata = list(dict.fromkeys(name for _, row in rows for name in row.within))
     head = ["kind", "contrast", "metric", *(f"within.{name}" for name in strata), "of", "against"]
+    ahead = PREDICTIONS if any(row.population for _, row in rows) else ()
     lines = []
     for kind, row in rows:
         plain = row.to_json()
+        coming = row.population.prediction if row.population else None
         lines.append(
             [
                 kind,
@@ -69,9 +75,10 @@ def effects(found: Effects) -> str:
                 row.against,
                 *(plain[name] for name in EFFECT_NUMBERS),
                 *(None if row.ratio is None else row.ratio.to_json()[end] for end in FACTORS.values()),
+                *((coming and coming.low, coming and coming.high) if ahead else ()),
             ]
         )
-    return _written([*head, *EFFECT_NUMBERS, *FACTORS], lines)
+    return _written([*head, *EFFECT_NUMBERS, *FACTORS, *ahead], lines)
 
 
 def _written(head: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
@@ -83,5 +90,19 @@ def _written(head: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
 
 
 def _text(cell: Json) -> Json:
-    """Numbers in full, truth values as in JSON."""
-    return str(cell).lower() if isinstance(cell, bool) else cell
+    """Numbers in full, truth values as in JSON; what a spreadsheet would compute behind an apostrophe."""
+    if isinstance(cell, bool):
+        return str(cell).lower()
+    if not isinstance(cell, str) or _is_number(cell):
+        return cell
+    # The writer puts no quotes around a carriage return alone, which readers take for the end of the row.
+    cell = cell.replace("\r\n", "\n").replace("\r", "\n")
+    return f"'{cell}" if cell.lstrip()[:1] in FORMULAS or cell[:1] in BREAKS else cell
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

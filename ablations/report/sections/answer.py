@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from ablations.design.factor import name_many
 from ablations.design.search import RANK, num_repeats, rank_of
-from ablations.effects.effect import SIDES
 from ablations.effects.holes import UNRELATED
 from ablations.effects.judge import ContrastEffects, EffectRow
+from ablations.effects.wording import FACTOR, VERDICTS, claim, effect_text
 from ablations.errors import Json
 from ablations.report.document import numbers
 from ablations.report.document.document import Block, Callout, Mark, Paragraph, Phrase, Style, VerdictCounts
@@ -19,22 +20,25 @@ from ablations.report.sections.collapses import collapses
 from ablations.report.sections.versions import mixed
 from ablations.results.ranking import best_settings
 
-VERDICTS: tuple[str, ...] = ("better", "worse", "equivalent", "not worse", "inconclusive", "no data")
 MAX_NAMED = 3
 NO_ESTIMATE = " can be estimated yet: no arm and its baseline have both been measured on a seed."
+NO_SINGLE = " cannot be estimated yet: no arm and its baseline have both been measured on a seed."
 
 
 def answer(evidence: Evidence) -> list[Block]:
     """The verdict in about three sentences, with what a reader must keep in mind."""
     judged = evidence.primary
-    if judged is None or not judged.rows:
+    if judged is None:
         return [*_answer_unasked(evidence), *cautions(evidence)]
     measure = evidence.measure(judged.metric)
+    standing = evidence.effects.standing
+    if standing.pilot is not None and standing.state != "failed":
+        return [Paragraph(phrases=_unjudged(evidence, judged), lead=True), *cautions(evidence)]
     blocks: list[Block] = collapses(evidence, judged)
     if not evidence.effects.interim and all(row.estimate is None for row in judged.rows):
         nothing = Mark("There is no result", Style.STRONG), " on ", Mark(measure.name)
         why = ": no arm and its baseline have both been measured on a seed."
-        why = why if evidence.effects.standing.state != "failed" else f". {evidence.effects.standing.words}"
+        why = why if standing.state != "failed" else f". {standing.words}"
         blocks += [Paragraph(phrases=(*nothing, why), lead=True)]
     elif all(row.verdict is None for row in judged.rows):
         blocks += [Paragraph(phrases=_unjudged(evidence, judged), lead=True)]
@@ -57,18 +61,18 @@ def _unjudged(evidence: Evidence, judged: ContrastEffects) -> tuple[Phrase, ...]
 
 def _single(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
     (row,) = judged.rows
-    return (*_claim(row, measure, strong=True), " ", _figures(row, judged.alpha), ".")
+    return (*_claim(row, measure, strong=True), " ", _figures(row, judged.alpha), ".", *_coming(row))
 
 
 def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
     decided = [row for row in judged.rows if row.verdict in ("better", "worse", "equivalent", "not worse")]
     num_rows = len(judged.rows)
-    if all(row.mixed for row in judged.rows):
+    if not decided and any(row.reason for row in judged.rows):
         return (
             Mark("Nothing is decided", Style.STRONG),
             f" in any of the {num_rows} comparisons on ",
             Mark(measure.name),
-            ": their trials did not all run with the same code, data and kind of machine.",
+            f": {_why_undecided(judged.rows)}.",
         )
     if not decided:
         return (
@@ -91,9 +95,27 @@ def _summary(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
     )
 
 
+def _why_undecided(rows: Sequence[EffectRow]) -> str:
+    """How many rows have no verdict for which reason."""
+    mixed = sum(bool(row.mixed) for row in rows)
+    empty = sum(row.verdict == "no data" for row in rows)
+    held = sum(bool(row.reason) for row in rows) - mixed - empty
+    whose = "the trials of each" if mixed == len(rows) else f"the trials of {mixed}"
+    parts = [
+        *([f"{whose} did not all run with the same code, data and kind of machine"] if mixed else []),
+        *([f"{held} {'depends' if held == 1 else 'depend'} on runs that are missing"] if held else []),
+        *([f"{empty} {'has' if empty == 1 else 'have'} no data"] if empty else []),
+    ]
+    if left := len(rows) - mixed - empty - held:
+        parts.append(f"{left} {'does' if left == 1 else 'do'} not stand out from chance")
+    return "; ".join(parts)
+
+
 def _counted(rows: Sequence[EffectRow]) -> list[tuple[str, int]]:
     """How often each verdict stands, in its words and in their order."""
-    ordered = sorted((row for row in rows if row.verdict), key=lambda row: VERDICTS.index(row.verdict or ""))
+    ordered = sorted(
+        (row for row in rows if row.verdict), key=lambda row: VERDICTS.index(row.verdict or "no data")
+    )
     return list(Counter(row.words or "" for row in ordered).items())
 
 
@@ -114,6 +136,7 @@ def _extremes(judged: ContrastEffects, measure: Measure) -> tuple[Phrase, ...]:
         " ",
         _figures(largest, judged.alpha, among=len(judged.rows)),
         ".",
+        *_coming(largest),
     ]
     undecided = [r for r in judged.rows if r.verdict == "inconclusive"]
     if undecided and len(undecided) <= MAX_NAMED:
@@ -128,6 +151,8 @@ def _largest_estimate(judged: ContrastEffects, measure: Measure) -> tuple[Phrase
     """The row furthest from no difference, which only a verdict says to differ."""
     known = [row for row in judged.rows if row.estimate is not None]
     if not known:
+        if len(judged.rows) == 1:
+            return ("The comparison on ", Mark(measure.name), NO_SINGLE)
         return (f"None of the {count(len(judged.rows), 'comparison')} on ", Mark(measure.name), NO_ESTIMATE)
     widest = max(known, key=lambda r: abs(r.estimate or 0.0))
     claim = _claim(widest, measure) if widest.verdict else [*_pair(widest, measure)]
@@ -136,23 +161,15 @@ def _largest_estimate(judged: ContrastEffects, measure: Measure) -> tuple[Phrase
 
 
 def _claim(row: EffectRow, measure: Measure, *, strong: bool = False) -> list[Phrase]:
-    words = {
-        "better": "is better than",
-        "worse": "is worse than",
-        "equivalent": "is equivalent to",
-        "not worse": "is not worse than",
-        "inconclusive": "cannot be told from",
-        "no data": "has no data to be compared with",
-    }
-    verb = "cannot be compared with" if row.mixed else words[row.verdict or "inconclusive"]
+    withheld = row.reason is not None
+    verb, tail = claim(row.verdict, row.margin_side, withheld=withheld, mixed=bool(row.mixed))
     return [
         Mark(compact(row.of)),
         " ",
         Mark(verb, Style.STRONG) if strong else verb,
         " ",
         Mark(compact(row.against)),
-        f"{SIDES[row.margin_side]}," if row.margin_side in ("within", "open") else "",
-        SIDES["beyond"] if row.margin_side == "beyond" or row.verdict == "not worse" else "",
+        tail,
         " on ",
         Mark(measure.name),
         *_where(row),
@@ -165,7 +182,14 @@ def _pair(row: EffectRow, measure: Measure | None = None) -> list[Phrase]:
 
 
 def _where(row: EffectRow) -> list[Phrase]:
-    return [" where ", Mark(levels_text(row.within))] if row.within else []
+    where: list[Phrase] = [" where ", Mark(levels_text(row.within))] if row.within else []
+    return [*where, f" for {name_many(row.population.factor)} in general"] if row.population else where
+
+
+def _coming(row: EffectRow) -> list[Phrase]:
+    """What the next level of a random factor will show, beside the mean over all."""
+    said = row.population.coming if row.population else None
+    return [f" {said[:1].upper()}{said[1:]}."] if said else []
 
 
 def _figures(row: EffectRow, alpha: float, *, among: int = 1) -> str:
@@ -174,9 +198,10 @@ def _figures(row: EffectRow, alpha: float, *, among: int = 1) -> str:
     low, high = (picked or row.shown).low, (picked or row.shown).high
     half = numbers.half_width(low, high)
     decimals = numbers.decimals_for([half])
-    signed = row.ratio is None
+    unit = row.shown_unit
+    signed = unit != FACTOR
     write = numbers.difference if signed else numbers.number
-    parts = [f"{'difference' if signed else 'factor'} {write(row.shown.estimate, decimals)}"]
+    parts = [f"{'difference ' if signed else ''}{effect_text(write(row.shown.estimate, decimals), unit)}"]
     if half is not None and (picked is not None or among == 1):
         whose = f" for all {among} rows at once" if picked is not None else ""
         parts.append(
@@ -184,6 +209,9 @@ def _figures(row: EffectRow, alpha: float, *, among: int = 1) -> str:
         )
     if row.p_adjusted is not None:
         parts.append(f"adjusted {numbers.p_phrase(row.p_adjusted)}")
+    if row.population is not None:
+        factor = row.population.factor
+        parts.append(count(len(row.population.counting), factor, name_many(factor)))
     parts.append(count(row.n, "seed"))
     parts += [row.reason] if row.reason else []
     return f"({', '.join(parts)})"
@@ -203,7 +231,10 @@ def _answer_unasked(evidence: Evidence) -> list[Block]:
     spread = float(values.std(ddof=1)) if len(values) > 1 else None
     decimals = numbers.decimals_for([spread])
     sd = f" (standard deviation {numbers.number(spread, decimals)})" if spread is not None else ""
-    text = f"{numbers.number(mean, decimals)}{sd} over {count(len(values), 'seed')}"
+    reached = f"{numbers.number(mean, decimals)}{sd}"
+    if evidence.main.rate:
+        reached = numbers.percent(mean)
+    text = f"{reached} over {count(len(values), 'seed')}"
     best, link = _best(evidence), " is "
     name: list[Phrase] = ["Its mean " if searched and best else "The mean "]
     if arm.levels and not searched:
@@ -270,16 +301,19 @@ def _fragile(evidence: Evidence) -> list[Block]:
         return []
     if evidence.primary is not None and evidence.question(evidence.primary).missing == "unrelated":
         title = f"{count(num, 'verdict')} would change with other values in the holes"
-        text = f"They stand all the same: {UNRELATED}."
+        text = f"{'It stands' if num == 1 else 'They stand'} all the same: {UNRELATED}."
         return [Callout(tone="warning", title=title, text=text)]
     withheld = sum(
         row.sensitivity is not None and row.verdict == "inconclusive" for row in rows if row.reason
     )
     title = f"{count(num, 'row')} would be decided otherwise with other values in the holes"
-    text = (
+    held = (
         f"{count(withheld, 'verdict')} that the finished seeds would give {'is' if withheld == 1 else 'are'}"
-        " withheld, as missing runs may be the worst ones; beside each row stands the value from which on it"
-        " would change. A study may declare beforehand that failures have nothing to do with the outcome"
+        " withheld, as missing runs may be the worst ones; beside"
+    )
+    text = (
+        f"{held if withheld else 'Beside'} each row with holes stands the value from which on it would"
+        " change. A study may declare beforehand that failures have nothing to do with the outcome"
         " (missing: unrelated)."
     )
     return [Callout(tone="warning", title=title, text=text)]

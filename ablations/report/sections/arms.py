@@ -11,6 +11,7 @@ from ablations.manifest import Scalar
 from ablations.report.document.document import Block, Cell, Column, Fold, Kind, Paragraph, Table
 from ablations.report.document.numbers import compact, count, decimals_each
 from ablations.report.evidence import Evidence, Measure
+from ablations.results.failures import FAILURES, classify, count_classes
 from ablations.results.results import TrialRecord
 
 MAX_OPEN_ARMS = 60
@@ -165,19 +166,19 @@ def failures(evidence: Evidence) -> list[Block]:
         ]
     groups: dict[tuple[str, str], list[TrialRecord]] = defaultdict(list)
     for record in lost:
-        groups[record.state, first_line(record.reason)].append(record)
+        groups[class_name(record), first_line(record.reason)].append(record)
     labels = {arm.id: arm.label for arm in evidence.design.arms}
     ranked = sorted(groups.items(), key=lambda item: (-len(item[1]), item[0]))
     causes = Table(
         columns=(
-            Column(name="state"),
+            Column(name="class"),
             Column(name="reason"),
             Column(name="trials", kind=Kind.COUNT),
             Column(name="arms", kind=Kind.COUNT),
         ),
         rows=tuple(
-            (state, reason, len(members), len({m.arm_id for m in members}))
-            for (state, reason), members in ranked
+            (name, reason, len(members), len({m.arm_id for m in members}))
+            for (name, reason), members in ranked
         ),
     )
     every = Table(
@@ -194,7 +195,23 @@ def failures(evidence: Evidence) -> list[Block]:
             for r in lost
         ),
     )
-    return [causes, Fold(title=f"Each of the {count(len(lost), 'trial')}", blocks=(every,))]
+    each = f"Each of the {count(len(lost), 'trial')}" if len(lost) > 1 else "The trial"
+    return [causes, advice_table(lost), Fold(title=each, blocks=(every,))]
+
+
+def advice_table(lost: Sequence[TrialRecord]) -> Table:
+    """What each class of failure among these trials means, and what to do about it."""
+    found = [FAILURES[name] for name in count_classes((record.state, record.reason) for record in lost)]
+    return Table(
+        columns=(Column(name="class"), Column(name="what happened"), Column(name="what to do")),
+        rows=tuple((failure.name, failure.means, failure.advice) for failure in found),
+    )
+
+
+def class_name(record: TrialRecord) -> str:
+    """The class of a trial's failure."""
+    failure = classify(record.state, record.reason)
+    return record.state if failure is None else failure.name
 
 
 def first_line(reason: str | None) -> str:

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from ablations.contrasts.rows import ContrastRow
-from ablations.effects.collapse import collapsed
+from ablations.effects.collapse import collapsed, rate_text
 from ablations.effects.judge import ContrastEffects
 from ablations.report.document.document import Block, Bullets, Mark, Paragraph, Phrase, Style
 from ablations.report.document.numbers import compact, count, significant
@@ -77,7 +77,7 @@ def collapse_notes(evidence: Evidence) -> list[str]:
         "A run collapsed if it diverged, lies beyond the threshold of a declared rate of this metric, or,"
         " without such a rate, lies nearer to the declared worst value than to the median of all runs. No"
         f" test of a few numbers can know of collapses it did not see: {count(num_seeds, 'seed')} without one"
-        f" exclude, at {100 * LEVEL:.0f} %, only rates above {100 * not_excluded(num_seeds):.2g} %"
+        f" exclude, at {100 * LEVEL:.0f} %, only rates above {rate_text(not_excluded(num_seeds))}"
         f" (1 - 0.05^(1/n)); excluding one above 10 % takes {seeds_to_exclude(0.1)}. Beside each decided row"
         " stands the rate from which on its mean would say otherwise."
     ]

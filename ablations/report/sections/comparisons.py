@@ -1,9 +1,10 @@
 """The judged contrasts: a forest of effects, the table behind it, and the exploratory rows."""
 
-import math
 from collections.abc import Collection, Sequence
 
-from ablations.effects.judge import ContrastEffects, EffectRow
+from ablations.design.margin import margin_text
+from ablations.effects.judge import ContrastEffects, EffectRow, Interval
+from ablations.effects.wording import FACTOR, POINTS, effect_name
 from ablations.report.document.document import (
     Block,
     Bullets,
@@ -69,8 +70,6 @@ def others(evidence: Evidence) -> list[Block]:
 
 def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
     """One contrast: what it compares, the forest, the table; the tail of a long one folded."""
-    if not judged.rows:
-        return [Callout(tone="note", title="No row can be estimated yet")]
     measure = evidence.measure(judged.metric)
     name = slug(f"effects-{evidence.effects.contrasts.index(judged) + 1}-{judged.name}-{judged.metric}")
     rows = _by_stratum(judged.rows)
@@ -87,7 +86,7 @@ def contrast(evidence: Evidence, judged: ContrastEffects) -> list[Block]:
             _forest(f"{name}-rest", measure, tail, judged) if len(tail) <= 4 * MAX_OPEN_ROWS else None,
             *effects_table(tail, measure, judged.alpha, said=said),
         )
-        title = f"The other {count(len(tail), 'row')}"
+        title = f"The other {count(len(tail), 'row')}" if len(tail) > 1 else "The other row"
         blocks.append(Fold(title=title, blocks=tuple(b for b in rest if b is not None)))
     if any(row.of_mean is not None for row in rows):
         more = effect_details(rows[:MAX_ROWS], measure)
@@ -114,7 +113,7 @@ def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     where = f" where {where}" if where else ""
     margin = ""
     if judged.margin is not None:
-        margin = f" {_margin(judged.margin, log=judged.scale == 'log')}"
+        margin = f" {_margin(judged.margin, evidence.measure(judged.metric))}"
     centre = f" {PSEUDOMEDIAN}" if judged.estimator == "pseudomedian" else ""
     corrected = f"{CORRECTIONS[judged.correction]} over {count(len(judged.rows), 'row')}"
     return (
@@ -124,10 +123,11 @@ def _explanation(evidence: Evidence, judged: ContrastEffects) -> str:
     )
 
 
-def _margin(margin: float, *, log: bool) -> str:
-    if log:
+def _margin(margin: float, measure: Measure) -> str:
+    if measure.log:
         return f"Factors between 1/{1 + margin:.6g} and {1 + margin:.6g} count as no difference."
-    return f"Differences within \N{PLUS-MINUS SIGN}{compact(margin)} count as none."
+    said = margin_text(margin, log=False, rate=measure.rate, unit=measure.unit)
+    return f"Differences within \N{PLUS-MINUS SIGN}{said} count as none."
 
 
 def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: ContrastEffects) -> Figure:
@@ -150,12 +150,17 @@ def _forest(name: str, measure: Measure, rows: Sequence[EffectRow], judged: Cont
                 )
                 for row in rows
             ),
-            x_label=f"{'factor' if log else 'difference'} in {measure.name}",
+            x_label=f"{'factor' if log else 'difference'} in {named_with_unit(measure)}",
             factors=log,
             better="right" if measure.goal == "maximize" else "left",
-            margin=judged.margin,
+            margin=100 * judged.margin if judged.margin is not None and measure.rate else judged.margin,
         ),
     )
+
+
+def named_with_unit(measure: Measure) -> str:
+    """A metric with the unit in which differences of it are shown."""
+    return f"{measure.name} [{POINTS}]" if measure.rate else measure.label
 
 
 def _label(row: EffectRow, shape: str) -> str:
@@ -174,14 +179,14 @@ def effects_table(
     with_p = any(row.p is not None for row in rows)
     adjusted = any(row.p_adjusted is not None for row in rows)
     with_verdict = any(row.verdict is not None for row in rows)
-    factors = any(row.ratio is not None for row in rows)
+    unit = next((row.shown_unit for row in rows), "")
     with_seeds = any(row.seeds_needed is not None for row in rows)
     columns = [
         *(Column(name=name, kind=Kind.NAME) for name in strata),
         Column(name="of", kind=Kind.NAME),
         Column(name="against", kind=Kind.NAME),
-        _effect_column(measure, decimals, factors=factors),
-        Column(name=interval_name(alpha), kind=Kind.INTERVAL, decimals=decimals, signed=not factors),
+        _effect_column(measure, decimals, unit),
+        Column(name=interval_name(alpha), kind=Kind.INTERVAL, decimals=decimals, signed=unit != FACTOR),
         *([Column(name="p", kind=Kind.P)] if with_p else []),
         *([Column(name="adjusted p", kind=Kind.P)] if with_p and adjusted else []),
         Column(name="n", kind=Kind.COUNT, help="seeds behind the difference"),
@@ -221,31 +226,32 @@ def _remarks(rows: Sequence[EffectRow], said: Collection[str]) -> list[Block]:
     return [Bullets(items=tuple(items))] if about else []
 
 
-def _effect_column(measure: Measure, decimals: tuple[int, ...], *, factors: bool) -> Column:
-    if factors:
-        about = f"of divided by against, in {measure.label}; 1 is no difference"
-        return Column(name="factor", kind=Kind.NUMBER, decimals=decimals, help=about)
-    about = f"of minus against, in {measure.label}"
-    return Column(name="difference", kind=Kind.DIFFERENCE, decimals=decimals, help=about)
+def _effect_column(measure: Measure, decimals: tuple[int, ...], unit: str) -> Column:
+    if unit == FACTOR:
+        about = f"of divided by against, in {measure.name}; 1 is no difference"
+        return Column(name=effect_name(unit), kind=Kind.NUMBER, decimals=decimals, help=about)
+    about = f"of minus against, in {named_with_unit(measure)}"
+    return Column(name=effect_name(unit), kind=Kind.DIFFERENCE, decimals=decimals, help=about)
 
 
 def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
     """Both sides, the other estimators and the other tests of each row."""
-    log = any(row.ratio is not None for row in rows)
-    decimals = decimals_each([row.sd for row in rows])
+    log, times = any(row.ratio is not None for row in rows), 100 if measure.rate else 1
+    decimals = decimals_each([None if row.sd is None else times * row.sd for row in rows])
     sides = _sides_decimals(rows) if log else decimals
+    side = Kind.PERCENT if measure.rate else Kind.NUMBER
     strata = list(dict.fromkeys(name for row in rows for name in row.within))
     known = (name for row in rows for name, p in row.others.items() if p is not None)
     tests = [name for name in dict.fromkeys(known) if not name.endswith("_error")]
     columns = (
         *(Column(name=name, kind=Kind.NAME) for name in (*strata, "of", "against")),
-        Column(name="mean of", kind=Kind.NUMBER, decimals=sides, help=f"{measure.name} of the first side"),
-        Column(name="mean against", kind=Kind.NUMBER, decimals=sides),
+        Column(name="mean of", kind=side, decimals=sides, help=f"{measure.name} of the first side"),
+        Column(name="mean against", kind=side, decimals=sides),
         Column(
             name="sd of logs" if log else "sd",
             kind=Kind.NUMBER,
             decimals=decimals,
-            help=SD_LOG if log else SD,
+            help=SD_LOG if log else f"{SD}, in points" if measure.rate else SD,
         ),
         Column(name="d_z", kind=Kind.DIFFERENCE, decimals=2, help="mean difference over its sd"),
         Column(name="median", kind=Kind.NUMBER if log else Kind.DIFFERENCE, decimals=decimals),
@@ -260,9 +266,9 @@ def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
             compact(row.against),
             row.of_mean,
             row.against_mean,
-            row.sd,
+            None if row.sd is None else times * row.sd,
             row.effect_size,
-            math.exp(row.median) if log and row.median is not None else row.median,
+            _median(row),
             _bootstrap(row),
             row.pairing,
             *(row.others.get(name) for name in tests),
@@ -270,6 +276,10 @@ def effect_details(rows: Sequence[EffectRow], measure: Measure) -> Table:
         for row in rows
     )
     return Table(columns=columns, rows=cells)
+
+
+def _median(row: EffectRow) -> float | None:
+    return row.as_shown(Interval(estimate=row.median, low=None, high=None)).estimate
 
 
 def _sides_decimals(rows: Sequence[EffectRow]) -> tuple[int, ...]:
@@ -280,10 +290,8 @@ def _sides_decimals(rows: Sequence[EffectRow]) -> tuple[int, ...]:
 
 
 def _bootstrap(row: EffectRow) -> tuple[float | None, float | None] | None:
-    if row.bootstrap is None:
-        return None
-    shown = row.bootstrap.exponential() if row.ratio is not None else row.bootstrap
-    return shown.low, shown.high
+    shown = row.shown_bootstrap
+    return None if shown is None else (shown.low, shown.high)
 
 
 def exploratory(evidence: Evidence) -> list[Block]:

@@ -8,7 +8,7 @@ from ablations.design.arm import Arm
 from ablations.design.design import Design
 from ablations.design.factor import Factor
 from ablations.manifest import Scalar
-from ablations.report.document.numbers import compact, listing
+from ablations.report.document.numbers import compact, count, listing
 
 MAX_LINES = 8
 MAX_PANELS = 12
@@ -64,7 +64,8 @@ class Facets:
         if self.thinned:
             parts.append(f"some levels of {listing(self.thinned)} only")
         if self.hidden_lines:
-            parts.append(f"{self.hidden_lines} further levels are not drawn")
+            further = count(self.hidden_lines, "further level")
+            parts.append(f"{further} {'is' if self.hidden_lines == 1 else 'are'} not drawn")
         return "; ".join(parts)
 
 

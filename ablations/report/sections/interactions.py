@@ -1,19 +1,21 @@
 """How the effect of the judged factor changes with the others: a heat map, lines, and the rows."""
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from ablations.contrasts.pairing import match, weights
 from ablations.design.factor import Factor
+from ablations.effects.wording import FACTOR
 from ablations.manifest import Scalar
 from ablations.report.document.document import Block, Fold, Paragraph
 from ablations.report.document.numbers import compact, count, decimals_for
-from ablations.report.document.plots import Figure, Heat, HeatPanel, LinePanel, Lines, slug
+from ablations.report.document.plots import Figure, Heat, HeatPanel, LinePanel, Lines, Series, slug
 from ablations.report.evidence import Evidence, Measure
-from ablations.report.sections.comparisons import effects_table
+from ablations.report.sections.comparisons import effects_table, named_with_unit
 from ablations.report.sections.curves import band
 from ablations.report.sections.facets import Line, x_factor
 from ablations.stats.resolution import logarithms
@@ -22,11 +24,15 @@ MAX_ROWS = 16
 MAX_COLUMNS = 40
 MAX_ANNOTATED = 12
 MAX_PANELS = 6
+MEANS = "means over seeds of paired differences"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grid:
-    """Effects of one level by the levels of one or two other factors: one score a seed in each cell."""
+    """Effects of one level by the levels of one or two other factors: one score a seed in each cell.
+
+    Scores are differences, in points of a rate; of a log metric differences of logarithms.
+    """
 
     of: Scalar
     rows: tuple[Scalar, ...]
@@ -51,7 +57,8 @@ def interactions(evidence: Evidence) -> list[Block]:
     if not grids:
         return []
     what = f"the effect of {judged} on {evidence.main.name}"
-    note = f"How {what} changes with the other factors: differences within a seed, averaged over the rest."
+    kind = FACTOR + "s" if evidence.main.log else "differences"
+    note = f"How {what} changes with the other factors: {kind} within a seed, averaged over the rest."
     blocks: list[Block] = [Paragraph(phrases=(f"{note} Descriptive, without verdict.",))]
     blocks.append(_heat(evidence, judged, rows, columns, grids))
     if len(columns.levels) > 1:
@@ -135,7 +142,8 @@ def _score(evidence: Evidence, measure: Measure, weighted: dict[str, float]) -> 
     values = evidence.results.values(measure.name)
     index = [evidence.results.arm_index[arm] for arm in weighted]
     chosen = logarithms(values[index], values) if measure.log else values[index]
-    return np.asarray(np.array(list(weighted.values())) @ chosen)
+    score = np.asarray(np.array(list(weighted.values())) @ chosen)
+    return 100 * score if measure.rate else score
 
 
 def _mean(cell: Float[np.ndarray, " seeds"]) -> float | None:
@@ -153,7 +161,7 @@ def _heat(
         panels=tuple(
             HeatPanel(
                 title=f"{compact(grid.of)} \N{MINUS SIGN} {against}",
-                values=tuple(tuple(row) for row in grid.means),
+                values=tuple(tuple(_written(mean, measure) for mean in row) for row in grid.means),
                 x_names=tuple(compact(level) for level in grid.columns),
                 y_names=tuple(compact(level) if rows is not None else "" for level in grid.rows),
             )
@@ -164,18 +172,28 @@ def _heat(
         value_label=_scale(measure),
         centre=0.0,
         annotate=len(columns.names) <= MAX_ANNOTATED,
-        decimals=max(0, decimals_for(float(np.nanstd(cell)) for cell in cells) - 1),
+        decimals=max(0, decimals_for(float(np.nanstd(cell)) for cell in cells) - (not measure.log)),
+        factors=measure.log,
     )
     by = f"{rows.name} and {columns.name}" if rows is not None else columns.name
     return Figure(
         name=slug(f"interaction-{judged}-{measure.name}"),
-        caption=f"Effect of {judged} on {measure.name} by {by}: means over seeds of paired differences.",
+        caption=f"Effect of {judged} on {measure.name} by {by}: {_means(measure)}.",
         plot=plot,
     )
 
 
 def _scale(measure: Measure) -> str:
-    return f"log ratio of {measure.name}" if measure.log else f"difference in {measure.name}"
+    return f"{FACTOR if measure.log else 'difference'} in {named_with_unit(measure)}"
+
+
+def _means(measure: Measure) -> str:
+    return "geometric means over seeds of paired factors" if measure.log else MEANS
+
+
+def _written(mean: float | None, measure: Measure) -> float | None:
+    """A mean score as people read it."""
+    return mean if mean is None or not measure.log else math.exp(mean)
 
 
 def _lines(
@@ -187,15 +205,18 @@ def _lines(
     panels = []
     for i, row in enumerate(grids[0].rows):
         series = tuple(
-            band(
-                Line(
-                    levels={},
-                    label=f"{compact(grid.of)} \N{MINUS SIGN} {against}",
-                    hue=_hue(evidence, judged, grid.of),
-                    dash=0,
+            _as_read(
+                band(
+                    Line(
+                        levels={},
+                        label=f"{compact(grid.of)} \N{MINUS SIGN} {against}",
+                        hue=_hue(evidence, judged, grid.of),
+                        dash=0,
+                    ),
+                    x,
+                    grid.scores[i],
                 ),
-                x,
-                grid.scores[i],
+                measure,
             )
             for grid in grids
         )
@@ -204,9 +225,9 @@ def _lines(
     return Figure(
         name=slug(f"interaction-{judged}-{measure.name}-lines"),
         caption=(
-            f"Effect of {judged} on {measure.name} against {columns.name}. Lines are means over seeds of"
-            " paired differences; bands reach one standard deviation to either side, cut at the extreme"
-            " seeds."
+            f"Effect of {judged} on {measure.name} against {columns.name}. Lines are {_means(measure)}; bands"
+            f" reach one standard deviation{' of logarithms' if measure.log else ''} to either side, cut at"
+            " the extreme seeds."
         ),
         plot=Lines(
             panels=tuple(panels),
@@ -215,8 +236,17 @@ def _lines(
             x_ticks=x,
             x_names=names,
             zero=True,
+            y_log=measure.log,
         ),
     )
+
+
+def _as_read(series: Series, measure: Measure) -> Series:
+    """A line of scores as people read them."""
+    centre, low, high = (
+        tuple(_written(v, measure) for v in values) for values in (series.centre, series.low, series.high)
+    )
+    return replace(series, centre=centre, low=low, high=high)
 
 
 def _positions(factor: Factor) -> tuple[tuple[float, ...], tuple[str, ...]]:

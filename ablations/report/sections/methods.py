@@ -1,6 +1,8 @@
 """How the numbers were made, in words somebody can paste into a paper."""
 
+from ablations.design.factor import name_many
 from ablations.design.margin import margin_text
+from ablations.design.resize import Resize
 from ablations.effects.effect import ContrastEffects
 from ablations.effects.holes import UNRELATED
 from ablations.report.document.document import Block, Bullets, Column, Fold, Kind, Paragraph, Table
@@ -19,7 +21,10 @@ def methods(evidence: Evidence) -> list[Block]:
     if evidence.effects.contrasts:
         paragraphs += [
             _inference(evidence),
+            *_resizing(evidence),
+            *_random(evidence),
             *_margins(evidence),
+            *_scales(evidence),
             *_rates(evidence),
             *collapse_notes(evidence),
         ]
@@ -90,6 +95,48 @@ def _singled_out(judged: ContrastEffects) -> str:
     )
 
 
+def _resizing(evidence: Evidence) -> list[str]:
+    """How the number of seeds came about, where a pilot was to set it."""
+    rule, primary = evidence.design.resize, evidence.primary
+    if rule is None or primary is None:
+        return []
+    found = rule.found
+    so_far = "" if found is None else f" It set {count(found.seeds, 'seed')}{_told(rule)}."
+    return [
+        f"The number of seeds was not fixed at the start but set once, by a rule that was: after a pilot of"
+        f" {rule.pilot} seeds, whose runs count in the end, as many seeds as are needed so that {rule.aim} by"
+        f" {procedure(primary.test, primary.rows)} at {compact(primary.alpha)}, corrected for"
+        f" {count(len(primary.rows), 'row')}; at most {rule.most}. The rule saw how large the paired"
+        " differences were and not in which direction: the spread is the root of their mean square in the row"
+        " where that is largest, which does not depend on which arm is which and is on average no smaller"
+        " than the standard deviation (Kieser and Friede, Statistics in Medicine 22, 2003, 3571-3581)."
+        f" Reports show no difference before; the rule could not be changed.{so_far}"
+    ]
+
+
+def _told(rule: Resize) -> str:
+    """What the pilot told."""
+    found = rule.found
+    assert found is not None
+    if found.spread is None:
+        return ", the most that there may be, as no row of it had two complete pairs"
+    enough = "" if found.enough else ", the most that there may be, though that chance asks for more"
+    return f" from a spread of {compact(float(f'{found.spread:.3g}'))} in {found.row}{enough}"
+
+
+def _random(evidence: Evidence) -> list[str]:
+    """What a random factor changes, where there is one."""
+    factors = dict.fromkeys(c.random for c in evidence.effects.contrasts if c.random is not None)
+    return [
+        f"Levels of {factor} are taken for a sample of {name_many(factor)} in general. The effect within"
+        " each is the mean over its seeds, with the variance over seeds pooled between them; the variance"
+        " between them is Paule and Mandel's, the interval and test of the mean are those of Hartung,"
+        " Knapp, Sidik and Jonkman, with the covariance added that comes from seeds they share, and the"
+        " interval for the next one is that of Higgins, Thompson and Spiegelhalter."
+        for factor in factors
+    ]
+
+
 def _margins(evidence: Evidence) -> list[str]:
     """What equivalence means here, where a margin was declared."""
     primary = evidence.primary
@@ -97,8 +144,7 @@ def _margins(evidence: Evidence) -> list[str]:
     if not margins:
         return []
     named = [
-        f"{margin_text(margin, log=evidence.measure(metric).log)} in {metric}"
-        for metric, margin in margins.items()
+        f"{_margin_of(evidence.measure(metric), margin)} in {metric}" for metric, margin in margins.items()
     ]
     text = (
         f"Declared margins: {listing(named)}. Equivalent means that two one-sided tests place the difference"
@@ -115,13 +161,30 @@ def _margins(evidence: Evidence) -> list[str]:
     return [text]
 
 
+def _margin_of(measure: Measure, margin: float) -> str:
+    return margin_text(margin, log=measure.log, rate=measure.rate, unit=measure.unit)
+
+
+def _scales(evidence: Evidence) -> list[str]:
+    """In what effects are given where it is not the metric's own unit."""
+    judged = {c.metric: evidence.measure(c.metric) for c in evidence.effects.contrasts}
+    logs = [name for name, measure in judged.items() if measure.log]
+    if not logs:
+        return []
+    return [
+        f"The scale of {listing(logs)} is logarithmic: there a difference is one of logarithms, a mean a"
+        " geometric one, and every effect and its interval are given as factors."
+    ]
+
+
 def _rates(evidence: Evidence) -> list[str]:
     """How rates are compared, where there are any."""
     if not any(measure.rate for measure in evidence.measures):
         return []
     text = (
         "Rates of one arm against one are compared by McNemar's exact test with Newcombe's interval for"
-        " paired rates; averages of several arms by the tests above."
+        " paired rates; averages of several arms by the tests above. Differences of rates are in points: 1"
+        " point is a hundredth of the seeds."
     )
     if any(c.margin is not None and evidence.measure(c.metric).rate for c in evidence.effects.contrasts):
         text += " Equivalence of rates is tested by an exact unconditional test on Tango's score."

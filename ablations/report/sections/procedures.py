@@ -5,7 +5,11 @@ from collections.abc import Iterable
 from ablations.effects.effect import ContrastEffects, EffectRow
 from ablations.stats import permutation, wilcoxon
 
-NAMES = {"paired_t": "the paired t test", "mcnemar": "McNemar's exact test"}
+NAMES = {
+    "paired_t": "the paired t test",
+    "mcnemar": "McNemar's exact test",
+    "hartung_knapp": "the t test of Hartung, Knapp, Sidik and Jonkman over strata",
+}
 CORRECTIONS = {"holm": "Holm correction", "bh": "Benjamini-Hochberg correction", "none": "no correction"}
 KEEPS = {
     "holm": "adjusted by Holm's step-down method, which keeps the chance of any false claim in the contrast",

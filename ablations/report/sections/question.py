@@ -1,6 +1,8 @@
 """What was asked, in one sentence."""
 
 from ablations.contrasts.contrast import Contrast
+from ablations.design.factor import name_many
+from ablations.design.search import RANK
 from ablations.report.document.numbers import compact, listing
 from ablations.report.evidence import Evidence, Measure, selection_text
 
@@ -9,7 +11,7 @@ def question(evidence: Evidence) -> str:
     """The primary question in one sentence."""
     main = evidence.main.name if evidence.measures else "the metric"
     if evidence.primary is None:
-        if evidence.varying:
+        if any(factor.name != RANK for factor in evidence.varying):
             return f"How does {main} depend on {listing([f.name for f in evidence.varying])}?"
         if evidence.design.study.tuning is not None:
             return f"Which settings give the best {main}?"
@@ -32,4 +34,6 @@ def _contrast_question(asked: Contrast, measure: Measure, where: str) -> str:
         sentence += f", for each {listing(asked.within)}"
     if asked.over:
         sentence += f", averaged over {listing(asked.over)}"
+    if asked.random:
+        sentence += f", for {name_many(asked.random)} in general"
     return f"{sentence}?"

@@ -20,7 +20,7 @@ def variance(evidence: Evidence) -> list[Block]:
 
 def _blocks(found: VarianceShares) -> list[Block]:
     if not found.terms:
-        text = f"No shares for {found.metric}: {'; '.join(found.notes) or 'nothing varies'}."
+        text = f"No shares for {found.metric}: {'; '.join(found.notes)}."
         return [Paragraph(phrases=(text,))]
     rows = sorted(found.terms, key=lambda term: -term.share)
     shown = [(_source(term), term.share) for term in rows if term.share >= SMALL]

@@ -11,8 +11,7 @@ from ablations.results.environments import Difference, Environment, differences,
 
 def mixed(evidence: Evidence) -> list[Block]:
     """A warning where comparisons mix versions, with the versions of every part that changed."""
-    judged = evidence.effects.contrasts
-    rows = [row for contrast in judged for row in contrast.rows]
+    rows = evidence.primary.rows if evidence.primary is not None else ()
     num = sum(bool(row.mixed) for row in rows)
     everything = (trial for trials in evidence.results.origins.values() for trial in trials)
     changed = differences(distinct(everything))

@@ -3,25 +3,34 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 from ablations.design.reading import Reading, read_readings
 from ablations.errors import AblationError, Problems
 from ablations.manifest import Manifest
-from ablations.plan.plan import make_plan
 from ablations.study.parsing import parse_study
-from service.errors import BadSettings, TrackerUnavailable
-from service.ledger import Ledger, builds, history, outbox, studies, trials
+from service.errors import BadSettings, StudyNotFound, TooMuchWork, TrackerUnavailable
+from service.ledger import Ledger, builds, outbox, studies, trials
 from service.ledger.outbox import Message
 from service.ledger.studies import StudyRow
 from service.settings import Settings
-from service.worker.mlflow import views
-from service.worker.mlflow.runs import KIND, REASON, STATUS, STUDY, TRIAL, MlflowRun, run_of
-from service.worker.mlflow.summary import StudySummary, note_of, summary_of
+from service.worker.mlflow import arms, views
+from service.worker.mlflow.experiment import Experiment, Manifests
+from service.worker.mlflow.runs import (
+    KIND,
+    NOTE,
+    REASON,
+    STATUS,
+    STUDY,
+    TRIAL,
+    MlflowRun,
+    run_of,
+    superseded_tags,
+)
+from service.worker.mlflow.summary import StudySummary, figure_artifacts, note_of, summary_of
 from service.worker.mlflow.tracker import MlflowTracker, Tracker, TrackerRefused
+from service.workshop import WorkDied
 from trainables.catalogue import LiveCatalogue
 from trainables.errors import TrainableError
 
@@ -30,23 +39,6 @@ THREADS = 4
 FIRST_WAIT_S, MAX_WAIT_S = 1.0, 30.0
 
 log = logging.getLogger(__name__)
-
-
-class Manifests(Protocol):
-    """What the trainables of studies declare."""
-
-    def manifest(self, name: str) -> Manifest:
-        """The manifest of a trainable."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Experiment:
-    """What is known of a study's experiment: which trials have runs, and what these show."""
-
-    id: str
-    runs: dict[str, str]
-    setting_names: tuple[str, ...]
-    readings: tuple[Reading, ...]
 
 
 def _connect(settings: Settings) -> MlflowTracker:
@@ -63,17 +55,22 @@ class Publisher:
         settings: Settings,
         ledger: Ledger,
         *,
+        plan: Callable[[StudyRow], bytes],
         leads: Callable[[], bool] = lambda: True,
         tracker: Tracker | None = None,
         manifests: Manifests | None = None,
+        hands: Executor | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._ledger = ledger
+        self._plan = plan
         self._leads = leads
         self._tracker: Tracker = tracker or _connect(settings)
         self._manifests: Manifests = manifests or LiveCatalogue(settings.datasets_dir)
         self._experiments: dict[str, Experiment] = {}
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="publish")
+        self._threads = hands or ThreadPoolExecutor(THREADS, thread_name_prefix="publish")
+        self._clock = clock
         self._wait_s = FIRST_WAIT_S
         self._not_before = 0.0
 
@@ -83,7 +80,7 @@ class Publisher:
             # What another one publishes meanwhile is not known here.
             self._experiments.clear()
             return 0
-        if time.monotonic() < self._not_before:
+        if self._clock() < self._not_before:
             return 0
         with self._ledger.read() as tx:
             due = outbox.pending(tx, BATCH)
@@ -94,6 +91,9 @@ class Publisher:
         for study_id, messages in by_study.items():
             try:
                 num_done += self._publish(study_id, messages)
+            except StudyNotFound:
+                # Deleted since these messages were read; that is a message of its own.
+                self._experiments.pop(study_id, None)
             except TrackerUnavailable as error:
                 self._experiments.pop(study_id, None)
                 if self._away(error):
@@ -101,6 +101,7 @@ class Publisher:
                 self._park(messages, error)
             except (TrackerRefused, AblationError, TrainableError) as error:
                 # A plugin that is gone, for one: it must not hold up the other studies.
+                self._experiments.pop(study_id, None)
                 self._park(messages, error)
         return num_done
 
@@ -113,19 +114,40 @@ class Publisher:
         self._threads.shutdown()
 
     def _publish(self, study_id: str, messages: Sequence[Message]) -> int:
+        if any(message.kind == outbox.DELETE for message in messages):
+            self._delete(study_id)
+            self._finish([message.id for message in messages])
+            return len(messages)
         with self._ledger.read() as tx:
             study = studies.get(tx, study_id)
         experiment = self._experiment(study)
-        self._finish([m.id for m in messages if m.kind == "study"])
-        num_done = sum(m.kind == "study" for m in messages)
+        marks = [message.id for message in messages if message.kind == outbox.SUPERSEDED]
+        if marks:
+            self._set_aside(study, experiment)
+        done = [message.id for message in messages if message.kind == "study"] + marks
+        self._finish(done)
+        num_done = len(done)
         num_done += self._publish_trials(study, experiment, [m for m in messages if m.kind == "trial"])
         for message in messages:
-            if message.kind == "summary":
+            if message.kind == outbox.SUMMARY:
+                self._publish_arms(study, experiment)
                 self._publish_summary(study, experiment)
-                self._finish([message.id])
+            elif message.kind == outbox.FIGURES:
+                self._publish_figures(study, experiment)
+            else:
+                continue
+            self._finish([message.id])
+            if message.payload != outbox.FIGURES_FOLLOW:
                 self._experiments.pop(study_id, None)
-                num_done += 1
+            num_done += 1
         return num_done
+
+    def _delete(self, study_id: str) -> None:
+        """Take a deleted study's experiment away, if it has one."""
+        self._experiments.pop(study_id, None)
+        found = self._tracker.find_experiment(STUDY, study_id)
+        if found is not None:
+            self._tracker.delete_experiment(found)
 
     def _publish_trials(self, study: StudyRow, experiment: Experiment, messages: Sequence[Message]) -> int:
         if not messages:
@@ -159,14 +181,42 @@ class Publisher:
             trials.set_runs(tx, sent)
         self._finish([by_trial[trial_id].id for trial_id in sent])
         lost = any(isinstance(problem, TrackerUnavailable) for problem in problems.values())
+        refused = any(isinstance(problem, TrackerRefused) for problem in problems.values())
         if lost and not self._tracker.healthy():
             raise next(p for p in problems.values() if isinstance(p, TrackerUnavailable))
         for trial_id, problem in problems.items():
             self._park([by_trial[trial_id]], problem)
-        if lost:
-            # A run may have been made whose id never arrived: look before making it again.
+        if lost or refused:
+            # A run may have been made whose id never arrived, or all be gone: look before making it again.
             self._experiments.pop(study.id, None)
+        else:
+            self._publish_arms(study, experiment, {row.arm_id for row in rows if row.arm_id})
         return len(sent)
+
+    def _publish_arms(
+        self, study: StudyRow, experiment: Experiment, some: Collection[str] | None = None
+    ) -> None:
+        """A run for every arm that has ended, or for those of some; one that has changed is made anew.
+
+        What does not arrive here arrives with the summary.
+        """
+        batches = arms.batches(
+            self._ledger, study, some, setting_names=experiment.setting_names, readings=experiment.readings
+        )
+        for runs in batches:
+            self._send_arms(experiment, {run.trial_id: run for run in runs})
+
+    def _send_arms(self, experiment: Experiment, runs: Mapping[str, MlflowRun]) -> None:
+        about = {arms.arm_of(key) for key in runs}
+        for key in [key for key in experiment.runs if arms.arm_of(key) in about and key not in runs]:
+            self._tracker.delete_run(experiment.runs.pop(key))
+        # One that another process has made may not be whole.
+        fresh = [run for key, run in runs.items() if key not in experiment.arms_sent]
+        sent = self._threads.map(lambda run: self._send(experiment, run), fresh)
+        for run, result in zip(fresh, sent, strict=True):
+            if isinstance(result, Exception):
+                raise result
+            experiment.arms_sent.add(run.trial_id)
 
     def _send(self, experiment: Experiment, run: MlflowRun) -> str | Exception:
         """Send one run; an error is returned, so that the others of the batch are still noted as sent."""
@@ -180,54 +230,81 @@ class Publisher:
             else:  # of a trial that failed before, perhaps: it must not say so any more
                 self._tracker.tag_run(run_id, {REASON: "", **run.tags})
             self._tracker.log(run_id, run.metrics, run.params)
-            for path, body in run.artifacts.items():
-                self._tracker.put(experiment.id, run_id, path, body)
+            self._put(experiment, run_id, run.artifacts)
             self._tracker.finish(run_id, run.status, run.end_ms)
             return run_id
         except (TrackerUnavailable, TrackerRefused) as error:
             return error
 
+    def _put(self, experiment: Experiment, run_id: str, artifacts: Mapping[str, bytes]) -> None:
+        for path, body in artifacts.items():
+            self._tracker.put(experiment.id, run_id, path, body)
+
+    def _set_aside(self, study: StudyRow, experiment: Experiment) -> None:
+        """Mark the runs of all trials as superseded: new runs are made for them. The answer is open again."""
+        runs = {key: run_id for key, run_id in experiment.runs.items() if key != study.id and "." not in key}
+        for key, run_id in runs.items():
+            if arms.arm_of(key) is not None:  # it is made of the others
+                self._tracker.delete_run(run_id)
+            else:
+                self._tracker.tag_run(run_id, superseded_tags(key, study.generation))
+            del experiment.runs[key]
+        note = note_of(study, None, self._report_url(study.id))
+        self._tracker.tag_experiment(experiment.id, {NOTE: note})
+        with self._ledger.write() as tx:
+            trials.forget_runs(tx, study.id)
+
     def _publish_summary(self, study: StudyRow, experiment: Experiment) -> None:
         summary = self._summary(study)
-        run_id = experiment.runs.get(study.id)
         end_ms = round((study.finished_at or study.created_at) * 1000)
-        if run_id is None:
-            tags = {KIND: "summary", STUDY: study.id, TRIAL: study.id, "mlflow.note.content": summary.note}
+        if study.id in experiment.runs:  # of a study that has gone on since
+            self._tracker.tag_run(experiment.runs[study.id], {NOTE: summary.note})
+        else:
+            tags = {KIND: "summary", STUDY: study.id, TRIAL: study.id, NOTE: summary.note}
             start_ms = round(study.created_at * 1000)
-            run_id = self._tracker.create_run(experiment.id, "summary", start_ms, tags)
-            experiment.runs[study.id] = run_id
-        for path, body in summary.artifacts.items():
-            self._tracker.put(experiment.id, run_id, path, body)
+            experiment.runs[study.id] = self._tracker.create_run(experiment.id, "summary", start_ms, tags)
+        # By now everything has its run: the time to look for those that nobody knows of.
+        experiment.runs.update(self._runs(study.id, experiment.id, experiment.runs))
+        run_id = experiment.runs[study.id]
+        self._put(experiment, run_id, summary.artifacts)
         self._tracker.finish(run_id, "FINISHED", end_ms)
-        self._tracker.tag_experiment(experiment.id, {"mlflow.note.content": summary.note})
+        self._tracker.tag_experiment(experiment.id, {NOTE: summary.note})
+
+    def _publish_figures(self, study: StudyRow, experiment: Experiment) -> None:
+        """The files for paper, which are drawn when the summary is there."""
+        run_id = experiment.runs.get(study.id)
+        if run_id is None:  # it could not be sent, or was deleted
+            return self._publish_summary(study, experiment)
+        with self._ledger.read() as tx:
+            files = figure_artifacts(builds.figure_bodies(tx, study.id))
+        self._put(experiment, run_id, files)
 
     def _summary(self, study: StudyRow) -> StudySummary:
         with self._ledger.read() as tx:
             build = studies.build(tx, study.id)
-            bodies = {
-                format: studies.report(tx, study.id, format) for format in studies.formats(tx, study.id)
-            }
-            names = [name for name, _ in builds.figure_names(tx, study.id)]
-            figures = [(name, builds.figure(tx, study.id, name) or b"") for name in names]
-            known = history.known(tx, study.project, study.spec["trainable"], before=study.id)
-        spec = parse_study(dict(study.spec))
+            bodies = {format: builds.report(tx, study.id, format) for format in builds.formats(tx, study.id)}
+            figures = builds.figure_bodies(tx, study.id)
         return summary_of(
             study,
             effects=build.effects if build else {"interim": True, "contrasts": [], "exploratory": []},
             reports={format: body for format, body in bodies.items() if body is not None},
             figures=figures,
-            plan=make_plan(
-                spec,
-                self._manifests.manifest(spec.trainable),
-                rates=known.timed,
-                spread=known.spreads(spec),
-            ),
+            plan=self._plan_of(study),
             report_url=self._report_url(study.id),
         )
 
+    def _plan_of(self, study: StudyRow) -> bytes | None:
+        """The plan as JSON; none where all behind it would wait long for it, or it can be planned no more."""
+        try:
+            return self._plan(study)
+        except (AblationError, TooMuchWork, WorkDied) as error:
+            log.warning("study %s is published without its plan: %s", study.id, error)
+            return None
+
     def _experiment(self, study: StudyRow) -> Experiment:
         known = self._experiments.get(study.id)
-        if known is not None:
+        # The ledger forgets it when MLflow is to be told everything anew.
+        if known is not None and known.id == study.experiment_id:
             return known
         manifest = self._manifests.manifest(study.spec["trainable"])
         readings = read_readings(parse_study(dict(study.spec)), manifest, Problems())
@@ -240,14 +317,33 @@ class Publisher:
         experiment = Experiment(
             id=found,
             # Both kinds of run carry this tag, the summary with the study's id.
-            runs={} if fresh else self._tracker.tagged_runs(found, TRIAL),
+            runs={} if fresh else self._runs(study.id, found, {}),
             setting_names=tuple(setting.name for setting in manifest.settings),
             readings=readings,
         )
         with self._ledger.write() as tx:
-            studies.set_experiment(tx, study.id, found, views.link(found))
+            studies.set_experiment(
+                tx,
+                study.id,
+                found,
+                views.link(found, views.ARMS if study.num_trials > views.LOADED else views.CURVES),
+            )
         self._experiments[study.id] = experiment
         return experiment
+
+    def _runs(self, study_id: str, experiment_id: str, known: Mapping[str, str]) -> dict[str, str]:
+        """The run of each trial and arm. A create that MLflow did late, or twice, left another: it goes."""
+        found = self._tracker.tagged_runs(experiment_id, TRIAL)
+        with self._ledger.read() as tx:
+            noted = trials.noted_runs(tx, study_id)
+        runs: dict[str, str] = {}
+        for key, ids in found.items():
+            mine = noted.get(key) or known.get(key)
+            runs[key] = mine if mine in ids else ids[0]
+            for extra in set(ids) - {runs[key]}:
+                log.warning("study %s: a second run of %s is deleted", study_id, key)
+                self._tracker.delete_run(extra)
+        return runs
 
     def _tags(self, study: StudyRow, manifest: Manifest, readings: Sequence[Reading]) -> dict[str, str]:
         prepared = views.prepared_views(
@@ -259,7 +355,7 @@ class Publisher:
             STUDY: study.id,
             "ablate.project": study.project,
             "mlflow.experimentKind": "custom_model_development",
-            "mlflow.note.content": note_of(study, None, self._report_url(study.id)),
+            NOTE: note_of(study, None, self._report_url(study.id)),
             **{f"ablate.tag.{name}": str(value) for name, value in (study.spec.get("tags") or {}).items()},
             **prepared,
         }
@@ -286,6 +382,6 @@ class Publisher:
         if self._tracker.healthy():
             return False
         log.warning("MLflow is away, trying again in %.0f s: %s", self._wait_s, error)
-        self._not_before = time.monotonic() + self._wait_s
+        self._not_before = self._clock() + self._wait_s
         self._wait_s = min(2 * self._wait_s, MAX_WAIT_S)
         return True

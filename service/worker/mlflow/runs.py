@@ -20,6 +20,7 @@ STATUS = {
 }
 ABSENT = "-"
 KIND, STUDY, TRIAL, REASON = "ablate.kind", "ablate.study_id", "ablate.trial_id", "ablate.reason"
+NOTE = "mlflow.note.content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,13 +60,22 @@ def run_of(
         trial_id=row.id,
         name=f"{row.arm} seed={row.seed}" if row.arm else f"{row.id} seed={row.seed}",
         tags=_tags(row) | _commits(record),
-        params=_params(row, setting_names),
+        params=params_of(row, setting_names),
         metrics=tuple(_metrics(record["curve"], measured, start_ms, end_ms)),
         artifacts=artifacts,
         status=STATUS[row.state],
         start_ms=start_ms,
         end_ms=end_ms,
     )
+
+
+def superseded_tags(trial_id: str, generation: int) -> dict[str, str]:
+    """What marks a run whose trial runs anew: no view shows it, and it is not found as the trial's run."""
+    return {
+        KIND: "superseded",
+        TRIAL: f"{trial_id}.{generation}",
+        NOTE: "Superseded: all trials of the study were run anew after this one.",
+    }
 
 
 def _tags(row: TrialRow) -> dict[str, str]:
@@ -94,7 +104,8 @@ def _commits(record: Mapping[str, Any]) -> dict[str, str]:
     return tags | ({"mlflow.source.git.commit": own.split()[0]} if own else {})
 
 
-def _params(row: TrialRow, setting_names: Iterable[str]) -> dict[str, str]:
+def params_of(row: TrialRow, setting_names: Iterable[str]) -> dict[str, str]:
+    """Levels and settings of a trial; the same keys in every run of a study."""
     params = dict.fromkeys(setting_names, ABSENT)
     params |= {name: _shown(value) for name, value in row.levels.items()}
     params |= {name: _shown(value) for name, value in row.settings.items()}

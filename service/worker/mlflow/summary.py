@@ -1,10 +1,11 @@
 """The answer of a study as MLflow shows it: a note in Markdown, and the summary run's artifacts."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ablations.plan.plan import Plan
+from ablations.effects.wording import FACTOR, effect_text, shown_of, words_of
+from ablations.report.renderers.markdown import escape, pipe_table
 from service.ledger.studies import StudyRow
 from service.worker.mlflow.tracker import as_json
 
@@ -31,34 +32,38 @@ def summary_of(
     *,
     effects: Mapping[str, Any],
     reports: Mapping[str, str],
-    figures: Sequence[tuple[str, bytes]] = (),
-    plan: Plan,
+    figures: Mapping[str, bytes] | None = None,
+    plan: bytes | None,
     report_url: str,
 ) -> StudySummary:
     """Spec, plan, report, figures and the table of effects."""
     artifacts = {
         "spec.json": as_json(dict(study.spec)),
-        "plan.json": as_json(plan.to_json()),
+        **({} if plan is None else {"plan.json": plan}),
         "effects.json": as_json(effects),
         "effects.md": effects_table(effects).encode(),
     }
     for format, text in reports.items():
         artifacts[REPORT_FILES.get(format, f"report.{format}")] = text.encode()
-    for name, body in figures:
-        artifacts[f"figures/{name}"] = body
+    artifacts |= figure_artifacts(figures or {})
     return StudySummary(note=note_of(study, effects, report_url), artifacts=artifacts)
+
+
+def figure_artifacts(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Where the files of figures lie in the summary's run."""
+    return {f"figures/{name}": body for name, body in files.items()}
 
 
 def note_of(study: StudyRow, effects: Mapping[str, Any] | None, report_url: str) -> str:
     """The answer first: the rows of the primary contrast, then the others, then where the report lies."""
-    lines = [f"## {study.name}", ""]
+    lines = [f"## {escape(study.name)}", ""]
     contrasts = [] if effects is None else sorted(effects["contrasts"], key=lambda c: not c["primary"])
     if effects is None:
         lines.append(f"The study is {study.state}; its answer will stand here.")
     elif not contrasts:
         lines.append(f"The study is {study.state}; it declares no contrast.")
     if standing := ((effects or {}).get("standing") or {}).get("words"):
-        lines += [standing, ""]
+        lines += [escape(standing), ""]
     for contrast in contrasts:
         lines += [_heading(contrast), "", *_table(contrast), ""]
     return "\n".join([*lines, "", f"[Full report]({report_url})"])
@@ -74,47 +79,44 @@ def effects_table(effects: Mapping[str, Any]) -> str:
 
 def _heading(contrast: Mapping[str, Any]) -> str:
     role = "primary, " if contrast["primary"] else ""
+    how = escape(f"on {contrast['metric']} ({role}{contrast['test']}, {contrast['correction']})")
+    return f"**{escape(contrast['name'])}** {how}"
+
+
+def _table(contrast: Mapping[str, Any]) -> list[str]:
+    names = ("of", "against", "within", "effect", "interval", "adjusted p", "seeds", "verdict")
+    return pipe_table(names, map(_cells, contrast["rows"]))
+
+
+def _cells(row: Mapping[str, Any]) -> tuple[str, ...]:
+    within = ", ".join(f"{name}={value}" for name, value in (row.get("within") or {}).items())
     return (
-        f"**{contrast['name']}** on {contrast['metric']} ({role}{contrast['test']}, {contrast['correction']})"
+        escape(str(row["of"])),
+        escape(str(row["against"])),
+        escape(within),
+        *_effect(row),
+        "-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3g}",
+        str(row["n"]),
+        _verdict(row),
     )
-
-
-def _table(contrast: Mapping[str, Any]) -> Iterable[str]:
-    yield "| of | against | within | difference | interval | adjusted p | seeds | verdict |"
-    yield "|---|---|---|---|---|---|---|---|"
-    for row in contrast["rows"]:
-        within = ", ".join(f"{name}={value}" for name, value in (row.get("within") or {}).items())
-        cells = (
-            str(row["of"]),
-            str(row["against"]),
-            within,
-            *_effect(row),
-            "-" if row["p_adjusted"] is None else f"{row['p_adjusted']:.3g}",
-            str(row["n"]),
-            _verdict(row),
-        )
-        yield f"| {' | '.join(cell.replace('|', '/') for cell in cells)} |"
 
 
 def _verdict(row: Mapping[str, Any]) -> str:
     """The verdict, why there is none, and what stands beside it."""
     said = [*([row["reason"]] if row.get("reason") else []), *(row.get("notes") or ())]
-    return (f"**{row.get('verdict_words') or row['verdict']}**" if row["verdict"] else "-") + (
-        f" ({'; '.join(said)})" if said else ""
-    )
+    verdict = f"**{escape(words_of(row) or '')}**" if row["verdict"] else "-"
+    return f"{verdict} ({escape('; '.join(said))})" if said else verdict
 
 
 def _effect(row: Mapping[str, Any]) -> tuple[str, str]:
-    """The effect and its interval: a factor where the scale is logarithmic, else a difference."""
-    if ratio := row.get("ratio"):
-        estimate, low, high = (_factor(ratio[name]) for name in ("estimate", "low", "high"))
-        return f"factor {estimate}", f"[{low}, {high}]"
-    return _number(row["estimate"]), f"[{_number(row['low'])}, {_number(row['high'])}]"
+    """The effect with its unit, and its interval."""
+    shown = shown_of(row)
+    signed = shown["unit"] != FACTOR
+    estimate, low, high = (_number(shown[name], signed=signed) for name in ("estimate", "low", "high"))
+    return effect_text(estimate, shown["unit"]), f"[{low}, {high}]"
 
 
-def _factor(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4g}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:+.4g}"
+def _number(value: float | None, *, signed: bool) -> str:
+    if value is None:
+        return "-"
+    return f"{value:+.4g}" if signed else f"{value:.4g}"

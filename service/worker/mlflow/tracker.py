@@ -55,11 +55,17 @@ class Tracker(Protocol):
     def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
         """Set tags."""
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, str]:
-        """All runs that have this tag: its value to the run's id."""
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Delete an experiment with its runs and their artifacts; only one that is there."""
+
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
+        """All runs that have this tag: its value to the ids of the runs with it."""
 
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
         """A new run; not safe to repeat, so look for it first."""
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run away."""
 
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run anew."""
@@ -102,14 +108,17 @@ class MlflowTracker:
         return str(experiments[0]["experiment_id"]) if experiments else None
 
     def create_experiment(self, name: str, tags: Mapping[str, str]) -> str:
-        """A new experiment, or the one of this name."""
+        """A new experiment, or the one of this name, brought back if it was deleted."""
         try:
             made = self._post("experiments/create", {"name": name, "tags": _pairs(tags, MAX_TAG)})
         except TrackerRefused:
             found = self._call(
                 "GET", f"{API}/experiments/get-by-name", params={"experiment_name": name}
             ).json()
-            return str(found["experiment"]["experiment_id"])
+            known = str(found["experiment"]["experiment_id"])
+            if found["experiment"].get("lifecycle_stage") == "deleted":
+                self._post("experiments/restore", {"experiment_id": known})
+            return known
         return str(made["experiment_id"])
 
     def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
@@ -117,9 +126,17 @@ class MlflowTracker:
         for tag in _pairs(tags, None):
             self._post("experiments/set-experiment-tag", {"experiment_id": experiment_id, **tag})
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, str]:
-        """All runs that have this tag: its value to the run's id."""
-        found: dict[str, str] = {}
+    def delete_experiment(self, experiment_id: str) -> None:
+        """Delete an experiment with its runs and their artifacts; only one that is there.
+
+        MLflow keeps params and metrics of what is deleted until `mlflow gc`; artifacts go now.
+        """
+        self._call("DELETE", f"{ARTIFACTS}/{experiment_id}")
+        self._post("experiments/delete", {"experiment_id": experiment_id})
+
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
+        """All runs that have this tag: its value to the ids of the runs with it."""
+        found: dict[str, list[str]] = {}
         token: str | None = None
         while True:
             query = {"experiment_ids": [experiment_id], "max_results": PAGE, "page_token": token}
@@ -127,7 +144,7 @@ class MlflowTracker:
             for run in page.get("runs") or []:
                 tags = {pair["key"]: pair["value"] for pair in run["data"].get("tags", [])}
                 if tag in tags:
-                    found[tags[tag]] = str(run["info"]["run_id"])
+                    found.setdefault(tags[tag], []).append(str(run["info"]["run_id"]))
             token = page.get("next_page_token")
             if not token:
                 return found
@@ -141,6 +158,10 @@ class MlflowTracker:
             "tags": _pairs(tags, MAX_TAG),
         }
         return str(self._post("runs/create", body)["run"]["info"]["run_id"])
+
+    def delete_run(self, run_id: str) -> None:
+        """Take a run away; MLflow keeps it among the deleted ones."""
+        self._post("runs/delete", {"run_id": run_id})
 
     def tag_run(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run anew."""

@@ -9,15 +9,27 @@ from typing import Any
 from service.worker.mlflow.tracker import clean_key
 
 PREFIX = "mlflow.sharedViewState."
-CURVES, FACTORS = "ablate-curves", "ablate-factors"
-TRIALS_ONLY = "tags.`ablate.kind` = 'trial'"
+CURVES, FACTORS, ARMS = "ablate-curves", "ablate-factors", "ablate-arms"
+TRIALS_ONLY, ARMS_ONLY = "tags.`ablate.kind` = 'trial'", "tags.`ablate.kind` = 'arm'"
+LOADED = 100
+"""How many runs MLflow's page loads at once: of a study with more trials its arms show more."""
+BY_LAYER = ("alpha_by_layer", "beta_by_layer")
 
 
 def prepared_views(*, factors: Sequence[str], curves: Sequence[str], primary: str) -> dict[str, str]:
-    """The experiment tags that hold both views: curves grouped by arm, parallel coordinates over factors."""
+    """The experiment tags that hold the views.
+
+    Curves of trials grouped by arm; parallel coordinates over factors, of trials; and both of arms.
+    """
+    curves, primary = [*map(clean_key, curves)], clean_key(primary)
+    coordinates = parallel([*map(clean_key, factors)], primary)
+    lines = [_line(metric, place) for place, metric in enumerate(curves)]
+    bars = [] if primary in curves else [_bar(primary, len(curves))]
+    layers = [_line(metric, len(lines) + place) for place, metric in enumerate(BY_LAYER)]
     return {
-        PREFIX + CURVES: packed(curve_view([clean_key(name) for name in curves], [clean_key(primary)])),
-        PREFIX + FACTORS: packed(factor_view([clean_key(name) for name in factors], clean_key(primary))),
+        PREFIX + CURVES: packed(curve_view([*lines, *bars])),
+        PREFIX + FACTORS: packed(_page([coordinates], "Factors")),
+        PREFIX + ARMS: packed(arm_view([coordinates, *bars, *lines, *layers])),
     }
 
 
@@ -33,22 +45,30 @@ def packed(state: Mapping[str, Any]) -> str:
     return "deflate;" + base64.b64encode(zlib.compress(text)).decode()
 
 
-def curve_view(curves: Sequence[str], bars: Sequence[str]) -> dict[str, Any]:
+def curve_view(charts: list[dict[str, Any]]) -> dict[str, Any]:
     """One line chart a metric, averaged over the seeds of each arm."""
-    charts = [_line(metric, place) for place, metric in enumerate(curves)]
-    charts += [_bar(metric, len(curves) + place) for place, metric in enumerate(bars) if metric not in curves]
     group = {
         "aggregateFunction": "average",
         "groupByKeys": [{"mode": "param", "groupByData": "arm"}],
         "ignoreUngroupedRuns": True,
     }
-    # The page loads a hundred runs. In the order of arms these are whole arms, not some seeds of each.
-    return {**_page(charts, "Curves by arm", group), "orderByKey": "params.`arm`", "orderByAsc": True}
+    # In the order of arms the runs that are loaded are whole arms, not some seeds of each.
+    return {
+        **_page(charts, "Curves by arm"),
+        "groupBy": group,
+        "orderByKey": "params.`arm`",
+        "orderByAsc": True,
+    }
 
 
-def factor_view(factors: Sequence[str], primary: str) -> dict[str, Any]:
+def arm_view(charts: list[dict[str, Any]]) -> dict[str, Any]:
+    """Every arm by one run, in the order of the study, which their starts have."""
+    return {**_page(charts, "Arms"), "searchFilter": ARMS_ONLY, "orderByAsc": True}
+
+
+def parallel(factors: Sequence[str], primary: str) -> dict[str, Any]:
     """Parallel coordinates from the factors to the primary metric; it does not show while grouped."""
-    chart = {
+    return {
         "uuid": "ablate-parallel",
         "type": "PARALLEL",
         "runsCountToCompare": 500,
@@ -59,7 +79,6 @@ def factor_view(factors: Sequence[str], primary: str) -> dict[str, Any]:
         "selectedMetrics": [primary],
         "showAllRuns": True,
     }
-    return _page([chart], "Factors", None)
 
 
 def _line(metric: str, place: int) -> dict[str, Any]:
@@ -99,7 +118,7 @@ def _bar(metric: str, place: int) -> dict[str, Any]:
     }
 
 
-def _page(charts: list[dict[str, Any]], title: str, group: Mapping[str, Any] | None) -> dict[str, Any]:
+def _page(charts: list[dict[str, Any]], title: str) -> dict[str, Any]:
     return {
         "searchFilter": TRIALS_ONLY,
         "orderByKey": "attributes.start_time",
@@ -118,7 +137,7 @@ def _page(charts: list[dict[str, Any]], title: str, group: Mapping[str, Any] | N
         "runListHidden": False,
         "compareRunsMode": "CHART",
         "isAccordionReordered": True,
-        "groupBy": group,
+        "groupBy": None,
         "useGroupedValuesInCharts": True,
         "hideEmptyCharts": True,
         "globalLineChartConfig": {"xAxisKey": "step", "lineSmoothness": 0, "selectedXAxisMetricKey": ""},

@@ -8,10 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
+import ablations
 from ablations.contrasts.contrast import compile_contrasts
 from ablations.contrasts.hindsight import Precedent, in_hindsight
-from ablations.effects.judge import judge
+from ablations.design.design import Design
+from ablations.effects.judge import Effects, judge
 from ablations.effects.standing import LABELS, State
 from ablations.errors import Json
 from ablations.manifest import Manifest
@@ -24,8 +27,19 @@ from ablations.results.results import Results, TrialRecord
 from ablations.study.parsing import parse_study
 from service.ledger.attempts import Attempt
 from service.ledger.studies import StudyRow
+from trainables.revisions import revision_of
 
+HOME = Path(ablations.__file__).parent
 PACKAGES = ("ablation-service", "torch", "ray", "optuna", "numpy", "scipy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The effects of one study at one point of its history, and what they were computed from."""
+
+    design: Design
+    results: Results
+    effects: Effects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,32 +51,47 @@ class Built:
     report: Report
 
 
+def find(
+    study: StudyRow,
+    manifest: Callable[[str], Manifest],
+    records: Sequence[TrialRecord],
+    *,
+    final: bool,
+    precedent: Precedent | None = None,
+) -> Found:
+    """Effects from what was asked, what was measured, what was known before, and nothing else."""
+    spec = parse_study(dict(study.spec))
+    design = compile_design(spec, manifest(spec.trainable))
+    results = Results.build(design, records)
+    contrasts, extended, early = compile_contrasts(design), False, False
+    if precedent is not None:
+        hindsight = in_hindsight(contrasts, precedent, design.seeds)
+        contrasts, extended, early = hindsight.contrasts, hindsight.extended, hindsight.early
+    state = final_state(records) if final else _state(study.state)
+    effects = judge(contrasts, results, final=final, extended=extended, early=early, state=state)
+    return Found(design=design, results=results, effects=effects)
+
+
 def build(
     study: StudyRow,
     manifest: Callable[[str], Manifest],
     records: Sequence[TrialRecord],
     *,
     num_attempts: int,
+    num_superseded: int = 0,
     final: bool,
     precedent: Precedent | None = None,
 ) -> Built:
-    """Effects and reports from what was asked, what was measured, what was known before, and nothing else."""
-    spec = parse_study(dict(study.spec))
-    design = compile_design(spec, manifest(spec.trainable))
-    results = Results.build(design, records)
-    contrasts, extended = compile_contrasts(design), False
-    if precedent is not None:
-        hindsight = in_hindsight(contrasts, precedent, design.seeds)
-        contrasts, extended = hindsight.contrasts, hindsight.extended
-    state = final_state(records) if final else _state(study.state)
-    effects = judge(contrasts, results, final=final, extended=extended, state=state)
+    """Effects, and reports that say no more than they do."""
+    found = find(study, manifest, records, final=final, precedent=precedent)
+    design, effects = found.design, found.effects
     report = build_report(
         study_id=study.id,
         design=design,
         effects=effects,
-        results=results,
+        results=found.results,
         records=records,
-        provenance=_provenance(study, records, num_attempts=num_attempts),
+        provenance=_provenance(study, records, num_attempts=num_attempts, num_superseded=num_superseded),
     )
     return Built(
         effects=effects.to_json(),
@@ -99,16 +128,20 @@ def error_of(records: Sequence[TrialRecord], past: Sequence[Attempt]) -> str:
     return (past[-1].error if past else None) or "no measuring trial finished"
 
 
-def _provenance(study: StudyRow, records: Sequence[TrialRecord], *, num_attempts: int) -> dict[str, Json]:
+def _provenance(
+    study: StudyRow, records: Sequence[TrialRecord], *, num_attempts: int, num_superseded: int
+) -> dict[str, Json]:
     return {
         "created": _iso(study.created_at),
         "started": _iso(study.started_at),
         "built": _iso(time.time()),
         "attempts": num_attempts,
+        **({"superseded results": num_superseded} if num_superseded else {}),
         "devices": [device for device in sorted({r.device for r in records if r.device})],
         "trial_seconds": round(sum(r.seconds or 0.0 for r in records), 3),
         "python": platform.python_version(),
         "packages": {name: _version(name) for name in PACKAGES},
+        **({"commit": commit} if (commit := revision_of(HOME)) else {}),
         "ran with": environment_facts([record.environment for record in records if record.metrics]),
     }
 

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterator
-from typing import Literal
 
 from ablations.report.document.document import Report
 from service.ledger.builds import FigureFile
@@ -21,11 +20,10 @@ def figure_files(report: Report) -> Iterator[FigureFile]:
     from ablations.report.drawing import figures
 
     for figure in report.figures():
-        formats: tuple[Literal["pdf", "svg"], ...] = ("pdf", "svg")
-        for suffix in formats:
-            try:
-                body = figures.paper(figure, suffix)
-            except Exception:
-                logger.exception("figure %s could not be drawn as %s", figure.name, suffix)
-                continue
+        try:
+            drawn = figures.paper(figure)
+        except Exception:
+            logger.exception("figure %s could not be drawn", figure.name)
+            continue
+        for suffix, body in drawn.items():
             yield FigureFile(name=f"{figure.name}.{suffix}", caption=figure.caption, body=body)

@@ -14,7 +14,7 @@ RESULTS = "Every trial and its results are kept; the worker tries once more each
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FailedBuild:
-    """Empty effects, and reports that say what went wrong."""
+    """Empty effects, for a study that has no others, and reports that say what went wrong."""
 
     error: str
     effects: Json

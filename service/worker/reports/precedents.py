@@ -9,8 +9,8 @@ from ablations.errors import InvalidStudy
 from ablations.manifest import Manifest
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
-from service.ledger import Tx, reuse, studies
-from service.ledger.reuse import Reused
+from service.ledger import Tx, reuse
+from service.ledger.reuse import EarlierQuestion, Reused
 from service.ledger.studies import StudyRow
 from trainables.errors import TrainableError
 
@@ -24,8 +24,11 @@ def precedent_of(tx: Tx, study: StudyRow, manifest: Callable[[str], Manifest]) -
         by_study.setdefault(trial.study_id, []).append(trial)
     earlier: dict[str, Earlier] = {}
     for study_id, found in by_study.items():
+        asked = reuse.asked(tx, study_id)
+        if asked is None:
+            continue
         try:
-            earlier[study_id] = _earlier(studies.get(tx, study_id), found, manifest)
+            earlier[study_id] = _earlier(asked, found, manifest)
         except (InvalidStudy, TrainableError):
             # Nobody can say any more what it asked, so nothing is held against this one.
             logger.warning("study %s: what study %s asked is not understood", study.id, study_id)
@@ -38,12 +41,13 @@ def precedent_of(tx: Tx, study: StudyRow, manifest: Callable[[str], Manifest]) -
     )
 
 
-def _earlier(study: StudyRow, found: Sequence[Reused], manifest: Callable[[str], Manifest]) -> Earlier:
+def _earlier(study: EarlierQuestion, found: Sequence[Reused], manifest: Callable[[str], Manifest]) -> Earlier:
     spec = parse_study(dict(study.spec))
     design = compile_design(spec, manifest(spec.trainable))
     return Earlier(
         asked_at=study.created_at,
-        ended_at=study.finished_at if study.state == "done" else None,
+        ended_at=study.judged_at,
+        over_at=study.finished_at,
         contrasts=compile_contrasts(design),
         seeds=frozenset(design.seeds),
         arms={trial.arm_id: trial.arm_there for trial in found},

@@ -1,17 +1,22 @@
-"""When studies are built and drawn: now and then while they run, and for good at their end."""
+"""When studies are judged, reported and drawn: now and then while they run, and for good at their end.
+
+At the end the verdict comes first: it is stored with the study's last state, and its papers, which are the
+report in all formats and the figures, follow.
+"""
 
 import logging
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
 from ablations.manifest import Manifest
-from ablations.report.document.document import Report
-from service.errors import LedgerUnavailable
-from service.ledger import Ledger, counts, outbox, studies
+from service.errors import LedgerUnavailable, StudyNotFound
+from service.ledger import Ledger, builds, counts, outbox, resizing, studies
+from service.ledger.builds import FigureFile
 from service.ledger.studies import StudyRow
+from service.worker.reports.build import Built
 from service.worker.reports.failure import failed_build
 from service.worker.reports.making import Maker
 from service.workshop import WorkOverdue
@@ -26,8 +31,20 @@ MAX_TRIES = 3
 """A last report that cannot be built is given up after so many tries; its study ends all the same."""
 RETRY_S = (2.0, 10.0)
 AGAIN_S = 60.0
-MAX_LAST, MAX_OTHER = 6, 2
-"""How many last builds, and how many other pieces of work, are in hand at once."""
+MAX_LAST, MAX_OTHER, MAX_PAPERS, MAX_CANCELLED = 6, 2, 2, 1
+"""How many verdicts, other pieces of work, papers, and papers of cancelled studies are in hand at once."""
+
+
+class _NotWritten(Exception):
+    """A report could not be built and is to be tried again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Unwritten:
+    """An ended study whose papers may be written from a moment on."""
+
+    due_at: float
+    cancelled: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +54,7 @@ class _Interim:
 
 
 class ReportBuilder:
-    """Finds studies whose report is due and has it built: one after another, or with a maker side by side."""
+    """Finds studies whose report is due and has it built: one by one, or by many hands side by side."""
 
     def __init__(
         self,
@@ -45,18 +62,21 @@ class ReportBuilder:
         manifest: Callable[[str], Manifest],
         *,
         maker: Maker | None = None,
+        hands: Executor | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._ledger = ledger
         self._clock = clock
         self._maker = maker or Maker(ledger, manifest)
-        self._hands = ThreadPoolExecutor(MAX_LAST + MAX_OTHER, "reports") if maker is not None else None
+        self._hands = hands
         self._last: set[str] = set()
         self._other: set[str] = set()
+        self._papers: set[str] = set()
+        self._papers_of_cancelled: set[str] = set()
         self._interims: dict[str, _Interim] = {}
         self._tries: dict[str, int] = {}
         self._broken: list[str] | None = None
-        self._undrawn: dict[str, Report | None] | None = None
+        self._unwritten: dict[str, _Unwritten] | None = None
 
     def build_due(self) -> int:
         """Build what is due; how many reports were stored. One study's trouble does not stop the others."""
@@ -80,8 +100,8 @@ class ReportBuilder:
             num_stored += stored
             if stored and study.state == "cancelled":
                 break  # the other cancelled ones come next time: nobody who runs is to wait for them
-        # Nobody who waits for a verdict is to wait for figures.
-        return num_stored or self._have("figures", self._draw_next, self._other)
+        # Nobody who waits for a verdict is to wait for papers.
+        return num_stored or self._have_written()
 
     def close(self) -> None:
         """Begin nothing more; what is in hand is not waited for."""
@@ -92,7 +112,12 @@ class ReportBuilder:
         """Do a piece of work now, or see that a thread does; how many reports it has stored by now."""
         if self._hands is None:
             return int(work())
-        room = MAX_LAST if in_hand is self._last else MAX_OTHER
+        rooms = (
+            (self._last, MAX_LAST),
+            (self._papers, MAX_PAPERS),
+            (self._papers_of_cancelled, MAX_CANCELLED),
+        )
+        room = next((room for known, room in rooms if known is in_hand), MAX_OTHER)
         if name not in in_hand and len(in_hand) < room:
             in_hand.add(name)
             self._hands.submit(self._do, name, work, in_hand)
@@ -109,14 +134,19 @@ class ReportBuilder:
     def _turn(self, study: StudyRow, *, final: bool) -> int:
         """One study's build, if it is due."""
         try:
-            return int(self._complete(study) if final else self._update(study))
-        except LedgerUnavailable as error:
+            try:
+                return int(self._complete(study) if final else self._update(study))
+            except (LedgerUnavailable, StudyNotFound):
+                raise
+            except Exception as error:
+                # Much code reads whatever trials left behind; the next study is not to blame.
+                logger.exception("study %s: the report could not be built", study.id)
+                return int(self._missed(study, error, final=final))
+        except (LedgerUnavailable, StudyNotFound) as error:
+            # It may have been deleted meanwhile. Or its end is stored, and the answer was lost: ask anew.
             logger.warning("study %s: %s", study.id, error)
+            self._unwritten = None
             return 0
-        except Exception as error:
-            # Much code reads whatever trials left behind; the next study is not to blame.
-            logger.exception("study %s: the report could not be built", study.id)
-            return int(self._missed(study, error, final=final))
 
     def _missed(self, study: StudyRow, error: Exception, *, final: bool) -> bool:
         """A build failed: wait, or, after the last try, end the study without it and say so."""
@@ -124,11 +154,9 @@ class ReportBuilder:
             # Only something new could help.
             self._interims[study.id] = _Interim(seq=study.seq, due_at=self._clock() + AGAIN_S)
             return False
-        # What takes for ever would take for ever again.
-        tries = MAX_TRIES if isinstance(error, WorkOverdue) else self._tries.get(study.id, 0) + 1
-        self._tries[study.id] = tries
-        if tries < MAX_TRIES:
-            self._interims[study.id] = _Interim(seq=-1, due_at=self._clock() + RETRY_S[tries - 1])
+        if self._may_retry(study.id, error):
+            due_at = self._clock() + RETRY_S[self._tries[study.id] - 1]
+            self._interims[study.id] = _Interim(seq=-1, due_at=due_at)
             return False
         built = failed_build(study.name, error)
         with self._ledger.write() as tx:
@@ -138,11 +166,18 @@ class ReportBuilder:
                 tx, study.id, state=state, effects=built.effects, reports=built.reports, error=built.error
             )
 
+    def _may_retry(self, study_id: str, error: Exception) -> bool:
+        """Count one more failure; whether it is to be tried again."""
+        # What takes for ever would take for ever again.
+        tries = MAX_TRIES if isinstance(error, WorkOverdue) else self._tries.get(study_id, 0) + 1
+        self._tries[study_id] = tries
+        return tries < MAX_TRIES
+
     def _build_broken(self) -> int:
         """Once in the life of a worker, build what an earlier one gave up: its code may have been mended."""
         if self._broken is None:
             with self._ledger.read() as tx:
-                self._broken = studies.without_report(tx)
+                self._broken = builds.without_report(tx)
         num_stored = 0
         while self._broken:
             try:
@@ -160,62 +195,111 @@ class ReportBuilder:
     def _mend(self, study_id: str) -> None:
         with self._ledger.read() as tx:
             study = studies.get(tx, study_id)
-        built = self._maker.make(study, final=study.state != "cancelled").built
+        built = self._maker.make(study, final=study.state != "cancelled")
         files = self._maker.draw(built.report)
         with self._ledger.write() as tx:
-            studies.replace_report(tx, study_id, effects=built.effects, reports=built.formats, figures=files)
+            builds.replace_report(tx, study_id, effects=built.effects, bodies=built.formats, files=files)
 
     def _complete(self, study: StudyRow) -> bool:
-        """The last build, stored together with the study's end."""
+        """The verdict, stored together with the study's end."""
         if self._clock() < self._due_at(study.id):
             return False
-        made = self._maker.make(study, final=study.state != "cancelled")
+        if study.state != "cancelled" and resizing.awaits(study.spec) and self._resize(study):
+            return False
+        judged = self._maker.judge(study)
         with self._ledger.write() as tx:
             stored = studies.complete(
-                tx,
-                study.id,
-                state=made.state,
-                effects=made.built.effects,
-                reports=made.built.formats,
-                figures_follow=made.measured,
-                error=made.error,
+                tx, study.id, state=judged.state, effects=judged.effects, error=judged.error
             )
-        if stored and made.measured:
-            self._to_draw()[study.id] = made.built.report
         if stored:
-            logger.info("study %s is %s", study.id, made.state)
+            self._tries.pop(study.id, None)
+            cancelled = judged.state == "cancelled"
+            self._to_write()[study.id] = _Unwritten(due_at=self._clock(), cancelled=cancelled)
+            logger.info("study %s is %s", study.id, judged.state)
         return stored
 
-    def _to_draw(self) -> dict[str, Report | None]:
-        """Studies that wait for their figures, with the report if this worker has built it."""
-        if self._undrawn is None:
-            with self._ledger.read() as tx:
-                self._undrawn = dict.fromkeys(outbox.without_summary(tx))
-        return self._undrawn
+    def _resize(self, study: StudyRow) -> bool:
+        """The pilot has ended: set the number of seeds; False where nothing of it came to an end."""
+        growth = self._maker.grow(study)
+        if growth is None:
+            return False
+        with self._ledger.write() as tx:
+            if resizing.resize(tx, study.id, spec=growth.spec, more=growth.more):
+                logger.info("study %s: its pilot asks for %d trials more", study.id, len(growth.more))
+        return True
 
-    def _draw_next(self) -> int:
-        """Draw one study's figures for paper; they take longer than all the rest of a report."""
-        waiting = self._to_draw()
-        if not waiting:
-            return 0
-        study_id, report = next(iter(waiting.items()))
+    def _to_write(self) -> dict[str, _Unwritten]:
+        """Ended studies that wait for their papers."""
+        if self._unwritten is None:
+            with self._ledger.read() as tx:
+                waiting = outbox.unwritten(tx)
+            fresh = _Unwritten(due_at=self._clock(), cancelled=False)
+            self._unwritten = dict.fromkeys(waiting, fresh)
+        return self._unwritten
+
+    def _have_written(self) -> int:
+        """Begin with the papers that are due. Many cancelled studies hold up none that has a verdict."""
+        num_stored = 0
+        for study_id, waiting in list(self._to_write().items()):
+            if waiting.due_at <= self._clock() and not num_stored:
+                in_hand = self._papers_of_cancelled if waiting.cancelled else self._papers
+                num_stored = self._have(study_id, partial(self._write_papers, study_id), in_hand)
+        return num_stored
+
+    def _write_papers(self, study_id: str) -> int:
+        """One ended study's report and figures; its verdict stands, whatever becomes of them."""
         try:
-            if report is None:
-                with self._ledger.read() as tx:
-                    study = studies.get(tx, study_id)
-                report = self._maker.make(study, final=study.state != "cancelled").built.report
-            files = self._maker.draw(report)
-        except LedgerUnavailable:
+            stored = self._write(study_id)
+        except StudyNotFound as error:
+            logger.warning("study %s: %s", study_id, error)
+            stored = False
+        except LedgerUnavailable as error:
+            logger.warning("study %s: %s", study_id, error)
+            return 0
+        except _NotWritten:
+            due_at = self._clock() + RETRY_S[self._tries[study_id] - 1]
+            self._to_write()[study_id] = _Unwritten(due_at=due_at, cancelled=False)
+            return 0
+        self._tries.pop(study_id, None)
+        self._to_write().pop(study_id, None)
+        return int(stored)
+
+    def _write(self, study_id: str) -> bool:
+        """The report first: figures for paper take longer than all the rest of it.
+
+        Raises: LedgerUnavailable, StudyNotFound; _NotWritten where it is to be tried again.
+        """
+        with self._ledger.read() as tx:
+            study, last = studies.get(tx, study_id), studies.build(tx, study_id)
+        if last is None or last.interim:
+            return False  # it goes on
+        try:
+            built = self._maker.make(study, final=study.state != "cancelled")
+        except (LedgerUnavailable, StudyNotFound):
+            raise
+        except Exception as error:
+            logger.exception("study %s: the report could not be built", study_id)
+            if self._may_retry(study_id, error):
+                raise _NotWritten from error
+            failed = failed_build(study.name, error)
+            with self._ledger.write() as tx:
+                builds.add_reports(tx, study_id, seq=last.seq, bodies=failed.reports, error=failed.error)
+                return builds.add_figures(tx, study_id, seq=last.seq, files=())
+        with self._ledger.write() as tx:
+            builds.add_reports(tx, study_id, seq=last.seq, bodies=built.formats)
+        figures = self._drawn(study_id, built)
+        with self._ledger.write() as tx:
+            return builds.add_figures(tx, study_id, seq=last.seq, files=figures)
+
+    def _drawn(self, study_id: str, built: Built) -> Sequence[FigureFile]:
+        try:
+            return self._maker.draw(built.report)
+        except (LedgerUnavailable, StudyNotFound):
             raise
         except Exception:
             # The report stands; MLflow must not wait for ever.
             logger.exception("study %s: its figures could not be drawn", study_id)
-            files = ()
-        with self._ledger.write() as tx:
-            stored = studies.add_figures(tx, study_id, files)
-        # Only now: a ledger that was away is asked again.
-        del waiting[study_id]
-        return int(stored)
+            return ()
 
     def _update(self, study: StudyRow) -> bool:
         """A build in between, if something has happened and the last one is old enough."""
@@ -229,7 +313,7 @@ class ReportBuilder:
             return False
         if last is not None and (last.seq >= study.seq or started < last.due_at):
             return False
-        built = self._maker.make(study, final=False).built
+        built = self._maker.make(study, final=False)
         with self._ledger.write() as tx:
             stored = studies.save_interim(
                 tx, study.id, seq=study.seq, effects=built.effects, reports=built.formats

@@ -11,6 +11,14 @@ from service.ledger import migrate
 from service.settings import Settings
 
 
+@pytest.fixture(scope="session")
+def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated file: copying it takes less time than migrating."""
+    path = tmp_path_factory.mktemp("empty") / "ledger.db"
+    migrate(f"sqlite:///{path}")
+    return path
+
+
 @pytest.fixture
 def packaged(tmp_path: Path) -> Iterator[TestClient]:
     """A client of the application."""

@@ -31,6 +31,8 @@ _VECTORS = {
     "AVX2": "-mavx2 -mfma -mf16c",
 }
 
+OPERATOR_FLAGS = ("-std=c++20", "-O2", "-fPIC")
+
 
 def build() -> Path:
     """The compiled library, building it if need be. Raises: CannotBuild."""
@@ -79,7 +81,8 @@ def _key() -> str:
     digest = hashlib.sha256(cpp_source().encode())
     for path in sorted(SOURCES.iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    for fact in (torch.__version__, torch.version.git_version, platform.machine(), *vector_flags()):
+    flags = [*kernel_flags(), *vector_flags(), *product_flags(), *OPERATOR_FLAGS]
+    for fact in (torch.__version__, torch.version.git_version, platform.machine(), *flags):
         digest.update(str(fact).encode() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -94,7 +97,7 @@ def _lock(path: Path) -> Iterator[None]:
 def _compile(compiler: list[str], library: Path) -> None:
     with tempfile.TemporaryDirectory(dir=library.parent) as scratch:
         kernels = [*kernel_flags(), *vector_flags()]
-        operators = ["-std=c++20", "-O2", "-fPIC", *_openmp(), *_torch_flags()]
+        operators = [*OPERATOR_FLAGS, *_openmp(), *_torch_flags()]
         (Path(scratch) / "formulas.h").write_text(cpp_source())
         commands = {
             "dynact_kernels.cpp": [*kernels, "-Wno-maybe-uninitialized", f"-I{scratch}"],

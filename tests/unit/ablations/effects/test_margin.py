@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from ablations.contrasts.contrast import compile_contrasts
-from ablations.effects.effect import EffectRow, Interval
+from ablations.effects.effect import EffectRow
+from ablations.effects.interval import Interval
 from ablations.effects.judge import judge
 from ablations.effects.margin import about_margin
 from ablations.report.document.document import Paragraph

@@ -59,6 +59,17 @@ def test_a_row_over_two_versions_of_the_code_is_inconclusive_and_says_why() -> N
     json.dumps(effects.to_json(), allow_nan=False)
 
 
+def test_a_side_without_any_value_is_no_data_whatever_it_ran_with() -> None:
+    design = design_of(SMALL, seeds=8)
+    records = [
+        replace(r, state="failed", metrics={}) if r.arm_id == design.arms[0].id else r
+        for r in records_in(design, by_seed)
+    ]
+    row = only_row(judge(compile_contrasts(design), Results.build(design, records), final=True))
+    assert (row.verdict, row.reason) == ("no data", "no seed has a value on both sides")
+    assert row.mixed
+
+
 def test_the_report_leads_with_it_and_has_a_line_with_both_versions() -> None:
     design = design_of(SMALL, seeds=8)
     records = records_in(design, by_seed)

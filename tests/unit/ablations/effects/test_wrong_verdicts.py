@@ -6,7 +6,7 @@ of a rate of 5 % about once in three million runs.
 
 import pytest
 
-from tests.benchmarks.verdicts import CONDITIONS, PROMISED, PROMISES, simulate
+from tests.benchmarks.verdicts import CONDITIONS, MARGINS, PROMISED, PROMISES, simulate, simulate_margin
 
 NUM_STUDIES = 400
 LUCK = 5 * (0.05 * 0.95 / NUM_STUDIES) ** 0.5
@@ -28,3 +28,14 @@ def test_where_no_test_can_help_the_warning_stands_beside_the_verdict(condition:
     """At ten seeds half of the studies are wrong, and a wrong one without the warning is rarer than 1 %."""
     cell = simulate(condition, 10, 1, NUM_STUDIES)
     assert cell.wrong > 0.2 and cell.warned is not None and cell.warned >= 0.97
+
+
+def test_a_verdict_that_rests_on_collapses_is_warned_of_too() -> None:
+    """At twenty seeds one wrong verdict in fifty says worse, as many runs collapsed as seldom do."""
+    cell = simulate("one arm collapses in one run of ten", 20, 1, 4000)
+    assert cell.warned is not None and cell.warned >= 0.99
+
+
+@pytest.mark.parametrize("condition", MARGINS)
+def test_claims_about_the_margin_are_as_rarely_false_as_promised(condition: str) -> None:
+    assert simulate_margin(condition, 5, 4, NUM_STUDIES).wrong <= PROMISED + LUCK

@@ -1,12 +1,13 @@
 """Plans: counts, cost with its basis, what can be shown, and what should be said beforehand."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from ablations.plan.cost import TimedTrial
-from ablations.plan.plan import Spread, make_plan
+from ablations.plan.experience import TimedTrial
+from ablations.plan.plan import make_plan
 from ablations.stats.power import detectable_effect, seeds_needed
 from ablations.study.parsing import parse_study
 from tests.unit.ablations.manifests import MLP
@@ -75,13 +76,10 @@ def test_power_is_in_standard_deviations_until_a_spread_is_known() -> None:
     assert plan["power"]["alpha"] == 0.05 / 4 and "standard deviations" in plan["power"]["basis"]
 
 
-def test_power_from_a_measured_spread_unless_another_is_stated() -> None:
+def test_power_from_a_stated_spread() -> None:
     unit = detectable_effect(num_seeds=3, alpha=0.05)
-    measured = {"test_accuracy": Spread(sd=0.02, basis="measured in 3 studies")}
-    power = make_plan(study_of(SMALL), MLP, spread=measured).power
-    assert power.detectable_effect == pytest.approx(0.02 * unit) and "measured in 3 studies" in power.basis
     stated = study_of(SMALL, analysis={"spread": {"test_accuracy": 0.05}})
-    power = make_plan(stated, MLP, spread=measured).power
+    power = make_plan(stated, MLP).power
     assert power.detectable_effect == pytest.approx(0.05 * unit) and "analysis.spread" in power.basis
 
 
@@ -91,47 +89,82 @@ def test_a_conditional_bundle_has_no_one_condition() -> None:
     assert plan["conditional"] == {"init": "applies where one of its settings does"}
 
 
-def test_cost_is_assumed_until_trials_were_timed() -> None:
-    plan = plan_of(SMALL, resources={"cpus": 2, "gpus": 0.5})
-    hours = 12 * 60 / 3600
-    assert plan["cost"]["cpu_hours"] == pytest.approx(2 * hours)
-    assert plan["cost"]["gpu_hours"] == pytest.approx(hours / 2)
-    assert "assumed" in plan["cost"]["basis"]
+def timed(seconds: float, study: str = "", gpu: bool = False, **settings: Any) -> TimedTrial:
+    """A trial of an arm of SMALL, or of one with some of its settings replaced."""
+    arm = design_of(SMALL).arms[0]
+    return TimedTrial(settings={**arm.settings, **settings}, seconds=seconds, study=study, gpu=gpu)
+
+
+UNKNOWN = (
+    "unknown: no trial of mlp with the same data, model and sizes was timed here; a pilot of 3 seeds would"
+    " tell how long one takes"
+)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"dataset": "mnist", "depth": 1},
+        {"width": 65},
+        {"depth": 2},
+        {"batch_size": 32},
+        {"gpu": True},
+    ],
+)
+def test_trials_that_are_not_comparable_tell_no_cost(other: dict[str, Any]) -> None:
+    cost = make_plan(study_of(SMALL), MLP, rates=[timed(9.0, **other)]).to_json()["cost"]
+    assert cost == {"cpu_hours": None, "gpu_hours": None, "basis": UNKNOWN}
+
+
+def test_cost_is_unknown_until_trials_were_timed() -> None:
+    assert make_plan(study_of(SMALL), MLP).cost.basis == UNKNOWN
+    deep = [timed(9.0, depth=1), timed(9.0, gpu=True, depth=5)]
+    cost = make_plan(study_of(SMALL), MLP, rates=deep).cost
+    assert cost.cpu_hours is None and cost.basis.startswith("unknown for 2 of 4 arms: no trial of mlp")
+    assert "the others take 0.015 CPU-hours; a pilot of 3 seeds" in cost.basis  # 2 arms, 3 seeds, 9 s
+
+
+def test_cost_in_cores_and_devices() -> None:
+    rates = [timed(60.0, gpu=True, depth=depth) for depth in (1, 5)]
+    cost = make_plan(study_of(SMALL, resources={"cpus": 2, "gpus": 0.5}), MLP, rates=rates).cost
+    assert cost.cpu_hours == pytest.approx(2 * 12 / 60) and cost.gpu_hours == pytest.approx(12 / 60 / 2)
 
 
 def test_cost_from_the_same_settings_then_from_steps() -> None:
-    design = design_of(SMALL)
-    same = [TimedTrial(settings=design.arms[0].settings, seconds=s) for s in (10.0, 12.0, 99.0)]
-    other = [TimedTrial(settings={"epochs": 10}, seconds=30.0)] * 5
-    cost = make_plan(study_of(SMALL), MLP, rates=[*same, *other]).cost
-    # 3 seeds of one arm at their median, of three arms at 3 s an epoch for 5 epochs.
-    assert cost.cpu_hours == pytest.approx((3 * 12 + 9 * 15) / 3600)
+    same = [timed(seconds, "late (1)") for seconds in (10.0, 12.0, 99.0)]
+    # Twice the epochs, another activation: 3 s an epoch.
+    alike = [timed(30.0, "early (0)", epochs=10, base="gelu", depth=depth) for depth in (1, 5)]
+    cost = make_plan(study_of(SMALL), MLP, rates=[*same, *alike]).cost
+    # 3 seeds of one arm at their median; of its neighbour at the median of 2, 2.4, 3 and 19.8 s an epoch;
+    # of the two deeper ones at 3 s.
+    assert cost.cpu_hours == pytest.approx(3 * (12 + 5 * (2.4 + 3) / 2 + 2 * 15) / 3600)
     assert cost.basis == (
-        "measured: 8 finished trials of mlp; 1 of 4 arms were timed themselves, the others by the median of"
-        " seconds over epochs"
+        "measured: 5 finished trials of mlp in 2 studies, the latest late (1); 1 of 4 arms were timed"
+        " themselves, the others by the median of seconds over epochs on the same data with the same model"
+        " and sizes"
     )
 
 
-def test_the_basis_of_a_cost_names_its_studies() -> None:
+def test_the_basis_of_a_cost_names_its_study_and_no_other() -> None:
     design = design_of(SMALL)
-    timed = [TimedTrial(settings=arm.settings, seconds=9.0, study="late") for arm in design.arms]
-    cost = make_plan(study_of(SMALL), MLP, rates=timed).cost
-    assert cost.basis == "measured: 4 finished trials of mlp in study late"
-    timed.append(TimedTrial(settings=design.arms[0].settings, seconds=9.0, study="early"))
-    cost = make_plan(study_of(SMALL), MLP, rates=timed).cost
-    assert cost.basis == "measured: 5 finished trials of mlp in 2 studies, the latest late"
+    rates = [TimedTrial(settings=arm.settings, seconds=9.0, study="late (1)") for arm in design.arms]
+    rates.append(timed(9.0, "other (2)", dataset="mnist"))
+    cost = make_plan(study_of(SMALL), MLP, rates=rates).cost
+    assert cost.basis == "measured: 4 finished trials of mlp in study late (1)"
 
 
 def test_cost_of_tuning_counts_its_own_steps() -> None:
     tuning = {"candidates": 4, "seeds": 2, "space": {"lr": [0.1, 0.01, 0.001, 1]}, "fixed": {"epochs": 1}}
-    timed = [TimedTrial(settings={"epochs": 1}, seconds=2.0)]
-    cost = make_plan(study_of(SMALL, tuning=tuning), MLP, rates=timed).cost
+    rates = [timed(2.0, epochs=1, depth=depth) for depth in (1, 5)]
+    cost = make_plan(study_of(SMALL, tuning=tuning), MLP, rates=rates).cost
     assert cost.cpu_hours == pytest.approx((4 * 4 * 2 * 2 + 12 * 10) / 3600)
 
 
-def test_cost_without_steps_is_the_median() -> None:
-    cost = make_plan(study_of(SMALL), MLP, rates=[TimedTrial(settings={}, seconds=7.0)]).cost
-    assert cost.cpu_hours == pytest.approx(12 * 7 / 3600)
+def test_cost_without_steps_is_that_of_the_same_settings_alone() -> None:
+    endless = replace(MLP, steps_setting=None)
+    rates = [TimedTrial(settings=arm.settings, seconds=7.0) for arm in design_of(SMALL).arms]
+    assert make_plan(study_of(SMALL), endless, rates=rates).cost.cpu_hours == pytest.approx(12 * 7 / 3600)
+    assert make_plan(study_of(SMALL), endless, rates=rates[:3]).cost.cpu_hours is None
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,13 @@ def test_diverged_and_lost_trials_are_told_beside_the_answer():
 
 
 def test_failures_show_the_first_line_of_their_reason():
-    causes = next(b for b in section(example_report(), "failures").blocks if isinstance(b, Table))
+    causes, advice, *_ = (b for b in section(example_report(), "failures").blocks if isinstance(b, Table))
     assert causes.rows == (
         ("diverged", "loss is not finite at step 412", 1, 1),
-        ("failed", "RuntimeError: DataLoader worker exited unexpectedly", 1, 1),
+        ("exception", "RuntimeError: DataLoader worker exited unexpectedly", 1, 1),
     )
+    assert [row[0] for row in advice.rows] == ["diverged", "exception"]
+    assert all(row[1] and row[2] for row in advice.rows)
 
 
 def test_every_arm_is_in_the_table_with_its_seeds_and_holes():

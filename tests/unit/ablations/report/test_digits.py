@@ -13,7 +13,7 @@ from ablations.report.build import build_report
 from ablations.report.document import numbers
 from ablations.report.document.document import Column, Kind, Table
 from ablations.report.renderers import html, latex, markdown, sheets
-from ablations.report.renderers.latex import ROOM
+from ablations.report.renderers.latex_columns import ROOM
 from ablations.results.results import Results
 from tests.unit.ablations.report.example import (
     PROVENANCE,

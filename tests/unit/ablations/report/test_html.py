@@ -69,10 +69,13 @@ def test_every_effect_is_on_the_page(page):
     _, effects = judged(design, example_records(design))
     others = Counter(page.numbers["other-contrasts"])
     wanted = Counter(
-        row["estimate"] for c in effects.to_json()["contrasts"] if not c["primary"] for row in c["rows"]
+        row["shown"]["estimate"]
+        for c in effects.to_json()["contrasts"]
+        if not c["primary"]
+        for row in c["rows"]
     )
     assert wanted <= others
-    exploratory = Counter(row["estimate"] for row in effects.to_json()["exploratory"])
+    exploratory = Counter(row["shown"]["estimate"] for row in effects.to_json()["exploratory"])
     assert exploratory <= Counter(page.numbers["exploratory"])
 
 

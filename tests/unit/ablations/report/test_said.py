@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from ablations.plan.compile import compile_design
 from ablations.report.build import build_report
 from ablations.report.renderers import markdown
+from ablations.study.parsing import parse_study
 from tests.unit.ablations.report.example import (
+    MANIFEST,
     PROVENANCE,
     SMALL,
+    STUDY,
     example_design,
     example_records,
     example_report,
@@ -130,3 +134,51 @@ def test_the_largest_of_several_effects_has_an_interval_for_all_of_them() -> Non
     text = said({**RATED, "analysis": contrasts})
     assert "interval for all 3 rows at once" in text and "(Bonferroni)" in text
     assert "at once" not in said(RATED)
+
+
+PILOT: dict[str, Any] = {
+    **{name: part for name, part in RATED.items() if name != "seeds"},
+    "analysis": {"resize": {"pilot": 6, "margin": 0.01, "max": 9}},
+}
+
+
+def sized(seeds: int, **told: Any) -> dict[str, Any]:
+    """The study after its pilot has set so many seeds."""
+    row = {"row": "shared against none", "pairs": 6, "missing": 0, "unknown": [], "enough": True}
+    found = {"seeds": seeds, "spread": 0.00514, **row, **told}
+    study = {**STUDY, **PILOT}
+    return {**study, "analysis": {"resize": {**PILOT["analysis"]["resize"], "found": found}}}
+
+
+def plain(changes: dict[str, Any]) -> str:
+    """The same report of the whole study as given, seeds left out."""
+    design = compile_design(parse_study({k: v for k, v in changes.items() if k != "seeds"}), MANIFEST)
+    records = example_records(design)
+    results, effects = judged(design, records)
+    parts = {"design": design, "effects": effects, "results": results, "records": records}
+    return markdown.render(build_report(study_id="s", provenance=PROVENANCE, **parts))
+
+
+def test_a_report_of_a_pilot_tells_no_arm_from_another() -> None:
+    text = plain({**STUDY, **PILOT})
+    assert "Verdicts are withheld on 1 comparison" in text
+    assert "Pilot of 6 seeds: no difference is shown and no verdict given before it has set" in text
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings[:3] == ["## Answer", "## Failures", "## Methods"] and len(headings) == 4
+    assert (
+        "after a pilot of 6 seeds, whose runs count in the end, as many seeds as are needed so that" in text
+    )
+    assert "It set" not in text and not re.search(r"0\.[89]\d\d", text.partition("## Methods")[0])
+
+
+def test_a_report_says_what_the_pilot_set_and_how() -> None:
+    text = plain(sized(8))
+    told = (
+        "8 seeds, set once from the pilot of 6, blinded to which arm is which: a spread of 0.00514 in shared"
+    )
+    assert told in text and "It set 8 seeds from a spread of 0.00514 in shared against none." in text
+    assert "Kieser and Friede" in text and "corrected for 1 row; at most 9" in text
+    text = plain(sized(9, enough=False))
+    assert "the most that there may be, though that chance asks for more" in text
+    text = plain(sized(9, enough=False, spread=None, row="", pairs=0, unknown=["shared against none"]))
+    assert "It set 9 seeds, the most that there may be, as no row of it had two complete pairs" in text

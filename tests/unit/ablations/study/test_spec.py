@@ -177,3 +177,13 @@ def test_what_is_no_object(data: Any) -> None:
 def test_the_schema_can_be_shown() -> None:
     schema = StudySpec.model_json_schema()
     assert "factors" in schema["properties"] and json.dumps(schema)
+
+
+def test_a_list_that_is_too_short_says_how_long_it_must_be() -> None:
+    data = {
+        **EXAMPLE,
+        "design": "leave_one_out",
+        "leave_one_out": {"components": ["base"], "pairs": [["base"]]},
+    }
+    found = problems_of(data)
+    assert "at least 2 items" in found["leave_one_out.pairs.0"].detail, found

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from ablations.manifest import Manifest, Metric, Setting
 from service.app import create_app
 from service.auth import attempt_token
-from service.ledger import Ledger, migrate
+from service.ledger import Ledger
 from service.settings import Settings
 from trainables.catalogue import Catalogue
 from trainables.manifests.component import Component
@@ -63,14 +63,6 @@ SMALL = Catalogue(
 def fake_logs(_settings: Settings, submission_id: str) -> str:
     """Stands for the driver's log."""
     return f"log of {submission_id}\n"
-
-
-@pytest.fixture(scope="session")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file to copy: migrating for every test would take most of the time."""
-    path = tmp_path_factory.mktemp("empty") / "ledger.db"
-    migrate(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture

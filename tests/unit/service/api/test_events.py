@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
-from service.api import events as streams
+from service.api.routes import events as streams
 from service.ledger import steering
 from tests.unit.service.api.conftest import STUDY
 
@@ -33,13 +33,16 @@ def test_streams_share_one_look_at_the_ledger(app: FastAPI, client: TestClient) 
                 found[place] += 1
 
         tasks = [asyncio.create_task(follow(place)) for place in range(NUM_STREAMS)]
+        async with asyncio.timeout(60):
+            while min(found) < 1:  # all have been told how it stands
+                await asyncio.sleep(0.05)
         await asyncio.sleep(3.0)
         before = len(asked)
         await asyncio.sleep(WATCHED_S)
         assert len(asked) - before <= 2 * WATCHED_S / streams._POLL_S
         with context.ledger.write() as tx:
             steering.cancel(tx, study_id)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while min(found) < 2:
                 await asyncio.sleep(0.05)
         for task in tasks:

@@ -3,10 +3,13 @@
 import json
 from typing import Any
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, leasing, steering, trials
+from service.api.routes import internal
+from service.auth import standby_token
+from service.ledger import Ledger, attempts, leasing, standbys, steering, trials
 from service.settings import Settings
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY, Driver
@@ -139,3 +142,41 @@ def test_a_cancelled_study_refuses_late_commits(driver: Driver, ledger: Ledger) 
         steering.cancel(tx, driver.study_id)
     answer = driver.post("/commit", {"outcomes": [outcome(id).to_json()]})
     assert answer.json() == {"committed": [], "refused": [id]}
+
+
+class TestStandingBy:
+    """A driver without a study asks for one."""
+
+    ID = "ablate-standby-1"
+
+    def ask(self, client: TestClient, secret: str = "s" * 64, id: str = ID) -> httpx.Response:
+        token = standby_token(secret, id)
+        return client.get(f"/internal/standbys/{id}", headers={"Authorization": f"Bearer {token}"})
+
+    def test_it_gets_its_attempt_with_a_token(self, client: TestClient, ledger: Ledger) -> None:
+        study_id = client.post("/v1/studies", json=STUDY).json()["id"]
+        with ledger.write() as tx:
+            attempts.begin(tx, study_id, standby=self.ID)
+        given = self.ask(client).json()
+        token = given.pop("token")
+        assert given == {"study_id": study_id, "attempt": 1}
+        assert Driver(client, study_id).headers["Authorization"] == f"Bearer {token}"
+        with ledger.write() as tx:
+            attempts.lost(tx, study_id, 1, "x")
+        assert self.ask(client).status_code == 404
+
+    def test_it_waits_for_one_and_is_heard(
+        self, client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with ledger.write() as tx:
+            standbys.announce(tx, self.ID)
+        monkeypatch.setattr(internal, "ANSWER_S", 0.3)
+        assert (self.ask(client).status_code, self.ask(client).json()) == (200, {})
+        with ledger.read() as tx:
+            (waiting,) = standbys.waiting(tx)
+        assert waiting.silent_s is not None and waiting.silent_s <= waiting.age_s
+
+    def test_a_stranger_is_told_nothing(self, client: TestClient) -> None:
+        assert self.ask(client, secret="t" * 64).status_code == 401
+        assert client.get(f"/internal/standbys/{self.ID}").status_code == 401
+        assert self.ask(client, id="ablate-standby-2").status_code == 404

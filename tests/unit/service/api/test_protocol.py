@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from ablations.results.environments import Environment
 from ablations.results.results import TrialRecord
-from service.api.internal import SettingsBody
+from service.api.routes.internal import SettingsBody
 from service.ledger import Ledger, attempts, trials
 from service.ledger.tables import trials as table
 from service.protocol import COPIED, KEPT, PROTOCOL, Resolved, Running, TrialToRun, Work, received

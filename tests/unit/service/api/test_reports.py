@@ -1,13 +1,17 @@
 """Reports in every format, figures as files, and plans that rest on earlier studies."""
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
-from service.ledger import Ledger, attempts, leasing, outbox, studies
+from service.api import written
+from service.ledger import Ledger, attempts, builds, leasing, outbox, studies
 from service.ledger.builds import FigureFile
+from service.ledger.database import Tx
 from tests.unit.service.api.conftest import STUDY
 from trainables.training.lease import Outcome
 
@@ -42,7 +46,9 @@ def effects(*sds: float) -> dict[str, Any]:
     return {"interim": False, "contrasts": [family], "exploratory": []}
 
 
-def finish(ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, Any]) -> None:
+def finish(
+    ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, Any], papers: bool = True
+) -> None:
     with ledger.write() as tx:
         number = attempts.begin(tx, study_id).number
         attempts.start(tx, study_id, number)
@@ -50,10 +56,17 @@ def finish(ledger: Ledger, study_id: str, *, seconds: float, found: dict[str, An
         leasing.lease(tx, study_id, number, ids)
         ended = [Outcome(trial_id=i, state="done", seconds=seconds) for i in ids]
         leasing.commit(tx, study_id, number, ended)
-        assert studies.complete(
-            tx, study_id, state="done", effects=found, reports=BODIES, figures_follow=True
-        )
-        assert studies.add_figures(tx, study_id, FILES)
+        assert studies.complete(tx, study_id, state="done", effects=found)
+        if papers:
+            write(tx, study_id)
+
+
+def write(tx: Tx, study_id: str) -> None:
+    """The papers that follow a verdict."""
+    last = studies.build(tx, study_id)
+    assert last is not None
+    assert builds.add_reports(tx, study_id, seq=last.seq, bodies=BODIES)
+    assert builds.add_figures(tx, study_id, seq=last.seq, files=FILES)
 
 
 @pytest.fixture
@@ -80,6 +93,29 @@ def test_before_the_first_build_every_format_answers(client: TestClient, format:
     assert client.get(f"/v1/studies/{study_id}/figures").json() == {"items": [], "next": None, "drawn": False}
 
 
+def test_who_asks_for_the_report_of_a_fresh_verdict_waits_for_it(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_id = str(client.post("/v1/studies", json=STUDY).json()["id"])
+    finish(ledger, study_id, seconds=18.0, found=effects(0.01), papers=False)
+    assert client.get(f"/v1/studies/{study_id}/effects").json()["interim"] is False
+    monkeypatch.setattr(written, "PATIENCE_S", 0.3)
+    for path in ("report", "table", "citation"):
+        answer = client.get(f"/v1/studies/{study_id}/{path}")
+        assert (answer.status_code, answer.json()["type"].rpartition("/")[2]) == (503, "report-follows")
+        assert answer.headers["retry-after"] == "2"
+    monkeypatch.setattr(written, "PATIENCE_S", 30.0)
+
+    def later() -> None:
+        time.sleep(0.3)
+        with ledger.write() as tx:
+            write(tx, study_id)
+
+    with ThreadPoolExecutor(1) as hands:
+        hands.submit(later)
+        assert client.get(f"/v1/studies/{study_id}/report?format=md").text == BODIES["md"]
+
+
 def test_figures_are_listed_and_served(client: TestClient, done: str) -> None:
     items = client.get(f"/v1/studies/{done}/figures").json()["items"]
     assert [(item["name"], item["caption"]) for item in items] == [(f.name, f.caption) for f in FILES]
@@ -91,9 +127,10 @@ def test_figures_are_listed_and_served(client: TestClient, done: str) -> None:
         assert client.get(f"/v1/studies/{done}/figures/{name}").status_code == 404
 
 
-def test_a_first_plan_says_what_it_assumes(client: TestClient) -> None:
+def test_a_first_plan_says_what_is_unknown(client: TestClient) -> None:
     plan = client.post("/v1/studies/plan", json=STUDY).json()
-    assert plan["cost"]["basis"].startswith("assumed") and "no spread" in plan["power"]["basis"]
+    assert plan["cost"]["cpu_hours"] is None and plan["cost"]["basis"].startswith("unknown")
+    assert plan["power"]["spread"] is None and "is unknown" in plan["power"]["basis"]
 
 
 @pytest.mark.usefixtures("done")
@@ -115,13 +152,19 @@ def test_another_factor_tells_a_spread_only_where_none_asked_alike(
     client: TestClient, ledger: Ledger, done: str
 ) -> None:
     other = {**STUDY, "name": "depths", "baseline": {"depth": 1}}
-    assert done in client.post("/v1/studies/plan", json=other).json()["power"]["basis"]
+    assert done in client.post("/v1/studies/plan", json=other).json()["power"]["spread_from"]
     later = str(client.post("/v1/studies", json=other).json()["id"])
     found = effects(0.5)
     found["contrasts"][0]["name"] = "depth"
     finish(ledger, later, seconds=1.0, found=found)
-    assert done in client.post("/v1/studies/plan", json=STUDY).json()["power"]["basis"]
-    assert later in client.post("/v1/studies/plan", json=other).json()["power"]["basis"]
+    assert done in client.post("/v1/studies/plan", json=STUDY).json()["power"]["spread_from"]
+    assert later in client.post("/v1/studies/plan", json=other).json()["power"]["spread_from"]
+
+
+@pytest.mark.usefixtures("done")
+def test_a_study_on_other_data_tells_a_plan_nothing(client: TestClient) -> None:
+    plan = client.post("/v1/studies/plan", json={**STUDY, "fixed": {"lr": 0.1, "dataset": "mnist"}}).json()
+    assert plan["cost"]["cpu_hours"] is None and plan["power"]["spread_from"] is None
 
 
 def test_what_mlflow_refused_is_seen(client: TestClient, ledger: Ledger, done: str) -> None:

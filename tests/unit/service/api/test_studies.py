@@ -69,6 +69,46 @@ def test_the_same_key_and_body_give_the_first_answer_again(client: TestClient, l
     assert len(client.get("/v1/studies").json()["items"]) == 1
 
 
+def test_one_key_extends_once(client: TestClient, ledger: Ledger) -> None:
+    one, other = (submit(client)["id"] for _ in range(2))
+    headers = {"Idempotency-Key": "more"}
+
+    def extend(study_id: str, seeds: int) -> Any:
+        return client.post(f"/v1/studies/{study_id}/extend", json={"seeds": seeds}, headers=headers)
+
+    refused, first = extend(one, 2), extend(one, 5)
+    assert (refused.status_code, first.status_code) == (422, 202)
+    with ledger.write() as tx:
+        steering.cancel(tx, first.json()["id"])
+    again = extend(one, 5)
+    assert (again.status_code, again.json(), again.headers) == (202, first.json(), first.headers)
+    asked = [extend(one, 6), extend(other, 5), client.post("/v1/studies", json=STUDY, headers=headers)]
+    for reused in asked:
+        assert (reused.status_code, reused.json()["type"]) == (422, "/problems/idempotency-key-reused")
+    assert len(client.get("/v1/studies").json()["items"]) == 3
+
+
+def test_one_key_retries_once(client: TestClient, ledger: Ledger) -> None:
+    study_id = submit(client)["id"]
+
+    def fail() -> None:
+        with ledger.write() as tx:
+            leasing.abandon(tx, study_id, "nobody ran it")
+            studies.complete(tx, study_id, state="failed", effects={}, reports={})
+
+    def retry(key: str) -> Any:
+        return client.post(f"/v1/studies/{study_id}/retry", headers={"Idempotency-Key": key})
+
+    fail()
+    first = retry("a")
+    fail()
+    assert (first.status_code, first.json()["state"]) == (202, "queued")
+    again = retry("a")
+    assert (again.status_code, again.json()) == (202, first.json())
+    assert client.get(f"/v1/studies/{study_id}").json()["state"] == "failed"
+    assert retry("b").json()["state"] == "queued"
+
+
 def test_a_key_in_flight_is_409_and_a_refused_study_leaves_its_key_free(client: TestClient, app: Any) -> None:
     in_flight = app.state.context.in_flight
     in_flight.enter("default", "busy")
@@ -228,6 +268,42 @@ def test_a_study_that_left_its_seeds_out_can_be_extended(client: TestClient) -> 
     longer = client.post(f"/v1/studies/{answer.json()['id']}/extend", json={"seeds": 11})
     assert longer.status_code == 202, longer.text
     assert longer.json()["progress"]["total"] == answer.json()["progress"]["total"] * 1.1
+
+
+RULE = {"pilot": 3, "max": 6, "margin": 0.01}
+PILOT = {**{key: STUDY[key] for key in STUDY if key != "seeds"}, "analysis": {"resize": RULE}}
+
+
+def test_a_study_whose_pilot_sets_its_seeds_is_planned_with_both(client: TestClient) -> None:
+    plan = client.post("/v1/studies/plan", json=PILOT).json()
+    assert (plan["num_seeds"], plan["num_trials"]) == (3, 12)
+    told = plan["resize"]
+    assert (told["pilot"], told["at_most"], told["seeds"], told["num_trials_at_most"]) == (3, 6, None, 24)
+    assert "set once from the spread of the pilot, blinded to which arm is which" in told["words"]
+    assert plan["power"]["num_seeds"] == 6 and "with 6 seeds, the most there may be" in plan["power"]["basis"]
+    answer = client.post("/v1/studies", json=PILOT).json()
+    assert answer["progress"]["total"] == 12
+
+
+def test_what_another_pilot_has_set_is_refused(client: TestClient) -> None:
+    row = {"row": "mish against relu", "pairs": 3, "missing": 0, "unknown": [], "enough": True}
+    found = {"seeds": 5, "spread": 0.01, **row}
+    study = {**PILOT, "analysis": {"resize": {**RULE, "found": found}}}
+    answer = client.post("/v1/studies", json=study)
+    assert answer.status_code == 422
+    assert [error["path"] for error in answer.json()["errors"]] == ["analysis.resize.found"]
+
+
+def test_an_extension_of_a_study_with_a_pilot_has_the_seeds_that_a_person_sets(client: TestClient) -> None:
+    study = client.post("/v1/studies", json=PILOT).json()
+    assert client.post(f"/v1/studies/{study['id']}/extend", json={"seeds": 3}).status_code == 422
+    longer = client.post(f"/v1/studies/{study['id']}/extend", json={"seeds": 5}).json()
+    assert longer["spec"]["seeds"] == 5 and longer["spec"]["analysis"] == {}
+
+
+def test_a_project_has_room_for_the_most_seeds_that_a_pilot_may_set(settings: Settings) -> None:
+    tight = TestClient(make_app(replace(settings, max_trials=20)), base_url="http://127.0.0.1:8000")
+    assert tight.post("/v1/studies", json=PILOT).status_code == 409
 
 
 def test_progress_eta_and_links_follow_the_ledger(client: TestClient, ledger: Ledger) -> None:

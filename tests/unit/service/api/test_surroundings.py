@@ -117,11 +117,19 @@ def test_a_study_has_a_page(client: TestClient, ledger: Ledger) -> None:
     empty = {**row, "estimate": None, "low": None, "high": None, "p_adjusted": None, "verdict": None}
     contrast = {"name": "scalars", "metric": "test_accuracy", "alpha": 0.05, "primary": True}
     with ledger.write() as tx:
-        leasing.abandon(tx, study["id"], "no memory left")
+        leasing.abandon(tx, study["id"], "out_of_memory: no memory left")
         found = {"contrasts": [{**contrast, "rows": [judged, empty]}]}
         studies.complete(tx, study["id"], state="failed", effects=found, reports={})
     page = client.get(address)
-    for piece in ("0.0123", "[0.01, 0.02]", "&lt; 0.001", "better", "no values", "no memory left"):
+    for piece in (
+        "0.0123",
+        "[+0.01, +0.02]",
+        "&lt; 0.001",
+        "better",
+        "no values",
+        "no memory left",
+        "smaller batches",
+    ):
         assert piece in page.text, piece
     assert "refresh" not in page.text and "logs?trial=" in page.text
     assert client.get("/studies/000000000000000000000000").status_code == 404

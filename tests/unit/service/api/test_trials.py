@@ -2,11 +2,12 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from starlette.testclient import TestClient
 
+from service.api.routes.reports import Format
 from service.ledger import Ledger, attempts, leasing, outbox, steering, studies
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY
@@ -48,6 +49,16 @@ def test_a_trial_row_has_its_shape(client: TestClient, study_id: str) -> None:
     assert row["levels"] == {"base": "relu", "depth": 1} and row["settings"]["lr"] == 0.1
     assert "base=relu" in row["arm"] and (row["phase"], row["seed"]) == ("measuring", 0)
     assert (row["state"], row["attempts"], row["metrics"]) == ("planned", 0, {})
+
+
+def test_a_failed_trial_has_the_class_of_its_failure(
+    client: TestClient, study_id: str, ids: list[str], ledger: Ledger
+) -> None:
+    with ledger.write() as tx:
+        lost = replace(outcome(ids[4], "failed"), reason="node_lost: its node was lost 20 times")
+        leasing.commit(tx, study_id, 1, [lost])
+    shown = {row["id"]: row["failure"] for row in rows(client, study_id)}
+    assert [shown[id] for id in ids[:6]] == [None, None, "diverged", "exception", "node_lost", None]
 
 
 def test_rates_are_read_from_each_trial(client: TestClient, study_id: str, ids: list[str]) -> None:
@@ -164,12 +175,12 @@ def test_a_report_comes_as_asked_for(
 
 
 def test_a_report_in_another_format_is_refused(client: TestClient, study_id: str) -> None:
-    answer = client.get(f"/v1/studies/{study_id}/report", params={"format": "pdf"})
+    answer = client.get(f"/v1/studies/{study_id}/report", params={"format": "docx"})
     assert (answer.status_code, answer.json()["errors"][0]["allowed"]) == (
         422,
-        ["html", "md", "json", "latex", "csv", "csv-trials"],
+        [*get_args(Format)],
     )
-    answer = client.get(f"/v1/studies/{study_id}/report", headers={"Accept": "application/pdf"})
+    answer = client.get(f"/v1/studies/{study_id}/report", headers={"Accept": "application/msword"})
     assert answer.status_code == 406
     assert "text/html" in answer.json()["errors"][0]["allowed"]
 

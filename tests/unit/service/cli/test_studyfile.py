@@ -6,7 +6,7 @@ import pytest
 
 from ablations.errors import AblationError
 from service.cli.errors import BadInput
-from service.cli.studyfile import read_study
+from service.cli.studyfile import open_study
 
 STUDY = """
 name: small   # a comment
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def test_yaml_1_2(file: Path) -> None:
-    study = read_study(file)
+    study = open_study(file).study()
     assert study["fixed"] == {"epochs": 5, "lr": 0.001}
     assert study["switch"] == "off"
 
@@ -45,7 +45,7 @@ def test_yaml_1_2(file: Path) -> None:
     ],
 )
 def test_set(file: Path, override: str, path: tuple[str | int, ...], value: object) -> None:
-    node: object = read_study(file, [override])
+    node: object = open_study(file, [override]).study()
     for key in path:
         node = node[key]  # type: ignore[index]
     assert node == value
@@ -54,15 +54,15 @@ def test_set(file: Path, override: str, path: tuple[str | int, ...], value: obje
 @pytest.mark.parametrize("override", ["fixed", "=2", "fixed..x=1", "factors.depth.7=1", "name.first=x"])
 def test_an_override_that_makes_no_sense(file: Path, override: str) -> None:
     with pytest.raises(BadInput, match="--set"):
-        read_study(file, [override])
+        open_study(file, [override]).study()
 
 
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"nope\.yaml"):
-        read_study(tmp_path / "nope.yaml")
+        open_study(tmp_path / "nope.yaml").study()
     (tmp_path / "list.yaml").write_text("- 1")
     with pytest.raises(BadInput, match="mapping"):
-        read_study(tmp_path / "list.yaml")
+        open_study(tmp_path / "list.yaml").study()
     (tmp_path / "twice.yaml").write_text("name: a\nname: b\n")
     with pytest.raises(AblationError):
-        read_study(tmp_path / "twice.yaml")
+        open_study(tmp_path / "twice.yaml").study()

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from ablations.plan.plan import make_plan
-from ablations.plan.spread import Spread
 from ablations.study.parsing import parse_study
 from service.cli.plan_table import print_plan
 from service.cli.tables import print_effects, print_studies, print_study
@@ -51,8 +50,8 @@ def test_effects(capsys: pytest.CaptureFixture[str]) -> None:
         "+0.01234",
     ):
         assert part in text
-    assert "[-0.001, +0.0256]" in text and "0.040" in text and "8 (1 holes)" in text and "better" in text
-    assert "1 exploratory simple effects" in text and "interim" not in text
+    assert "[-0.001, +0.0256]" in text and "0.040" in text and "8 (1 hole)" in text and "better" in text
+    assert "1 exploratory simple effect:" in text and "interim" not in text
 
 
 def test_why_there_is_no_verdict_and_what_stands_beside_one_are_told(
@@ -99,9 +98,9 @@ def test_plan(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_real_plan_leads_with_cost_and_power(capsys: pytest.CaptureFixture[str]) -> None:
-    spread = {"test_accuracy": Spread(sd=0.01, basis="measured: 4 rows")}
-    study = {**SMALL, "seeds": 5, "analysis": {"margin": {"test_accuracy": 0.005}}}
-    plan = dict(make_plan(parse_study(study), MLP, spread=spread).to_json())
+    analysis = {"margin": {"test_accuracy": 0.005}, "spread": {"test_accuracy": 0.01}}
+    study = {**SMALL, "seeds": 5, "analysis": analysis}
+    plan = dict(make_plan(parse_study(study), MLP).to_json())
     print_plan(plan, name="small")
     text = capsys.readouterr().out
     effect = plan["power"]["detectable_effect"]
@@ -110,7 +109,18 @@ def test_a_real_plan_leads_with_cost_and_power(capsys: pytest.CaptureFixture[str
     assert "scalars (primary)" in text and f"= {plan['num_trials']} trials" in text
     assert plan["collapse"]["not_excluded"] == pytest.approx(1 - 0.05**0.2)
     assert "rates up to 45 % possible; to exclude a collapse rate above 10 % take 29 seeds" in text
+    assert "\ncost      unknown: no trial of mlp" in text and "about nothing" not in text
     assert text.index("cost") < text.index("power") < text.index("Contrasts") < text.index("Arms")
+
+
+def test_a_plan_with_a_pilot_says_what_it_may_come_to(capsys: pytest.CaptureFixture[str]) -> None:
+    study = {name: part for name, part in SMALL.items() if name != "seeds"}
+    rule = {"pilot": 4, "max": 20, "margin": 0.01}
+    plan = dict(make_plan(parse_study({**study, "analysis": {"resize": rule}}), MLP).to_json())
+    print_plan(plan, name="small")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "x 4 seeds = 16 trials" in text and "seeds starts with 4 seeds; the number is set once" in text
+    assert "at most 20, then 80 trials in all" in text
 
 
 def test_a_long_plan_is_cut_and_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -128,10 +138,13 @@ def test_studies(capsys: pytest.CaptureFixture[str]) -> None:
     progress = {"total": 4, "done": 3, "running": 0, "failed": 1, "reused": 0}
     links = {"mlflow": "http://m/#/experiments/1?a=b&c=[d]", "report": "http://r", "events": None}
     study = {"id": "01a2", "name": "[x]", "state": "done", "progress": progress, "links": links}
+    study |= {"verdict": "better", "created_at": "2020-01-02T12:00:00Z"}
+    study |= {"started_at": "2020-01-02T12:01:00Z", "finished_at": "2020-01-02T12:01:45Z"}
     print_studies([study], more=True)
     print_study(study)
     text = capsys.readouterr().out
     assert "01a2" in text and "[x]" in text and "3/4" in text and "--limit" in text
+    assert all(part in text for part in ("2020-01-02", "45s", "better"))
     assert "4 total, 3 done, 1 failed" in text and "http://m/#/experiments/1?a=b&c=[d]" in text
     print_studies([])
     assert "no studies" in capsys.readouterr().out

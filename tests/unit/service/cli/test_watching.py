@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from service.cli.watching import RATE_WINDOW_S, Rate, describe, duration, open_trials
+from service.cli.tables import duration
+from service.cli.watching import RATE_WINDOW_S, Rate, describe, open_trials
 
 
 def study(**changes: Any) -> dict[str, Any]:

@@ -34,6 +34,7 @@ class FakeInternal:
     def __init__(self, trial_ids: Sequence[str] = (), *, known: Mapping[str, Any] | None = None) -> None:
         self.states: dict[str, str] = dict.fromkeys(trial_ids, "planned")
         self.metrics: dict[str, Mapping[str, Any]] = {}
+        self.reasons: dict[str, str | None] = {}
         self.known = dict(known or {})
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.desired = "run"
@@ -72,6 +73,7 @@ class FakeInternal:
             if self._is(each.trial_id, "leased"):
                 self.states[each.trial_id] = each.state
                 self.metrics[each.trial_id] = each.metrics
+                self.reasons[each.trial_id] = each.reason
             if self._is(each.trial_id, each.state):
                 taken.append(each.trial_id)
         return taken

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from service.driver import dispenser as module
+from service.budgets import Budgets
+from service.driver.deaths import Death
 from service.driver.dispenser import Dispenser
 from tests.unit.service.driver.fakes import FakeInternal, outcome, task
 
@@ -83,7 +84,7 @@ def test_finish_delivers_what_is_left_and_ends_the_attempt(two: Running) -> None
 def test_a_dead_slot_gives_back_what_it_had_not_finished(two: Running) -> None:
     two.dispenser.draw("s1", 2)
     two.dispenser.commit("s1", [outcome("a").to_json()])
-    assert two.dispenser.lost("s1", "killed")["retried"] == ["b"]
+    assert two.dispenser.lost("s1", Death.PROCESS_DIED, "killed")["retried"] == ["b"]
     two.dispenser.commit("s1", [outcome("b", metrics={"from": 1.0}).to_json()])
     assert not two.dispenser.standing()["finished"]
     assert len(two.dispenser.draw("s2", 1)["leases"]) == 1
@@ -92,17 +93,37 @@ def test_a_dead_slot_gives_back_what_it_had_not_finished(two: Running) -> None:
     assert two.internal.metrics["b"] == {"from": 2.0}
 
 
-def test_a_trial_whose_worker_dies_three_times_fails_with_the_reason() -> None:
+def test_a_trial_whose_worker_dies_three_times_fails_with_the_class_and_the_reason() -> None:
     running = Running("a")
     running.add("a")
     running.dispenser.close()
     for slot in ("s1", "s2", "s3"):
         running.dispenser.draw(slot, 1)
-        running.dispenser.lost(slot, "killed by the kernel")
+        running.dispenser.lost(slot, Death.PROCESS_DIED, "end of file")
     until(lambda: running.states() == {"failed"})
     (result,) = running.dispenser.news(0)["results"]
-    assert "killed by the kernel" in result.reason
+    assert result.reason.startswith("process_died: ") and "end of file" in result.reason
     assert running.dispenser.standing()["finished"]
+
+
+def test_a_worker_ended_for_its_silence_hung_whatever_ray_says() -> None:
+    running = Running("a")
+    running.add("a")
+    running.dispenser.close()
+    for slot in ("s1", "s2"):
+        running.dispenser.draw(slot, 1)
+        running.dispenser.kill(slot)
+        running.dispenser.lost(slot, Death.PROCESS_DIED, "it was killed by ray.kill")
+    until(lambda: running.states() == {"failed"})
+    (result,) = running.dispenser.news(0)["results"]
+    assert result.reason.startswith("hung: ") and "said nothing" in result.reason
+
+
+def test_a_worker_that_was_given_up_gets_no_more_trials(two: Running) -> None:
+    two.dispenser.draw("s1", 1)
+    two.dispenser.lost("s1", Death.NODE_LOST, "unavailable")
+    assert two.dispenser.draw("s1", 1) == {"leases": [], "more": False}
+    assert len(two.dispenser.draw("s2", 1)["leases"]) == 1
 
 
 def test_a_slot_that_leaves_with_trials_in_hand_gives_them_back(two: Running) -> None:
@@ -112,11 +133,19 @@ def test_a_slot_that_leaves_with_trials_in_hand_gives_them_back(two: Running) ->
 
 
 def test_workers_that_never_come_up_break_the_run(two: Running) -> None:
-    for n in range(module.MAX_BARREN_DEATHS):
+    for n in range(Budgets().max_failed_starts):
         assert two.dispenser.standing()["broken"] is None
-        two.dispenser.lost(f"s{n}", "ImportError: no torch")
+        two.dispenser.lost(f"s{n}", Death.WORKER_FAILED, "ImportError: no torch")
     assert "no torch" in two.dispenser.standing()["broken"]
     assert two.dispenser.draw("s9", 1)["leases"] == []
+
+
+def test_a_node_of_many_workers_that_vanishes_at_the_start_breaks_nothing(two: Running) -> None:
+    for n in range(80):
+        two.dispenser.lost(f"s{n}", Death.NODE_LOST, "its node has died")
+    assert two.dispenser.standing()["broken"] is None
+    assert two.dispenser.standing()["rest_s"] == 0.0
+    assert len(two.dispenser.draw("s99", 2)["leases"]) == 2
 
 
 def test_a_cancelled_study_stops_its_trials_and_hands_out_no_more(two: Running) -> None:

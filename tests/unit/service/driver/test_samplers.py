@@ -205,3 +205,11 @@ def test_spaces_take_the_type_of_their_setting() -> None:
         "lr": FloatDistribution(1e-4, 1e-1, log=True),
         "width": IntDistribution(8, 64),
     }
+
+
+def test_a_gp_search_keeps_to_one_thread() -> None:
+    torch.set_num_threads(2)
+    search("tpe")
+    assert torch.get_num_threads() == 2
+    search("gp")
+    assert torch.get_num_threads() == 1

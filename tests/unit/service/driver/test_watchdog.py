@@ -7,6 +7,7 @@ import pytest
 
 from service.driver.watchdog import Watchdog
 from service.protocol import Result
+from service.timing import Timing
 
 
 def result(trial_id: str) -> Result:
@@ -42,7 +43,7 @@ class Scene:
             leave=self.leave,
             stall_s=100.0,
             grace_s=5.0,
-            clock=lambda: self.now,
+            timing=Timing(monotonic=lambda: self.now),
         )
 
     def take(self, results: Sequence[Result]) -> None:

@@ -11,9 +11,12 @@ from ablations.design.design import planned_trials
 from ablations.identity import digest
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
-from service.ledger import attempts, leasing, migrate, open_ledger, reuse, steering, studies
+from service.ledger import attempts, builds, leasing, open_ledger, outbox, reuse, steering, studies, trials
 from service.ledger.studies import NewTrial
+from service.ledger.upkeep import deletions
 from service.protocol import Resolved
+from service.worker.reports.making import Maker
+from service.worker.reports.precedents import precedent_of
 from service.worker.reports.schedule import ReportBuilder
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
@@ -67,7 +70,8 @@ class Project:
             leasing.lease(tx, study_id, number, [t.id for t in rest])
             found = [outcome(t.id, accuracy=0.5 + int(digest(t.id)[:4], 16) / 2**18) for t in rest]
             leasing.commit(tx, study_id, number, found)
-        self.builder.build_due()
+        assert self.builder.build_due() == 1  # the verdict
+        assert self.builder.build_due() == 1  # the papers
         with self.ledger.read() as tx:
             built = studies.build(tx, study_id)
         assert built is not None and built.effects["interim"] is False
@@ -75,15 +79,7 @@ class Project:
 
     def report(self, study_id: str, format: str) -> str:
         with self.ledger.read() as tx:
-            return studies.report(tx, study_id, format) or ""
-
-
-@pytest.fixture(scope="module")
-def empty_ledger(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated file: copying it takes less time than migrating."""
-    path = tmp_path_factory.mktemp("empty") / "ledger.db"
-    migrate(f"sqlite:///{path}")
-    return path
+            return builds.report(tx, study_id, format) or ""
 
 
 @pytest.fixture
@@ -113,6 +109,28 @@ def test_a_contrast_added_after_the_results_says_so_beside_its_verdict(project: 
         assert POST_HOC[1:] in project.report(late, format), format
     # Asked once more it is still post hoc: it was never asked before its results were known.
     assert project.run(project.submit(baseline={}, analysis=OTHER))["post_hoc"]
+
+
+def test_deleting_the_earlier_study_does_not_make_its_results_unseen(project: Project) -> None:
+    first = project.submit()
+    project.run(first)
+    extended, late = project.submit(seeds=6), project.submit(baseline={}, analysis=OTHER)
+    with project.ledger.write() as tx:
+        attempts.finish(tx, first, 1, "done")
+    contrasts = [project.run(study_id) for study_id in (extended, late)]
+    assert contrasts[0]["rows"][0]["verdict"] is None and contrasts[1]["post_hoc"]
+    with project.ledger.write() as tx:
+        deletions.delete(tx, first, "p", num_reused=12)
+        outbox.done(tx, [message.id for message in outbox.pending(tx)])
+    for _ in range(2):
+        for study_id, before in zip((extended, late), contrasts, strict=True):
+            with project.ledger.read() as tx:
+                study, records = studies.get(tx, study_id), trials.records(tx, study_id)
+                precedent = precedent_of(tx, study, lambda _name: MLP)
+            assert len(records) and precedent is not None
+            made = Maker(project.ledger, lambda _name: MLP).make(study, final=True)
+            assert made.effects["contrasts"][0] == before
+        deletions.sweep(project.ledger, lambda _: None)
 
 
 def test_a_contrast_submitted_before_the_results_were_known_is_not_post_hoc(project: Project) -> None:

@@ -1,24 +1,31 @@
 """The reconciler over a real ledger and a cluster in memory: every way an attempt can go."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from service.auth import attempt_token
+from service.budgets import Budgets
 from service.cluster import JobState
 from service.ledger import attempts, leasing, migrate, open_ledger, steering, studies, trials
 from service.ledger.attempts import Attempt
+from service.ledger.tables import attempts as attempts_table
+from service.ledger.tables import db_now
 from service.settings import Settings
-from service.worker.reconciler import MAX_FRUITLESS, Reconciler
+from service.worker.reconciler import MAX_WITHOUT_RESULT, UNKNOWN_S, Reconciler, count_setbacks
 from tests.fake_cluster import FakeCluster
 from tests.ledger_samples import add_study, outcome
+
+MAX_FRUITLESS, MAX_LOSSES = Budgets().max_fruitless, Budgets().max_losses
 
 
 class Scene:
     """One queued study, a cluster, and a clock that only a test moves."""
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, *, standbys: int = 0) -> None:
         url = f"sqlite:///{data_dir / 'ledger.db'}"
         migrate(url)
         self.ledger = open_ledger(url)
@@ -28,6 +35,7 @@ class Scene:
             internal_url="http://127.0.0.1:1",
             secret="s",
             lease_s=30.0,
+            standbys=standbys,
         )
         self.cluster = FakeCluster()
         self.now = 0.0
@@ -77,6 +85,12 @@ class Scene:
         with self.ledger.write() as tx:
             return attempts.heartbeat(tx, self.study_id, self.live().number, lease_s=lease_s)
 
+    def fall_silent(self, silent_s: float) -> None:
+        """The driver was last heard so long ago; its lease still holds."""
+        with self.ledger.write() as tx:
+            spoke = attempts_table.c.study_id == self.study_id
+            tx.execute(update(attempts_table).where(spoke).values(heartbeat_at=db_now() - silent_s))
+
     def drive(self, num: int = 100) -> None:
         """The driver ends some trials."""
         with self.ledger.write() as tx:
@@ -115,7 +129,7 @@ class TestSubmitting:
         assert job.entrypoint == f"exec python -m service.driver {scene.study_id} 1"
         assert job.env["ABLATE_QUANTUM_S"] == "60.0"
         assert job.env["ABLATE_INTERNAL_URL"] == "http://127.0.0.1:1"
-        assert job.env["ABLATE_ATTEMPT_TOKEN"] == attempt_token("s", scene.study_id, 1)
+        assert job.env["ABLATE_DRIVER_TOKEN"] == attempt_token("s", scene.study_id, 1)
 
     def test_while_the_cluster_is_away_the_attempt_waits(self, scene: Scene) -> None:
         scene.cluster.away = True
@@ -124,6 +138,12 @@ class TestSubmitting:
         scene.round()
         assert [a.number for a in scene.attempts()] == [1]
         assert list(scene.cluster.jobs) == [f"ablate-{scene.study_id}-a1"]
+
+    def test_a_trouble_that_lasts_is_told_once(self, scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+        scene.cluster.away = True
+        scene.round(5)
+        told = [record for record in caplog.records if record.levelname == "WARNING"]
+        assert len(told) == 1 and scene.study_id in told[0].getMessage()
 
     def test_a_submission_whose_answer_was_lost_is_found_and_not_repeated(self, scene: Scene) -> None:
         scene.cluster.loses_answers = True
@@ -167,16 +187,34 @@ class TestLiving:
         assert [a.state for a in running.attempts()] == ["lost", "submitted"]
         assert running.trial_states().count("done") == 1
 
-    def test_a_job_unknown_to_a_new_head_counts_as_lost_once_its_lease_has_run_out(
+    def test_a_job_unknown_to_a_new_head_counts_as_lost_once_its_driver_is_silent(
         self, running: Scene
     ) -> None:
+        running.drive(1)
         running.cluster.forget()
         running.round()
         assert len(running.attempts()) == 1
-        running.beat(lease_s=-1.0)
-        running.drive(1)
+        running.fall_silent(UNKNOWN_S / 2)
+        running.round()
+        assert len(running.attempts()) == 1
+        # Long before its lease has run out.
+        running.fall_silent(UNKNOWN_S)
         running.round(2)
         assert [a.state for a in running.attempts()] == ["lost", "submitted"]
+
+    def test_a_driver_of_an_unknown_job_is_not_blamed_while_the_api_is_away(self, running: Scene) -> None:
+        running.cluster.forget()
+        running.fall_silent(UNKNOWN_S)
+        running.api_answers = False
+        running.round()
+        assert len(running.attempts()) == 1
+
+    def test_a_driver_of_an_unknown_job_that_speaks_at_the_last_moment_lives(self, running: Scene) -> None:
+        with running.ledger.write() as tx:
+            assert not attempts.lost(tx, running.study_id, 1, "x", if_silent_s=UNKNOWN_S)
+        running.fall_silent(UNKNOWN_S)
+        with running.ledger.write() as tx:
+            assert attempts.lost(tx, running.study_id, 1, "x", if_silent_s=UNKNOWN_S)
 
     def test_a_driver_that_hangs_is_stopped_and_followed_by_another(self, running: Scene) -> None:
         running.drive(1)
@@ -282,7 +320,8 @@ class TestGivingUp:
         assert set(scene.trial_states()) == {"failed"}
         with scene.ledger.read() as tx:
             reason = trials.page(tx, scene.study_id, limit=1)[0].reason
-        assert reason is not None and "no module named torch" in reason
+        assert reason is not None and reason.startswith("attempts_failed: ")
+        assert "no module named torch" in reason
 
     def test_an_attempt_that_ended_a_trial_starts_the_count_anew(self, scene: Scene) -> None:
         for _ in range(MAX_FRUITLESS - 1):
@@ -322,3 +361,87 @@ class TestGivingUp:
         scene.now += 2.0
         scene.round()
         assert len(scene.attempts()) == 2
+
+    def test_the_first_loss_of_an_attempt_waits_for_nothing(self, scene: Scene) -> None:
+        for number, wait_s in ((1, 0.0), (2, 2.0), (3, 10.0)):
+            scene.round()
+            assert scene.live().number == number
+            scene.cluster.fail(scene.live().submission_id, exit_code=-9)
+            scene.round(2)
+            if wait_s:
+                assert len(scene.attempts()) == number
+            scene.now += wait_s
+
+    def test_attempts_that_lost_their_node_do_not_count(self, scene: Scene) -> None:
+        for _ in range(2 * MAX_FRUITLESS):
+            scene.round()
+            scene.cluster.fail(scene.live().submission_id, error_type="JOB_SUPERVISOR_ACTOR_DIED")
+            scene.round(2)
+            scene.now += 60.0
+        scene.round()
+        assert set(scene.trial_states()) == {"planned"}
+        assert all((a.error or "").startswith("node_lost: ") for a in scene.attempts()[:-1])
+
+    def test_attempts_that_were_told_to_stop_do_not_count(self, scene: Scene) -> None:
+        for _ in range(2 * MAX_FRUITLESS):
+            scene.round()
+            scene.finish("cancelled", "the driver was told to stop")
+            scene.round()
+            scene.now += 60.0
+        scene.round()
+        assert set(scene.trial_states()) == {"planned"}
+
+    def test_losses_without_end_are_given_up_after_many(self, scene: Scene) -> None:
+        for _ in range(MAX_LOSSES):
+            assert set(scene.trial_states()) == {"planned"}
+            scene.round()
+            scene.cluster.fail(scene.live().submission_id, exit_code=-9)
+            scene.round(2)
+            scene.now += 60.0
+        scene.round(2)
+        assert set(scene.trial_states()) == {"failed"}
+
+    def test_an_attempt_that_saved_a_checkpoint_starts_the_count_anew(self, scene: Scene) -> None:
+        kept = scene.settings.checkpoints_dir / scene.study_id
+        kept.mkdir(parents=True)
+        for _ in range(2 * MAX_FRUITLESS):
+            scene.round()
+            (kept / "t-1.pt").touch()
+            saved_at = scene.live().created_at + 0.001
+            os.utime(kept / "t-1.pt", (saved_at, saved_at))
+            scene.finish("failed", "x")
+            scene.round()
+            scene.now += 60.0
+        scene.round()
+        assert "failed" not in scene.trial_states()
+        # One of before the last three says nothing about these.
+        for _ in range(MAX_FRUITLESS):
+            scene.round()
+            scene.finish("failed", "x")
+            scene.round()
+            scene.now += 60.0
+        scene.round(2)
+        assert set(scene.trial_states()) == {"failed"}
+
+
+def attempt(number: int, error: str = "x") -> Attempt:
+    never = dict.fromkeys(("submitted_at", "heartbeat_at", "lease_until", "finished_at", "silent_s"))
+    return Attempt(
+        **never, expired=False, study_id="s", number=number, submission_id="", state="lost", error=error,
+        created_at=float(number),
+    )  # fmt: skip
+
+
+def test_setbacks_are_counted_back_to_what_was_gained() -> None:
+    past = [attempt(1), attempt(2, "node_lost: x"), attempt(3), attempt(4, "node_lost: y"), attempt(5)]
+    counted = count_setbacks(past, {1: 3}, None)
+    assert (counted.fruitless, counted.losses, counted.without_result) == (2, 2, 4)
+    counted = count_setbacks(past, {}, 3.5)
+    assert (counted.fruitless, counted.losses, counted.without_result) == (1, 1, 5)
+
+
+def test_even_attempts_that_save_do_not_repeat_for_ever() -> None:
+    past = [attempt(n) for n in range(1, MAX_WITHOUT_RESULT + 1)]
+    counted = count_setbacks(past, {}, float(MAX_WITHOUT_RESULT))
+    assert counted.fruitless == 0 and counted.exhausted(Budgets()) is not None
+    assert count_setbacks(past[1:], {}, float(MAX_WITHOUT_RESULT)).exhausted(Budgets()) is None

@@ -3,81 +3,21 @@
 import csv
 import io
 import time
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import pytest
-
-from ablations.design.design import planned_trials
 from ablations.manifest import Manifest
-from ablations.plan.compile import compile_design
-from ablations.study.parsing import parse_study
 from service.errors import LedgerUnavailable
-from service.ledger import attempts, builds, leasing, migrate, open_ledger, outbox, steering, studies, trials
-from service.ledger.builds import FigureFile
-from service.ledger.studies import NewTrial, StudyRow
-from service.worker.reports.making import Made, WorkshopMaker
+from service.ledger import attempts, builds, leasing, outbox, steering, studies, trials
+from service.ledger.studies import StudyRow
+from service.worker.reports.making import Judged, WorkshopMaker
 from service.worker.reports.schedule import FIRST_S, INTERIM_S, MAX_TRIES, ReportBuilder
 from service.workshop import Workshop
 from tests.ledger_samples import SPEC as REAL
-from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
-from tests.unit.ablations.studies import SMALL
+from tests.unit.service.worker.conftest import Scene
 from trainables.catalogue import LiveCatalogue
-
-
-class Scene:
-    """A running study of twelve trials, and a clock that only a test moves."""
-
-    def __init__(self, folder: Path) -> None:
-        self.url = f"sqlite:///{folder / 'ledger.db'}"
-        migrate(self.url)
-        self.ledger = open_ledger(self.url)
-        self.now = 0.0
-        self.builder = ReportBuilder(self.ledger, lambda _name: MLP, clock=lambda: self.now)
-        self.planned = [
-            NewTrial(
-                id=f"t{n}",
-                arm_id=trial.arm.id,
-                arm=trial.arm.label,
-                levels=trial.arm.levels,
-                settings=trial.arm.settings,
-                seed=trial.seed,
-                phase=trial.phase,
-            )
-            for n, trial in enumerate(planned_trials(compile_design(parse_study(SMALL), MLP)))
-        ]
-        with self.ledger.write() as tx:
-            self.id = studies.create(
-                tx, study_id="a" * 24, project="p", name="small", spec=SMALL, labels={}, planned=self.planned
-            ).id
-            attempts.begin(tx, self.id)
-            attempts.start(tx, self.id, 1)
-
-    def end(self, *numbers: int, state: str = "done") -> None:
-        ids = [f"t{n}" for n in numbers]
-        with self.ledger.write() as tx:
-            leasing.lease(tx, self.id, 1, ids)
-            results = [outcome(i, state, accuracy=0.5 + 0.03 * int(i[1:])) for i in ids]
-            leasing.commit(tx, self.id, 1, results)
-
-    def study(self) -> StudyRow:
-        with self.ledger.read() as tx:
-            return studies.get(tx, self.id)
-
-    def effects(self) -> Any:
-        with self.ledger.read() as tx:
-            built = studies.build(tx, self.id)
-        return built.effects if built is not None else None
-
-
-@pytest.fixture
-def scene(tmp_path: Path) -> Iterator[Scene]:
-    scene = Scene(tmp_path)
-    yield scene
-    scene.ledger.close()
 
 
 def test_interim_builds_follow_the_ledger_but_not_too_often(scene: Scene) -> None:
@@ -106,36 +46,12 @@ def test_the_last_trial_ends_the_study_with_its_effects_and_reports(scene: Scene
     assert effects["interim"] is False
     assert effects["contrasts"][0]["rows"][0]["n"] == 3
     with scene.ledger.read() as tx:
-        assert studies.formats(tx, scene.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
-        assert builds.figure_names(tx, scene.id) == [] and outbox.without_summary(tx) == [scene.id]
-    assert scene.builder.build_due() == 1  # the figures
+        assert builds.report_follows(tx, scene.id) and outbox.unwritten(tx) == [scene.id]
+    assert scene.builder.build_due() == 1  # the papers
     with scene.ledger.read() as tx:
-        assert builds.figure_names(tx, scene.id) and not outbox.without_summary(tx)
+        assert builds.formats(tx, scene.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
+        assert builds.figure_names(tx, scene.id) and not outbox.unwritten(tx)
     assert scene.builder.build_due() == 0
-
-
-def test_figures_that_a_killed_worker_left_undrawn_are_drawn_by_the_next(scene: Scene) -> None:
-    scene.end(*range(12))
-    assert scene.builder.build_due() == 1
-    after = ReportBuilder(scene.ledger, lambda _name: MLP, clock=lambda: scene.now)
-    assert after.build_due() == 1
-    with scene.ledger.read() as tx:
-        assert builds.figure_names(tx, scene.id)
-    assert after.build_due() == 0
-    assert scene.builder.build_due() == 0  # the first one finds them drawn
-
-
-def test_a_figure_that_cannot_be_drawn_holds_nobody_up(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(_report: object) -> Iterator[FigureFile]:
-        raise RuntimeError("no pen")
-        yield
-
-    monkeypatch.setattr("service.worker.reports.drawing.figure_files", broken)
-    scene.end(*range(12))
-    assert scene.builder.build_due() == 1
-    scene.builder.build_due()
-    with scene.ledger.read() as tx:
-        assert builds.figure_names(tx, scene.id) == [] and not outbox.without_summary(tx)
 
 
 def test_a_study_with_holes_is_done_and_one_without_any_result_failed(scene: Scene) -> None:
@@ -169,7 +85,7 @@ def test_the_exports_hold_the_ledgers_numbers(scene: Scene) -> None:
     with scene.ledger.read() as tx:
         records = trials.records(tx, scene.id)
         bodies = {
-            format: studies.report(tx, scene.id, format) or "" for format in studies.formats(tx, scene.id)
+            format: builds.report(tx, scene.id, format) or "" for format in builds.formats(tx, scene.id)
         }
         files = builds.figure_names(tx, scene.id)
         drawn = {name: builds.figure(tx, scene.id, name) or b"" for name, _ in files}
@@ -213,7 +129,7 @@ def test_a_report_that_cannot_be_built_is_given_up_and_said(scene: Scene) -> Non
     assert "could not be built: RuntimeError: no manifest <today>" in study.error
     assert scene.effects()["contrasts"] == [] and scene.effects()["interim"] is False
     with scene.ledger.read() as tx:
-        assert "no manifest &lt;today&gt;" in (studies.report(tx, scene.id, "html") or "")
+        assert "no manifest &lt;today&gt;" in (builds.report(tx, scene.id, "html") or "")
         assert all(record["state"] == "done" for record in trials.records(tx, scene.id))
     scene.now += 1000.0
     assert scene.builder.build_due() == 0
@@ -269,18 +185,19 @@ def test_a_cancelled_and_a_paused_study_say_so_in_effects_and_report(scene: Scen
         steering.cancel(tx, scene.id)
     assert scene.builder.build_due() == 1
     assert scene.effects()["standing"]["words"].startswith("The study was cancelled: 3 of 12 trials")
+    assert scene.builder.build_due() == 1  # the papers
     with scene.ledger.read() as tx:
-        markdown = studies.report(tx, scene.id, "md") or ""
+        markdown = builds.report(tx, scene.id, "md") or ""
     assert "still running" not in markdown and "was cancelled" in markdown and "differs" not in markdown
 
 
 class Spinning(WorkshopMaker):
-    """Has the builds of one study never end, as a search without bound does."""
+    """Has the judging of one study never end, as a search without bound does."""
 
-    def make(self, study: StudyRow, *, final: bool) -> Made:
+    def judge(self, study: StudyRow) -> Judged:
         if study.id == "a" * 24:
-            self._workshop.do(2.0, final, spin)
-        return super().make(study, final=final)
+            self._workshop.do(2.0, True, spin)
+        return super().judge(study)
 
 
 def spin() -> None:
@@ -300,7 +217,9 @@ def test_a_build_without_end_costs_its_own_study_a_report_and_nobody_else(scene:
     scene.end(*range(12))
     workshop = Workshop(2, spare=1)
     maker = Spinning(scene.ledger, LiveCatalogue(None), workshop, url=scene.url, datasets_dir=Path("nowhere"))
-    builder = ReportBuilder(scene.ledger, LiveCatalogue(None).manifest, maker=maker)
+    builder = ReportBuilder(
+        scene.ledger, LiveCatalogue(None).manifest, maker=maker, hands=ThreadPoolExecutor(8, "reports")
+    )
     ends: dict[str, float] = {}
     began = time.monotonic()
     while len(ends) < 2 and time.monotonic() - began < 60:
@@ -316,7 +235,6 @@ def test_a_build_without_end_costs_its_own_study_a_report_and_nobody_else(scene:
     with scene.ledger.read() as tx:
         other = studies.get(tx, "b" * 24)
         assert (other.state, other.error) == ("failed", "gone")
-        assert studies.formats(tx, other.id) == ["csv", "csv-trials", "html", "json", "latex", "md"]
     assert scene.study().state == "done"
     assert scene.study().error == "the report could not be built: WorkOverdue: it did not end within 2 s"
 

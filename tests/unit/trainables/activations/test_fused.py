@@ -218,11 +218,14 @@ def test_what_does_not_fit_is_refused() -> None:
         base_act(x, "nonesuch")
 
 
-def test_a_changed_formula_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_formula_or_flag_is_compiled_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     changed = fused_build.cpp_source().replace("0x1.47ae140000000p-7f", "0x1.0p-7f")
     key = fused_build._key()
     assert key == fused_build._key()
-    monkeypatch.setattr(fused_build, "cpp_source", lambda: changed)
+    with monkeypatch.context() as patched:
+        patched.setattr(fused_build, "cpp_source", lambda: changed)
+        assert key != fused_build._key()
+    monkeypatch.setattr(fused_build, "kernel_flags", lambda: ["-std=c++20", "-O0"])
     assert key != fused_build._key()
 
 

@@ -1,12 +1,14 @@
 """A user's own images are looked at when a study names them, not a minute later."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ablations.errors import InvalidStudy
+from ablations.manifest import Manifest, Metric, Setting
 from service.api.submission import read_question
 from trainables.catalogue import load_catalogue
 from trainables.data.inspection import complaint
@@ -66,6 +68,10 @@ def test_no_archive_is_named(tmp_path: Path, content: bytes) -> None:
             {"factors": {"dataset": ["digits-5k", "own"]}, "baseline": {"dataset": "digits-5k"}},
             "factors.dataset",
         ),
+        (
+            {"tuning": {"space": {"dataset": ["digits-5k", "own"]}, "sampler": "grid"}},
+            "tuning.space.dataset",
+        ),
     ],
 )
 def test_a_study_on_a_broken_file_is_refused(tmp_path: Path, study: dict[str, object], path: str) -> None:
@@ -77,3 +83,16 @@ def test_a_study_on_a_broken_file_is_refused(tmp_path: Path, study: dict[str, ob
         read_question(question, load_catalogue(tmp_path))
     (problem,) = refused.value.problems
     assert problem.path == path and "own.npz has no y_test" in problem.detail
+
+
+def test_a_broken_file_named_by_a_setting_of_a_plugins_own_is_refused(tmp_path: Path) -> None:
+    settings = (Setting(name="images", kind="str", default="digits-5k"),)
+    metrics = (Metric(name="height", goal="minimize", worst=1.0),)
+    manifest = Manifest(name="plugin", code="plugin:train", settings=settings, metrics=metrics)
+    write(tmp_path, y_test=None)
+    catalogue = replace(load_catalogue(tmp_path), trainables={"plugin": manifest})
+    question = {"name": "own", "trainable": "plugin", "seeds": 2, "fixed": {"images": "own"}}
+    with pytest.raises(InvalidStudy) as refused:
+        read_question(question, catalogue)
+    (problem,) = refused.value.problems
+    assert problem.path == "fixed.images" and "own.npz has no y_test" in problem.detail

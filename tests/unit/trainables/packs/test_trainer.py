@@ -93,7 +93,12 @@ def test_cancelled_is_said_as_such(datasets_dir: Path) -> None:
 def test_data_that_are_not_those_planned_for_fail_the_trial(datasets_dir: Path) -> None:
     good = prepare("digits-5k", datasets_dir).fingerprint
     leases = [
-        Lease(trial_id=name, settings=resolved(epochs=1), seed=0, data_fingerprint=data)
+        Lease(
+            trial_id=name,
+            settings=resolved(epochs=1),
+            seed=0,
+            data={} if data is None else {"digits-5k": data},
+        )
         for name, data in (("good", good), ("bad", "0" * 64))
     ]
     outcomes = train(leases, datasets_dir, pack=2).outcomes

@@ -1,0 +1,66 @@
+"""The answer about a study is kept until somebody writes to the ledger, and never longer."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+from starlette.testclient import TestClient
+
+from service.api import memory
+from service.ledger import Ledger, open_ledger, steering
+from service.settings import Settings
+from tests.unit.service.api.conftest import STUDY, make_app
+
+
+@contextmanager
+def statements(ledger: Ledger) -> Iterator[list[str]]:
+    """What the ledger is asked meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    engine = ledger._reader
+    event.listen(engine, "before_cursor_execute", note)
+    yield asked
+    event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_study_is_read_once_while_nobody_writes(client: TestClient, ledger: Ledger) -> None:
+    url = "/v1/studies/" + client.post("/v1/studies", json=STUDY).json()["id"]
+    first = client.get(url)
+    with statements(ledger) as asked:
+        second = client.get(url)
+        unchanged = client.get(url, headers={"If-None-Match": first.headers["etag"]})
+    assert not asked and second.json() == first.json() and unchanged.status_code == 304
+
+
+def test_what_another_process_writes_is_seen_at_once(client: TestClient, settings: Settings) -> None:
+    study_id = client.post("/v1/studies", json=STUDY).json()["id"]
+    assert client.get(f"/v1/studies/{study_id}").json()["state"] == "queued"
+    other = open_ledger(settings.database_url)
+    with other.write() as tx:
+        steering.cancel(tx, study_id)
+    other.close()
+    answer = client.get(f"/v1/studies/{study_id}")
+    assert answer.json()["state"] == "cancelled" and answer.json()["progress"]["cancelled"] == 8
+
+
+def test_what_moves_on_by_itself_is_read_again(
+    client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = "/v1/studies/" + client.post("/v1/studies", json=STUDY).json()["id"]
+    client.get(url)
+    monkeypatch.setattr(memory, "FRESH_S", -1.0)
+    with statements(ledger) as asked:
+        client.get(url)
+    assert asked
+
+
+def test_projects_do_not_share_answers(keyed: Settings) -> None:
+    guarded = TestClient(make_app(keyed), base_url="http://127.0.0.1:8000")
+    mine = {"Authorization": "Bearer alpha-key"}
+    url = "/v1/studies/" + guarded.post("/v1/studies", json=STUDY, headers=mine).json()["id"]
+    assert guarded.get(url, headers=mine).status_code == 200
+    assert guarded.get(url, headers={"Authorization": "Bearer beta-key"}).status_code == 404

@@ -1,0 +1,20 @@
+"""What the embedded system's processes are told."""
+
+import re
+from pathlib import Path
+
+from service.local.ports import NAMES
+from service.local.system import System
+
+ROOT = Path(__file__).parents[4]
+SLOWEST_START_S = 300
+"""A worker of Ray that took longer than Ray's 60 s to start was ended and begun anew, again and again: at a
+load of 40 to 190 on two cores no study went on for quarters of an hour."""
+
+
+def test_a_slow_start_of_a_worker_is_waited_for_embedded_and_in_containers(tmp_path: Path) -> None:
+    system = System(data_dir=tmp_path, host="127.0.0.1", port=1, ports=dict.fromkeys(NAMES, 2), mark="m")
+    (ray,) = [child for child in system.children() if child.name == "ray"]
+    assert float(ray.env["RAY_worker_register_timeout_seconds"]) >= SLOWEST_START_S
+    told = re.search(r"RAY_worker_register_timeout_seconds=(\d+)", (ROOT / "docker/Dockerfile").read_text())
+    assert told is not None and float(told[1]) >= SLOWEST_START_S
