@@ -8,7 +8,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from html.parser import HTMLParser
 from typing import Any
 
 from ablations.effects.effect import Effects
@@ -22,6 +21,7 @@ from ablations.report.sections.comparisons import contrast
 from service.cli.tables import print_effects
 from service.web.pages import draw_effects
 from service.worker.mlflow.summary import effects_table
+from tests.property.grids import Tables, latex_grid, markdown_grid, terminal_grid
 from tests.property.results import Found
 
 # What a verdict is called, and how a sentence says it: written down here a second time, on purpose.
@@ -39,6 +39,8 @@ WORDS: dict[tuple[str | None, str | None], str] = {
     ("inconclusive", None): "inconclusive",
     ("no data", None): "no data",
 }
+
+
 SENTENCES = {
     "is better than A by more than the margin on": "better by more than the margin",
     "is better than A, but by less than the margin, on": "better, but by less than the margin",
@@ -54,6 +56,8 @@ SENTENCES = {
     "cannot be judged against A on": "inconclusive",
     "cannot be compared with A on": "inconclusive",
 }
+
+
 # Also said of a row without data.
 UNCOMPARED = "cannot be compared with A on"
 
@@ -85,40 +89,6 @@ class Views:
     counts: dict[str, int] | None
 
 
-class Tables(HTMLParser):
-    """The tables of a page as text; signs and remarks in their cells are left out."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__(convert_charrefs=True)
-        self.tables: list[list[list[str]]] = []
-        self._cell: list[str] | None = None
-        self._muted = 0
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self._cell = []
-        elif tag == "i" or (tag == "span" and ("class", "soft") in attrs):
-            self._muted += 1
-        elif tag == "span" and self._muted:
-            self._muted += 1
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in ("td", "th") and self._cell is not None:
-            self.tables[-1][-1].append("".join(self._cell).strip())
-            self._cell, self._muted = None, 0
-        elif tag in ("i", "span") and self._muted:
-            self._muted -= 1
-
-    def handle_data(self, data: str) -> None:
-        if self._cell is not None and not self._muted:
-            self._cell.append(data)
-
-
 def views_of(found: Found, effects: Effects) -> Views | None:
     """Every view of these effects; None where the study has no primary contrast with rows."""
     evidence = Evidence(design=found.design, effects=effects, results=found.results, records=found.records)
@@ -146,10 +116,10 @@ def views_of(found: Found, effects: Effects) -> Views | None:
         json=[_of_json(row) for row in family["rows"]],
         document=placed(_of_document(next(b for b in blocks if isinstance(b, Table)))),
         page=placed(_of_grid(page.tables[0])),
-        markdown=placed(_of_grid(_markdown_grid(markdown.render(report).split("## Effects")[1]))),
-        latex=placed(_of_grid(_latex_grid(latex.render(report)))),
-        terminal=_of_grid(_terminal_grid(_printed(alone))),
-        mlflow=_of_grid(_markdown_grid(effects_table(alone))),
+        markdown=placed(_of_grid(markdown_grid(markdown.render(report).split("## Effects")[1]))),
+        latex=placed(_of_grid(latex_grid(latex.render(report)))),
+        terminal=_of_grid(terminal_grid(_printed(alone))),
+        mlflow=_of_grid(markdown_grid(effects_table(alone))),
         web=_of_grid(Tables(draw_effects(alone)).tables[0]),
         forest=placed(list(_of_forest(blocks))),
         headline="\n".join(block.text for block in lead),
@@ -252,43 +222,6 @@ def _effect_in(cell: str, heading: str) -> dict[str, Any]:
 def _unit_beside(text: str) -> str:
     """The unit of an effect that has no number."""
     return "factor" if text.startswith("factor") else text.lstrip("-–").strip()
-
-
-def _markdown_grid(text: str) -> list[list[str]]:
-    lines = [line for line in text.replace("\\", "").splitlines()]
-    first = next(i for i, line in enumerate(lines) if line.startswith("| "))
-    table = []
-    for line in lines[first:]:
-        if not line.startswith("|"):
-            break
-        if not line.startswith(("|---", "| ---")):
-            table.append([cell.strip() for cell in line.strip("|").split(" | ")])
-    return table
-
-
-def _latex_grid(text: str) -> list[list[str]]:
-    table = text.split(r"\begin{longtable}")[1].split(r"\end{longtable}")[0]
-    head = table.split(r"\toprule")[1].split(r"\midrule")[0]
-    lines = [head, *table.split(r"\endfoot")[1].splitlines()]
-    rows = [line.strip().removesuffix(r"\\") for line in lines if "&" in line]
-    plain = [re.sub(r"\\([&%$#_{}])", r"\1", row.replace(r"\&", "and")) for row in rows]
-    return [[cell.strip() for cell in row.split("&")] for row in plain]
-
-
-def _terminal_grid(text: str) -> list[list[str]]:
-    """The first table in a terminal, cut where its heading and all rows are blank for two letters or more."""
-    lines = text.splitlines()
-    rule = next(i for i, line in enumerate(lines) if line.strip() and not line.strip("\u2500 "))
-    rows = [lines[rule - 1]]
-    for line in lines[rule + 1 :]:
-        if not line.strip():
-            break
-        rows.append(line)
-    width = max(map(len, rows))
-    inked = "".join("x" if any(row[i : i + 1].strip() for row in rows) else " " for i in range(width))
-    starts = [0, *(gap.end() for gap in re.finditer(r" {2,}", inked) if gap.end() < width)]
-    spans = list(zip(starts, [*starts[1:], width], strict=True))
-    return [[row[a:b].strip() for a, b in spans] for row in rows]
 
 
 def disagreements(found: Found, effects: Effects, views: Views) -> list[str]:

@@ -1,4 +1,4 @@
-"""A running study of which reports are built."""
+"""A running study of which reports are built, and a finished one with what publishes it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +10,7 @@ from ablations.design.design import planned_trials
 from ablations.plan.compile import compile_design
 from ablations.study.parsing import parse_study
 from service.ledger import (
+    Ledger,
     attempts,
     leasing,
     migrate,
@@ -17,10 +18,14 @@ from service.ledger import (
     studies,
 )
 from service.ledger.studies import NewTrial, StudyRow
+from service.settings import Settings
+from service.worker.mlflow.publisher import Publisher
 from service.worker.reports.schedule import ReportBuilder
+from tests.contract.fake_tracker import FakeTracker
 from tests.ledger_samples import outcome
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
+from tests.unit.service.worker.publishing import SPEC, Manifests, add_study, no_plan
 
 
 class Scene:
@@ -74,3 +79,30 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
     scene = Scene(tmp_path)
     yield scene
     scene.ledger.close()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    migrate(url)
+    opened = open_ledger(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def tracker() -> FakeTracker:
+    return FakeTracker()
+
+
+@pytest.fixture
+def publisher(ledger: Ledger, tracker: FakeTracker, tmp_path: Path) -> Iterator[Publisher]:
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path), "ABLATE_PUBLIC_URL": "http://api"})
+    made = Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def study_id(ledger: Ledger) -> str:
+    return add_study(ledger, SPEC)

@@ -1,0 +1,113 @@
+"""Each run once, whatever fails between the ledger and the tracking server."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from service.ledger import (
+    Ledger,
+    outbox,
+)
+from service.settings import Settings
+from service.worker.mlflow.publisher import Publisher
+from service.worker.mlflow.runs import TRIAL
+from tests.contract.fake_tracker import FakeTracker
+from tests.unit.service.worker.publishing import (
+    Manifests,
+    check_complete,
+    drain,
+    forget,
+    is_published,
+    make_due,
+    no_plan,
+)
+
+
+@pytest.mark.parametrize("call", ["create_experiment", "create_run", "log", "finish"])
+def test_a_lost_answer_makes_nothing_twice(
+    publisher: Publisher, ledger: Ledger, tracker: FakeTracker, study_id: str, call: str
+) -> None:
+    tracker.lose_next = call
+    drain(publisher)
+    make_due(ledger)
+    drain(publisher)
+    check_complete(ledger, tracker, study_id)
+
+
+class Repeating(FakeTracker):
+    """A server at the end of a line that brings every request for a run twice; the first answer is lost."""
+
+    def create_run(self, *run: Any) -> str:
+        super().create_run(*run)
+        return super().create_run(*run)
+
+
+@pytest.mark.usefixtures("study_id")
+def test_a_run_that_mlflow_made_twice_is_shown_once(ledger: Ledger, tmp_path: Path) -> None:
+    tracker = Repeating()
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
+    made = Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
+    drain(made)
+    made.close()
+    kinds = [run.tags["ablate.kind"] for run in tracker.runs.values()]
+    assert sorted(kinds) == ["arm", "arm", "summary", "trial", "trial", "trial", "trial"]
+    assert {run.status for run in tracker.runs.values()} <= {"FINISHED", "FAILED", "KILLED"}
+
+
+def test_another_publisher_goes_on_where_one_was_killed(
+    publisher: Publisher, ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path
+) -> None:
+    drain(publisher)
+    # As if the process had died after sending and before noting: everything is due once more.
+    forget(ledger)
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
+    other = Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
+    assert drain(other) == 7
+    other.close()
+    check_complete(ledger, tracker, study_id)
+
+
+def test_while_mlflow_is_away_nothing_is_lost_and_little_is_asked(
+    publisher: Publisher, ledger: Ledger, tracker: FakeTracker, study_id: str
+) -> None:
+    tracker.away = True
+    assert [publisher.drain() for _ in range(20)] == [0] * 20
+    assert tracker.num_calls <= 2
+    with ledger.read() as tx:
+        assert outbox.waiting(tx) == 7
+    tracker.away = False
+    publisher.resume()
+    assert drain(publisher) == 7
+    check_complete(ledger, tracker, study_id)
+
+
+@pytest.mark.parametrize("how", ["refuse", "broken"])
+def test_a_poisonous_row_is_parked_with_its_error_and_the_others_go_on(
+    publisher: Publisher, ledger: Ledger, tracker: FakeTracker, study_id: str, how: str
+) -> None:
+    setattr(tracker, how, "tshared0")
+    drain(publisher)
+    sent = {run.tags["ablate.trial_id"] for run in tracker.runs.values() if run.tags["ablate.kind"] != "arm"}
+    assert sent == {"tnone0", "tnone1", "tshared1", study_id}
+    assert not is_published(ledger, study_id)
+    with ledger.read() as tx:
+        assert outbox.waiting(tx) == 1
+    setattr(tracker, how, None)
+    make_due(ledger)
+    drain(publisher)
+    check_complete(ledger, tracker, study_id)
+
+
+def test_a_worker_that_does_not_lead_publishes_nothing(
+    ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path
+) -> None:
+    leading = False
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
+    waiting = Publisher(
+        settings, ledger, leads=lambda: leading, plan=no_plan, tracker=tracker, manifests=Manifests()
+    )
+    assert waiting.drain() == 0 and tracker.num_calls == 0
+    leading = True
+    assert waiting.drain() > 0 and {run.tags[TRIAL] for run in tracker.runs.values()} > {study_id}
+    waiting.close()
