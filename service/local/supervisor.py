@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 
 from service.errors import ServiceError
-from service.local import processes
+from service.local import processes, ray_logs
 from service.local.processes import Child
 from service.local.record import drop_record, say, write_record
 from service.local.system import System
@@ -66,12 +66,16 @@ class Supervisor:
             time.sleep(LOOK_S)
 
     def watch(self) -> None:
-        """Keep the children alive until somebody asks to stop.
+        """Keep the children alive, and Ray's logs few, until somebody asks to stop.
 
-        Raises: Broken when one dies again and again.
+        Raises: SystemBroken when one dies again and again.
         """
         children = {child.name: child for child in self.system.children()}
+        logs, pruned = self.system.ray_temp_dir / "session_latest" / "logs", time.monotonic()
         while not self.stopping:
+            if time.monotonic() - pruned > ray_logs.EVERY_S and logs.is_dir():
+                ray_logs.prune(logs, time.time())
+                pruned = time.monotonic()
             for name, process in list(self.running.items()):
                 if process.poll() is not None and not self.stopping:
                     self._restart(children[name], process)
