@@ -3,9 +3,9 @@
 `python -m tests.benchmarks.soak [--minutes 30] [--standbys 0]`
 
 Of every six studies one is cancelled, one extended, one deleted and one paused on its way. Every few seconds
-each process's memory (proportional, so that shared pages count once), open files, threads, and the number of
-processes and of files outside the ledger are noted. At the end the second quarter of the time is compared with
-the last: medians, by part of the system. Ends with an error where one grew by more than TOLERATED.
+each process's memory (proportional: shared pages count once), its open files and threads are noted, and
+the number of processes and of files outside the ledger. At the end the second quarter of the time is compared
+with the last: medians, by part of the system. Ends with an error where one grew by more than TOLERATED.
 """
 
 import argparse
