@@ -5,15 +5,16 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 DEMO   ?= .demo
 NUM    ?= 100000
-# Two cores have enough to do with one file of tests at a time.
-WORKERS ?= 0
+# Files of tests side by side; systems of real processes come one at a time, after them.
+WORKERS ?= 2
+SYSTEMS := tests/chaos tests/contract tests/integration
 
 .PHONY: demo test simulate chaos coverage lint bench setup clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make demo   set up, then run a real ablation on real digits and print its verdict"
-	@echo "make test   set up, then run the test suite; WORKERS=4 for files side by side, where there are cores"
+	@echo "make test   set up, then run the test suite; WORKERS=4 for more files side by side, THOROUGH=1 for all examples"
 	@echo "make chaos  kill and freeze processes of running studies; CHAOS_ARGS='--schedules 20 --seed 100'"
 	@echo "make simulate  100,000 schedules of the simulated control plane (NUM=1000 for fewer)"
 	@echo "make coverage  branches of ablations/ that its tests take; fails below 98 %"
@@ -34,7 +35,10 @@ demo: $(STAMP)
 	$(BIN)/ablate demo --data-dir $(DEMO)
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -m "not benchmark" -n $(WORKERS) --no-loadscope-reorder $(PYTEST_ARGS)
+	failed=0; \
+	$(BIN)/python -m pytest -m "not benchmark" $(PYTEST_ARGS) -n $(WORKERS) --dist loadfile $(SYSTEMS:%=--ignore=%) || failed=1; \
+	$(BIN)/python -m pytest -m "not benchmark" $(PYTEST_ARGS) $(SYSTEMS) || failed=1; \
+	exit $$failed
 
 chaos: $(STAMP)
 	$(BIN)/python -m tests.chaos.run $(CHAOS_ARGS)

@@ -14,8 +14,9 @@ from ablations.study.spec import StudySpec
 from service.api import openapi
 from service.api.routes import studies
 from tests.contract.openapi_cases import draw_cases, served
+from tests.thorough import tries
 
-NUM = 600
+NUM = tries(600, 20_000)
 ACROSS = "low must be below high"
 """What no JSON Schema can say of the study's format itself."""
 DRAWN = settings(

@@ -20,6 +20,7 @@ from service.ledger.trials import TrialRow
 from service.settings import Settings
 from tests.attempts import HERE, Attempts
 from tests.edited_code import IMAGES, TEXT, TOY, TOYS_CODE, WAVE, WAVES_CODE, EditedCode, edited_code
+from tests.thorough import tries
 from trainables.training.lease import Outcome
 
 HARDWARE = "the hardware class"
@@ -33,7 +34,7 @@ WEIGHTS = {
 UNDECIDED = (None, "inconclusive", "no data")
 NUM_SEEDS, MAX_SEEDS, MAX_STUDIES, NUM_STEPS = 3, 6, 3, 30
 PER_BATCH = 5
-NUM_BATCHES = {"sqlite": 40, "postgresql": 8}
+NUM_BATCHES = {"sqlite": tries(6, 40), "postgresql": tries(2, 8)}
 
 
 def study(name: str, trainable: str, factor: str, levels: list[Any], metric: str, **fixed: Any) -> Any:

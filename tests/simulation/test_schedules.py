@@ -8,9 +8,10 @@ import sys
 import pytest
 
 from tests.simulation.world import run_seed
+from tests.thorough import tries
 
-NUM, CHUNK = 300, 20
-"""In `make test`; `make simulate` runs as many as it is told."""
+NUM, CHUNK = tries(120, 10_000), 20
+"""`make simulate` runs as many as it is told, on every core."""
 
 
 @pytest.mark.slow
