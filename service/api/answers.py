@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from ablations.effects.wording import verdicts_text
 from ablations.results.failures import classify
-from service.api.schemas import FailedAlike, Links, Progress, Study
 from service.ledger import Tx, builds, counts, outbox, studies
 from service.ledger.counts import SameReason
 from service.ledger.studies import StudyRow
+from service.schemas import FailedAlike, Links, Progress, Study
 from service.settings import Settings
 
 MAX_REASONS = 5

@@ -10,7 +10,7 @@ from pydantic_core import core_schema
 
 from ablations.study.spec import StudySpec
 from service.api.problems import MEDIA_TYPE
-from service.api.schemas import ProblemAnswer
+from service.schemas import ProblemAnswer
 
 # Clients know these parts of the format by the names they were first published under.
 _PUBLISHED = {f"{name}Spec": name for name in ("Analysis", "Rate", "Reading", "Resources", "Study", "Tuning")}

@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from service.cli import demo, keeping, looking, presets, submitting, system, trying
-from service.cli.client import one_problem
 from service.cli.errors import BadInput, CommandFailed
+from service.connection import one_problem
 
 __all__ = ["app", "main"]
 

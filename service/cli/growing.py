@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from service.cli.client import Client
+from service.connection import Connection
 
 SHARES = 6
 PAGE = 500
@@ -16,7 +16,7 @@ class Growing:
     Of a study with more than 500 trials it tells those of the first 500 that are done.
     """
 
-    def __init__(self, client: Client, spec: Mapping[str, Any]) -> None:
+    def __init__(self, client: Connection, spec: Mapping[str, Any]) -> None:
         self._client = client
         self._factor = next(iter(spec["baseline"]))
         self._metric = spec["metrics"][0]["name"]

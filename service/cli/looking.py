@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from service.cli.client import DEFAULT_URL, FINAL, ApiKey, AsJson, Client, Id, Url, connect
+from service.cli.client import ApiKey, AsJson, Caller, Id, Url, connect
 from service.cli.errors import BadInput
+from service.connection import DEFAULT_URL, FINAL
 from service.formats import BIBTEX, MEDIA, PRINTED
 
 DRAWING_S = 120.0
@@ -40,7 +41,7 @@ def list_studies(
 def show(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None, json: AsJson = False) -> None:
     """Show a study: its state, progress and links, and why trials failed."""
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         study = client.get(f"/v1/studies/{id}")
     if json:
         typer.echo(json_.dumps(study, indent=2))
@@ -63,7 +64,7 @@ def trials(
 ) -> None:
     """List a study's trials with their numbers, which `logs --trial` takes."""
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         study = client.get(f"/v1/studies/{id}")
         page = client.get(f"/v1/studies/{id}/trials", state=state, phase=phase, limit=limit)
     if json:
@@ -85,7 +86,7 @@ def effects(
 ) -> None:
     """Show a study's effects: estimate with interval, adjusted p, seeds, verdict."""
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         answer = client.get(f"/v1/studies/{id}/effects")
     if json:
         typer.echo(json_.dumps(answer, indent=2))
@@ -125,7 +126,7 @@ def logs(
 ) -> None:
     """Print the driver's log, or the traceback of one trial."""
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         typer.echo(client.text(f"/v1/studies/{id}/logs", trial=trial).rstrip("\n"))
 
 
@@ -150,7 +151,7 @@ def report(
     if chosen == PRINTED and output is None:
         raise BadInput("--format pdf: say into which file, as -o report.pdf")
     with connect(url, api_key, timeout_s=PRINTING_S if chosen == PRINTED else None) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         if chosen == PRINTED and output is not None:
             _write(output, client.content(f"/v1/studies/{id}/report", format=chosen))
             typer.echo(f"wrote {output}", err=True)
@@ -181,14 +182,14 @@ def table(
 ) -> None:
     """Print a table of a study's report in LaTeX, with the columns you name."""
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         typer.echo(client.text(f"/v1/studies/{id}/table", of=of, columns=columns), nl=False)
 
 
 def cite(id: Id, url: Url = DEFAULT_URL, api_key: ApiKey = None) -> None:
     """Print BibTeX of a study and of the software that ran it."""
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         typer.echo(client.text(f"/v1/studies/{id}/citation", accept=BIBTEX), nl=False)
 
 
@@ -206,7 +207,7 @@ def figures(
     if format not in ("pdf", "svg", "all"):
         raise BadInput(f"--format {format}: not a format (allowed: pdf, svg, all)")
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         items = _drawn(client, id)
         chosen = [item for item in items if format == "all" or item["name"].endswith(f".{format}")]
         if output is not None:
@@ -223,7 +224,7 @@ def figures(
         typer.echo("no figures: they are drawn when a study has ended that measured something", err=True)
 
 
-def _drawn(client: Client, study_id: str) -> list[dict[str, Any]]:
+def _drawn(client: Caller, study_id: str) -> list[dict[str, Any]]:
     """A study's figures; of one that has just ended, once they are drawn."""
     deadline = time.monotonic() + DRAWING_S
     while True:

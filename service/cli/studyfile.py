@@ -60,7 +60,7 @@ class StudyFile:
 
     def _told(self, problems: Sequence[Mapping[str, Any]]) -> BadInput:
         from ablations.study.documents import places
-        from service.cli.client import one_problem
+        from service.connection import one_problem
 
         found = places(self.text)
         lines = [f"{self._place(str(problem['path']), found)}{one_problem(problem)}" for problem in problems]

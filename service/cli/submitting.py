@@ -2,16 +2,16 @@
 
 import json as json_
 import sys
-import uuid
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from service.cli.client import DEFAULT_URL, ApiKey, AsJson, Client, Id, Url, connect
+from service.cli.client import ApiKey, AsJson, Caller, Id, Url, connect
 from service.cli.errors import BadInput, StudyFailed
 from service.cli.studyfile import File, Overrides, open_study
 from service.cli.system import DataDir, home
+from service.connection import DEFAULT_URL
 
 Anyway = Annotated[
     bool, typer.Option("--anyway", help="Go on though something has changed; mixed rows get no verdict.")
@@ -68,7 +68,7 @@ def submit(
     """
     with connect(url, api_key) as client:
         with open_study(file, overrides).placed() as study:
-            created = client.post("/v1/studies", study, headers=_once())
+            created = client.post("/v1/studies", study, once=True)
         _tell(client, created, wait=wait, json=json, allow_failures=allow_failures)
 
 
@@ -84,7 +84,7 @@ def watch(
     Exit code 1 if the study or a trial that measures failed.
     """
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         _finish(client, id, json=json, allow_failures=allow_failures)
 
 
@@ -139,9 +139,9 @@ def extend(
     Verdicts come only where `analysis.looks` named this number of seeds before there were results.
     """
     with connect(url, api_key) as client:
-        id = client.find(id)
-        path = f"/v1/studies/{id}/extend{_query(anyway=anyway)}"
-        created = client.post(path, {"seeds": seeds}, headers=_once())
+        id = client.find_id(id)
+        path = f"/v1/studies/{id}/extend"
+        created = client.post(path, {"seeds": seeds}, once=True, anyway=anyway or None)
         _tell(client, created, wait=wait, json=json, allow_failures=allow_failures)
 
 
@@ -157,7 +157,7 @@ def delete(
     Other studies keep the results that they reused. Repeating it changes nothing.
     """
     with connect(url, api_key) as client:
-        id = client.find(id)
+        id = client.find_id(id)
         if not yes:
             _confirm(client, id)
         gone = client.delete(f"/v1/studies/{id}")
@@ -166,7 +166,7 @@ def delete(
     typer.echo(json_.dumps(gone, indent=2) if json else said)
 
 
-def _confirm(client: Client, id: str) -> None:
+def _confirm(client: Caller, id: str) -> None:
     study = client.get(f"/v1/studies/{id}")
     if not sys.stdin.isatty():
         raise BadInput("deleting is final: say --yes where nobody can be asked")
@@ -177,19 +177,10 @@ def _confirm(client: Client, id: str) -> None:
 
 def _steer(id: str, verb: str, url: str, api_key: str | None, *, json: bool, **flags: bool) -> None:
     with connect(url, api_key) as client:
-        id = client.find(id)
-        study = client.post(f"/v1/studies/{id}/{verb}{_query(**flags)}", headers=_once())
+        id = client.find_id(id)
+        wanted = {name: True for name, asked in flags.items() if asked}
+        study = client.post(f"/v1/studies/{id}/{verb}", once=True, **wanted)
     typer.echo(json_.dumps(study, indent=2) if json else f"{id} is {study['state']}")
-
-
-def _once() -> dict[str, str]:
-    """Headers by which a request that the network repeats is carried out once."""
-    return {"Idempotency-Key": uuid.uuid4().hex}
-
-
-def _query(**flags: bool) -> str:
-    given = [f"{name}=true" for name, wanted in flags.items() if wanted]
-    return f"?{'&'.join(given)}" if given else ""
 
 
 def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:
@@ -203,7 +194,7 @@ def _plan_here(study: dict[str, Any], datasets_dir: Path) -> dict[str, Any]:
     return with_sizes(plan.to_json(), plan.design)
 
 
-def _tell(client: Client, created: dict[str, Any], *, wait: bool, json: bool, allow_failures: bool) -> None:
+def _tell(client: Caller, created: dict[str, Any], *, wait: bool, json: bool, allow_failures: bool) -> None:
     """Say which study was made, and follow it if asked."""
     if wait:
         typer.echo(f"submitted {created['id']}", err=True)
@@ -215,7 +206,7 @@ def _tell(client: Client, created: dict[str, Any], *, wait: bool, json: bool, al
         typer.echo(f"follow it with: ablate watch {created['id']}", err=True)
 
 
-def _finish(client: Client, study_id: str, *, json: bool, allow_failures: bool) -> None:
+def _finish(client: Caller, study_id: str, *, json: bool, allow_failures: bool) -> None:
     from service.cli.watching import follow
 
     study = follow(client, study_id)

@@ -15,10 +15,10 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-from service.cli.client import FINAL, Client
 from service.cli.errors import Unreachable
 from service.cli.tables import duration
 from service.cli.trials import reason_text
+from service.connection import FINAL, Connection
 
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
@@ -44,7 +44,7 @@ class Rate:
 
 
 def follow(
-    client: Client, study_id: str, *, news: Callable[[dict[str, Any]], str | None] | None = None
+    client: Connection, study_id: str, *, news: Callable[[dict[str, Any]], str | None] | None = None
 ) -> dict[str, Any]:
     """Show a study's progress on stderr until it has ended and MLflow has everything; the last answer.
 
@@ -137,7 +137,7 @@ def describe(study: dict[str, Any], rate: float | None) -> str:
     return ", ".join(parts)
 
 
-def _ask(client: Client, study_id: str) -> dict[str, Any]:
+def _ask(client: Connection, study_id: str) -> dict[str, Any]:
     deadline = time.monotonic() + PATIENCE_S
     while True:
         try:

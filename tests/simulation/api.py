@@ -13,10 +13,10 @@ from starlette.requests import Request
 from ablations.errors import AblationError
 from service.api.context import Context
 from service.api.routes import internal, studies
-from service.api.schemas import Study
 from service.api.submission import Submission, read_question
 from service.auth import check_attempt_token
 from service.errors import ServiceError, as_service_error
+from service.schemas import Study
 from service.settings import Settings
 from tests.simulation.kernel import Kernel, Process
 from tests.simulation.memory_ledger import LedgerView

@@ -6,8 +6,8 @@ from fastapi import APIRouter
 
 from service.api.answers import utc
 from service.api.context import InContext, InProject, StudyId
-from service.api.schemas import DeletedStudy
 from service.ledger.upkeep import deletions
+from service.schemas import DeletedStudy
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 _log = logging.getLogger(__name__)

@@ -19,13 +19,13 @@ from service.api.body import StudyBody
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.keys import Keep, Key, answer_once
 from service.api.paging import StudyPageQuery, Word, base_url, link_next
-from service.api.schemas import Study, StudyPage, StudyState
 from service.api.submission import Submission, accept
 from service.api.versions import changes, refuse
 from service.errors import InvalidRequest
 from service.ledger import Tx, steering, studies
 from service.ledger.studies import StudyRow
 from service.ledger.tables import OPEN_TRIALS, TRIAL_STATES
+from service.schemas import Study, StudyPage, StudyState
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
 REUSES_NOTHING = "`anyway` makes the new study all the same: what has changed runs anew, the rest is reused"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
@@ -16,10 +16,10 @@ from ablations.results.values import Points, add_readings
 from ablations.study.parsing import parse_study
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, link_next
-from service.api.schemas import Phase, Trial, TrialPage, TrialState
 from service.errors import NotFound
 from service.ledger import anew, attempts, studies, trials
 from service.ledger.trials import TrialRow
+from service.schemas import Phase, Trial, TrialPage, TrialState
 from trainables.catalogue import Catalogue
 
 router = APIRouter(prefix="/v1/studies", tags=["trials"])
@@ -35,6 +35,7 @@ class TrialQuery(PageQuery):
     arm: Word | None = None
     arm_id: Word | None = None
     seed: int | None = Field(None, ge=0, le=MAX_SEED)
+    curves: bool = Field(False, description="With each trial's metrics by step")
     superseded: bool = Field(False, description="Instead, earlier results of trials that were run anew")
 
 
@@ -66,12 +67,13 @@ def list_trials(
     readings = _readings_of(study.spec, context.catalogue)
     shown = rows[: query.limit]
     curves: dict[str, Mapping[str, Points]] = {}
-    if shown and reads_curves(readings):
+    if shown and (query.curves or reads_curves(readings)):
         with context.ledger.read() as tx:
             curves = trials.curves(tx, study_id, [row.id for row in shown])
     cursor = str(shown[-1].position) if len(rows) > query.limit else None
     link_next(request, response, context.settings, cursor)
-    return TrialPage(items=[_shown(row, readings, curves.get(row.id)) for row in shown], next=cursor)
+    items = [_shown(row, readings, curves.get(row.id), with_curve=query.curves) for row in shown]
+    return TrialPage(items=items, next=cursor)
 
 
 def _superseded(
@@ -114,13 +116,20 @@ def logs(
     return context.job_logs(context.settings, made[-1].submission_id)
 
 
-def _shown(row: TrialRow, readings: Sequence[Reading], curve: Mapping[str, Points] | None = None) -> Trial:
+def _shown(
+    row: TrialRow,
+    readings: Sequence[Reading],
+    curve: Mapping[str, Points] | None = None,
+    *,
+    with_curve: bool = False,
+) -> Trial:
     metrics = add_readings(readings, row.state, row.metrics or {}, curve or {})
-    names = set(Trial.model_fields) - {"number", "metrics", "failure"}
+    names = set(Trial.model_fields) - {"number", "metrics", "failure", "curve"}
     failure = classify(row.state, row.reason)
     return Trial(
         number=row.position + 1,
         metrics=metrics,
+        curve=cast(Any, curve or {}) if with_curve else None,
         failure=None if failure is None else failure.name,
         **{name: getattr(row, name) for name in names},
     )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from service.cli import main
-from service.cli.client import Client
+from service.cli.client import Caller
 from service.cli.errors import BadInput, Unreachable
 
 PROBLEM = {
@@ -82,19 +82,19 @@ def url() -> Iterator[str]:
 
 
 @pytest.fixture
-def client(url: str) -> Iterator[Client]:
-    made = Client(url, "key")
+def client(url: str) -> Iterator[Caller]:
+    made = Caller(url, "key")
     yield made
     made.close()
 
 
-def test_lists_are_read_page_by_page_and_the_key_is_sent(client: Client) -> None:
+def test_lists_are_read_page_by_page_and_the_key_is_sent(client: Caller) -> None:
     assert [item["id"] for item in client.items("/v1/studies", at_most=10)] == ["a", "b"]
     assert [item["id"] for item in client.items("/v1/studies", at_most=1)] == ["a"]
     assert Handler.seen[-1][1] == "Bearer key"
 
 
-def test_a_problem_names_every_path_and_what_is_allowed(client: Client) -> None:
+def test_a_problem_names_every_path_and_what_is_allowed(client: Caller) -> None:
     with pytest.raises(BadInput) as caught:
         client.get(f"/v1/studies/{BAD}")
     assert str(caught.value).splitlines() == [
@@ -103,7 +103,7 @@ def test_a_problem_names_every_path_and_what_is_allowed(client: Client) -> None:
     ]
 
 
-def test_a_broken_service_counts_as_unreachable(client: Client) -> None:
+def test_a_broken_service_counts_as_unreachable(client: Caller) -> None:
     with pytest.raises(Unreachable, match="database"):
         client.get(f"/v1/studies/{AWAY}")
     with pytest.raises(Unreachable, match="HTTP 500"):

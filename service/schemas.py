@@ -107,6 +107,10 @@ class Trial(_Answer):
     device: str | None
     reused_from: str | None
     mlflow_run_id: str | None
+    curve: dict[str, list[tuple[float, float | None]]] | None = Field(
+        None,
+        description="Where `curves` was asked for: metrics as (step, value), null if not finite",
+    )
 
 
 class TrialPage(_Answer):
