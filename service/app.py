@@ -29,7 +29,7 @@ from service.cluster import job_logs
 from service.errors import ServiceError
 from service.ledger import check_schema, open_ledger
 from service.settings import Settings
-from service.web import pages
+from service.web import composing, pages
 from trainables.catalogue import Catalogue, LiveCatalogue
 
 
@@ -89,6 +89,7 @@ def create_app(
         metrics,
         internal,
         pages,
+        composing,
     ):
         app.include_router(part.router)
     problems.install(app)

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,6 +173,15 @@ def places(text: str) -> dict[str, tuple[int, int]]:
         found |= {at: (mark.start_mark.line + 1, mark.start_mark.column + 1) for at, mark, _ in inner}
         waiting += [(at, value) for at, _, value in inner]
     return found
+
+
+def place_of(path: str, found: Mapping[str, tuple[int, int]]) -> tuple[int, int] | None:
+    """Line and column of a field in a text with these places, or of what it should stand in."""
+    if "metrics" not in found and path.startswith("metrics.0"):
+        path = path.replace("metrics.0", "metric", 1)
+    while path and path not in found:
+        path = path.rpartition(".")[0]
+    return found.get(path)
 
 
 @dataclass(slots=True)

@@ -2,14 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any, cast
 
+from ablations.design.reading import Reading, read_readings
 from ablations.effects.wording import verdicts_text
+from ablations.errors import Problems
 from ablations.results.failures import classify
+from ablations.results.values import Points, add_readings
+from ablations.study.parsing import parse_study
 from service.ledger import Tx, builds, counts, outbox, studies
 from service.ledger.counts import SameReason
 from service.ledger.studies import StudyRow
-from service.schemas import FailedAlike, Links, Progress, Study
+from service.ledger.trials import TrialRow
+from service.schemas import FailedAlike, Links, Progress, Study, Trial
 from service.settings import Settings
+from trainables.catalogue import Catalogue
 
 MAX_REASONS = 5
 
@@ -92,3 +99,30 @@ def _links(row: StudyRow, settings: Settings, base: str) -> Links:
         figures=f"{home}/figures",
         events=f"{home}/events",
     )
+
+
+def trial_shown(
+    row: TrialRow,
+    readings: Sequence[Reading],
+    curve: Mapping[str, Points] | None = None,
+    *,
+    with_curve: bool = False,
+) -> Trial:
+    """A trial with everything that its study reads of it, its curve too where that is wanted."""
+    metrics = add_readings(readings, row.state, row.metrics or {}, curve or {})
+    names = set(Trial.model_fields) - {"number", "metrics", "failure", "curve"}
+    failure = classify(row.state, row.reason)
+    return Trial(
+        number=row.position + 1,
+        metrics=metrics,
+        curve=cast(Any, curve or {}) if with_curve else None,
+        failure=None if failure is None else failure.name,
+        **{name: getattr(row, name) for name in names},
+    )
+
+
+def readings_of(spec: Mapping[str, Any], catalogue: Catalogue) -> tuple[Reading, ...]:
+    """What a study reads of its trials; nothing where its trainable is not installed any more."""
+    study = parse_study(dict(spec))
+    manifest = catalogue.trainables.get(study.trainable)
+    return () if manifest is None else read_readings(study, manifest, Problems())

@@ -1,18 +1,18 @@
 """A plan as a person reads it before deciding: what it costs, what it can show, then what it is made of."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from service.cli.tables import make_console, make_table, number_text, p_text
+from service.cli.tables import make_console, make_table, p_text
+from service.plan_words import facts, levels_text, sizes
 
 MAX_ARMS = 12
 MAX_ROWS = 12
 MAX_EXCLUDED = 8
-MAX_LEVELS = 12
 SIZES = {"hidden": "inner width", "num_parameters": "parameters"}
 
 
@@ -20,12 +20,12 @@ def print_plan(plan: Mapping[str, Any], *, name: str = "", every: bool = False) 
     """What a study will do; long lists are cut unless `every` is asked for."""
     console = make_console()
     console.print(_title(plan, name))
-    facts = Table.grid(padding=(0, 2))
-    facts.add_column(style="bold", no_wrap=True)
-    facts.add_column()
-    for label, text in _facts(plan):
-        facts.add_row(label, escape(text))
-    console.print(facts)
+    grid = Table.grid(padding=(0, 2))
+    grid.add_column(style="bold", no_wrap=True)
+    grid.add_column()
+    for label, text in facts(plan):
+        grid.add_row(label, escape(text))
+    console.print(grid)
     contrasts = sorted(plan.get("contrasts") or (), key=lambda contrast: not contrast.get("primary"))
     if contrasts:
         console.print()
@@ -49,76 +49,8 @@ def _show(console: Console, table: Table) -> None:
 
 
 def _title(plan: Mapping[str, Any], name: str) -> str:
-    arms, seeds = len(plan["arms"]), int(plan.get("num_seeds") or 0)
-    counted = (
-        f"{_counted(arms, 'arm')} x {_counted(seeds, 'seed')} = " if seeds else f"{_counted(arms, 'arm')}, "
-    )
-    tuning = plan.get("num_tuning_trials")
-    if tuning:
-        counted = f"{counted}{arms * seeds} to measure + {tuning} to tune = "
-    return f"[bold]{escape(name)}[/bold]: {counted}[bold]{_counted(plan['num_trials'], 'trial')}[/bold]"
-
-
-def _facts(plan: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-    cost, power = plan.get("cost") or {}, plan.get("power") or {}
-    if cost:
-        hours = [
-            f"{cost[key]:.3g} {kind}-hours"
-            for key, kind in (("cpu_hours", "CPU"), ("gpu_hours", "GPU"))
-            if cost.get(key)
-        ]
-        known = cost.get("cpu_hours") is not None
-        yield (
-            "cost",
-            f"about {' and '.join(hours) or 'nothing'} ({cost['basis']})" if known else cost["basis"],
-        )
-    if resize := plan.get("resize"):
-        yield "seeds", _resized(resize)
-    if power.get("detectable_effect") is not None:
-        chance = f"{100 * power.get('power', 0.8):.0f} %"
-        yield (
-            "power",
-            f"the primary contrast finds {_effect(plan)} with a chance of {chance} ({power.get('basis')})",
-        )
-    elif power.get("basis"):
-        yield "power", str(power["basis"])
-    if risk := plan.get("collapse"):
-        yield (
-            "collapse",
-            f"{risk['num_seeds']} seeds without a collapse leave rates up to"
-            f" {100 * risk['not_excluded']:.2g} % possible; to exclude a collapse rate above 10 % take"
-            f" {risk['seeds_for_tenth']} seeds",
-        )
-    for metric, seeds in (power.get("seeds_for_margin") or {}).items():
-        yield (
-            "margin",
-            f"{metric}: {'over a million' if seeds is None else seeds} seeds would find its margin",
-        )
-    if plan.get("design"):
-        yield "design", str(plan["design"])
-    for factor, levels in (plan.get("factors") or {}).items():
-        shown = [str(level) for level in levels[:MAX_LEVELS]]
-        more = [f"... {len(levels)} in all"] if len(levels) > MAX_LEVELS else []
-        condition = (plan.get("conditional") or {}).get(factor)
-        yield "factor", f"{factor}: {', '.join(shown + more)}{f' ({condition})' if condition else ''}"
-    if plan.get("collapsed"):
-        yield "collapsed", f"{plan['collapsed']} combinations, as a factor of theirs does not apply"
-
-
-def _resized(resize: Mapping[str, Any]) -> str:
-    """The rule for the number of seeds, and what it may come to."""
-    if resize["seeds"] is not None:
-        return str(resize["words"])
-    cost = resize["cost_at_most"]
-    hours = "" if cost["cpu_hours"] is None else f", about {cost['cpu_hours']:.3g} CPU-hours"
-    return f"{resize['words']}, then {_counted(resize['num_trials_at_most'], 'trial')} in all{hours}"
-
-
-def _effect(plan: Mapping[str, Any]) -> str:
-    value = number_text(float(f"{plan['power']['detectable_effect']:.3g}"))
-    primary = [contrast for contrast in plan.get("contrasts") or () if contrast.get("primary")]
-    known = bool(primary) and primary[0].get("unit") == "metric"
-    return f"a difference of {value}" if known else f"a difference of {value} standard deviations"
+    counted, total = sizes(plan)
+    return f"[bold]{escape(name)}[/bold]: {counted}[bold]{total}[/bold]"
 
 
 def _contrasts(contrasts: Sequence[Mapping[str, Any]]) -> Table:
@@ -171,7 +103,7 @@ def _excluded(excluded: Sequence[Mapping[str, Any]], every: bool) -> Table:
     table.add_column("levels")
     table.add_column("reason")
     for row in shown:
-        table.add_row(escape(_levels(row["levels"])), escape(str(row["reason"])))
+        table.add_row(escape(levels_text(row["levels"])), escape(str(row["reason"])))
     return table
 
 
@@ -185,18 +117,7 @@ def _arms(arms: Sequence[Mapping[str, Any]], every: bool) -> Table:
     for name in sizes:
         table.add_column(SIZES.get(name, name), justify="right")
     for arm in shown:
-        label, size = arm.get("label") or _levels(arm.get("levels") or {}), arm.get("size") or {}
+        label, size = arm.get("label") or levels_text(arm.get("levels") or {}), arm.get("size") or {}
         cells = (f"{size[name]:,}" if name in size else "-" for name in sizes)
         table.add_row(escape(str(label)), str(arm.get("id", "")), *cells)
     return table
-
-
-def _levels(levels: Mapping[str, Any]) -> str:
-    def one(value: Any) -> str:
-        return "|".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-
-    return " ".join(f"{name}={one(value)}" for name, value in levels.items())
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

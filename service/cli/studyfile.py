@@ -70,12 +70,11 @@ class StudyFile:
         """Where in the file the field is, or what it should stand in; nothing for what was laid over it."""
         if any(path.startswith(override.partition("=")[0]) for override in self.overrides):
             return ""
-        if "metrics" not in found and path.startswith("metrics.0"):
-            path = path.replace("metrics.0", "metric", 1)
-        while path and path not in found:
-            path = path.rpartition(".")[0]
+        from ablations.study.documents import place_of
+
         name = "stdin" if str(self.path) == "-" else self.path
-        return f"{name}:{found[path][0]}:{found[path][1]}: " if path else ""
+        place = place_of(path, found)
+        return "" if place is None else f"{name}:{place[0]}:{place[1]}: "
 
 
 def open_study(path: Path, overrides: Sequence[str] | None = None) -> StudyFile:

@@ -1,26 +1,22 @@
 """Trials, and the logs of what ran them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields
-from typing import Annotated, Any, cast
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
-from ablations.design.reading import Reading, read_readings
-from ablations.errors import Problems
-from ablations.results.failures import classify
 from ablations.results.results import reads_curves
-from ablations.results.values import Points, add_readings
-from ablations.study.parsing import parse_study
+from ablations.results.values import Points
+from service.api.answers import readings_of, trial_shown
 from service.api.context import Context, InContext, InProject, StudyId
 from service.api.paging import PageQuery, Word, link_next
 from service.errors import NotFound
 from service.ledger import anew, attempts, studies, trials
 from service.ledger.trials import TrialRow
-from service.schemas import Phase, Trial, TrialPage, TrialState
-from trainables.catalogue import Catalogue
+from service.schemas import Phase, TrialPage, TrialState
 
 router = APIRouter(prefix="/v1/studies", tags=["trials"])
 MAX_SEED, MAX_POSITION = 2**63 - 1, 10**9
@@ -64,7 +60,7 @@ def list_trials(
             arm_id=query.arm_id,
             seed=query.seed,
         )
-    readings = _readings_of(study.spec, context.catalogue)
+    readings = readings_of(study.spec, context.catalogue)
     shown = rows[: query.limit]
     curves: dict[str, Mapping[str, Points]] = {}
     if shown and (query.curves or reads_curves(readings)):
@@ -72,7 +68,7 @@ def list_trials(
             curves = trials.curves(tx, study_id, [row.id for row in shown])
     cursor = str(shown[-1].position) if len(rows) > query.limit else None
     link_next(request, response, context.settings, cursor)
-    items = [_shown(row, readings, curves.get(row.id), with_curve=query.curves) for row in shown]
+    items = [trial_shown(row, readings, curves.get(row.id), with_curve=query.curves) for row in shown]
     return TrialPage(items=items, next=cursor)
 
 
@@ -83,13 +79,13 @@ def _superseded(
     with context.ledger.read() as tx:
         study = studies.get(tx, study_id, project)
         rows = anew.page(tx, study_id, limit=query.limit + 1, after=query.cursor)
-    readings = _readings_of(study.spec, context.catalogue)
+    readings = readings_of(study.spec, context.catalogue)
     shown = rows[: query.limit]
     cursor = str(shown[-1][0]) if len(rows) > query.limit else None
     link_next(request, response, context.settings, cursor)
     names = {field.name for field in fields(TrialRow)}
     old = [(TrialRow(**{name: row[name] for name in names}), row.get("curve")) for _, row in shown]
-    return TrialPage(items=[_shown(row, readings, curve) for row, curve in old], next=cursor)
+    return TrialPage(items=[trial_shown(row, readings, curve) for row, curve in old], next=cursor)
 
 
 @router.get("/{study_id}/logs", response_class=PlainTextResponse)
@@ -114,29 +110,3 @@ def logs(
     if not made:
         return ""
     return context.job_logs(context.settings, made[-1].submission_id)
-
-
-def _shown(
-    row: TrialRow,
-    readings: Sequence[Reading],
-    curve: Mapping[str, Points] | None = None,
-    *,
-    with_curve: bool = False,
-) -> Trial:
-    metrics = add_readings(readings, row.state, row.metrics or {}, curve or {})
-    names = set(Trial.model_fields) - {"number", "metrics", "failure", "curve"}
-    failure = classify(row.state, row.reason)
-    return Trial(
-        number=row.position + 1,
-        metrics=metrics,
-        curve=cast(Any, curve or {}) if with_curve else None,
-        failure=None if failure is None else failure.name,
-        **{name: getattr(row, name) for name in names},
-    )
-
-
-def _readings_of(spec: Mapping[str, Any], catalogue: Catalogue) -> tuple[Reading, ...]:
-    """What a study reads of its trials; nothing where its trainable is not installed any more."""
-    study = parse_study(dict(spec))
-    manifest = catalogue.trainables.get(study.trainable)
-    return () if manifest is None else read_readings(study, manifest, Problems())
