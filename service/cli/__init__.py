@@ -3,7 +3,7 @@
 import json as json_
 import sys
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 
@@ -14,6 +14,8 @@ from service.connection import one_problem
 __all__ = ["app", "main"]
 
 INTERRUPTED = 130
+# Where typer keeps the class itself is its own affair.
+UsageError = cast(type[Exception], typer.BadParameter.__bases__[0])
 
 app = typer.Typer(
     name="ablate",
@@ -55,15 +57,19 @@ def main(arguments: Iterable[str] | None = None) -> None:
     from trainables.errors import TrainableError
 
     given = list(sys.argv[1:] if arguments is None else arguments)
+    json = "--json" in given
     try:
-        app(args=given, prog_name="ablate")
+        ended = app(args=given, prog_name="ablate", standalone_mode=not json)
+        sys.exit(ended if isinstance(ended, int) else 0)
+    except UsageError as error:
+        fail(BadInput(error.format_message()), json=json)  # type: ignore[attr-defined]
     except CommandFailed as error:
-        fail(error, json="--json" in given)
+        fail(error, json=json)
     except InvalidStudy as error:
         problems = [problem.to_json() for problem in error.problems]
-        fail(BadInput("\n".join(map(one_problem, problems)), problems), json="--json" in given)
+        fail(BadInput("\n".join(map(one_problem, problems)), problems), json=json)
     except (AblationError, ServiceError, TrainableError) as error:
-        fail(BadInput(str(error)), json="--json" in given)
+        fail(BadInput(str(error)), json=json)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 

@@ -30,6 +30,14 @@ VERDICT_STYLE = {
     "not worse": "bold cyan",
 }
 STATE_STYLE = {"done": "green", "failed": "red", "cancelled": "yellow", "paused": "yellow", "running": "cyan"}
+KINDS = {
+    "integer": "whole number",
+    "string": "word",
+    "boolean": "true or false",
+    "array": "list",
+    "object": "mapping",
+}
+"""Types as a person says them."""
 
 
 def print_effects(effects: Mapping[str, Any], *, exploratory: bool = False) -> None:
@@ -169,7 +177,7 @@ def print_trainable(trainable: Mapping[str, Any]) -> None:
     for name, setting in trainable["settings"]["properties"].items():
         table.add_row(
             name,
-            str(setting.get("type", "")),
+            _kind(setting.get("type", "")),
             number_text(setting.get("default")),
             escape(_allowed(setting)),
             escape(str(setting.get("description") or "")),
@@ -285,7 +293,20 @@ def _allowed(setting: Mapping[str, Any]) -> str:
     high = setting.get("maximum", setting.get("exclusiveMaximum"))
     if low is None and high is None:
         return ""
-    return f"{'' if low is None else number_text(low)} .. {'' if high is None else number_text(high)}"
+    least, most = (
+        ("above" if "exclusiveMinimum" in setting else "at least"),
+        ("below" if "exclusiveMaximum" in setting else "at most"),
+    )
+    if low is not None and high is not None and least == "at least" and most == "at most":
+        return f"{number_text(low)} to {number_text(high)}"
+    ends = [f"{least} {number_text(low)}"] if low is not None else []
+    return ", ".join(ends + ([f"{most} {number_text(high)}"] if high is not None else []))
+
+
+def _kind(types: Any) -> str:
+    """A type of JSON Schema, or several, as a person says it."""
+    several = types if isinstance(types, list) else [types]
+    return " or ".join(KINDS.get(name, str(name)) for name in several)
 
 
 def p_text(value: float | None) -> str:

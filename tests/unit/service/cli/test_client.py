@@ -165,3 +165,30 @@ def test_the_question_names_what_changed_and_the_flags(
     assert ended.value.code == 2 and told.out == ""
     assert "toy's code: was 0a1b, is 2c3d now" in told.err
     assert "--anyway" in told.err and "--afresh" in told.err
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["show"], "id"),
+        (["show", "x", "--nope"], "--nope"),
+        (["list", "--limit", "x"], "--limit"),
+        (["no-such-command"], "no-such-command"),
+        (["submit", "no-such-file.yaml"], "no-such-file.yaml"),
+    ],
+)
+def test_wrong_usage_is_json_where_json_was_asked_for(
+    command: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--json"])
+    told = json.loads(capsys.readouterr().err)
+    assert ended.value.code == told["exit_code"] == 2 and said in told["error"]
+
+
+def test_help_and_success_end_with_nought(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for command in (["--help"], ["--version"], ["list", "--json", "--url", url], ["presets", "--json"]):
+        with pytest.raises(SystemExit) as ended:
+            main(command)
+        assert ended.value.code == 0, command
+    assert capsys.readouterr().out

@@ -7,7 +7,7 @@ import pytest
 from ablations.plan.plan import make_plan
 from ablations.study.parsing import parse_study
 from service.cli.plan_table import print_plan
-from service.cli.tables import print_effects, print_studies, print_study
+from service.cli.tables import print_effects, print_studies, print_study, print_trainable
 from tests.unit.ablations.manifests import MLP
 from tests.unit.ablations.studies import SMALL
 
@@ -148,3 +148,26 @@ def test_studies(capsys: pytest.CaptureFixture[str]) -> None:
     assert "4 total, 3 done, 1 failed" in text and "http://m/#/experiments/1?a=b&c=[d]" in text
     print_studies([])
     assert "no studies" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 75}, ["whole number", "1 to 75"]),
+        ({"type": "number", "exclusiveMinimum": 0}, ["number", "above 0"]),
+        ({"type": "number", "minimum": 0, "exclusiveMaximum": 1}, ["at least 0, below 1"]),
+        ({"type": ["array", "null"], "maximum": 1}, ["list or null", "at most 1"]),
+        ({"type": "string", "enum": ["sgd", "adam"]}, ["word", "sgd, adam"]),
+        ({"type": "boolean", "default": True}, ["true or false", "True"]),
+    ],
+)
+def test_settings_are_told_as_a_person_says_them(
+    schema: dict[str, Any],
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    print_trainable({"name": "toy", "settings": {"properties": {"it": schema}}})
+    text = capsys.readouterr().out
+    assert all(each in text for each in words) and ".." not in text
