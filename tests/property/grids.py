@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 class Tables(HTMLParser):
     """The tables of a page as text; signs and remarks in their cells are left out."""
 
-    def _init__(self, text: str) -> None:
+    def __init__(self, text: str) -> None:
         super().__init__(convert_charrefs=True)
         self.tables: list[list[list[str]]] = []
         self._cell: list[str] | None = None

@@ -25,12 +25,14 @@ from service.settings import Settings
 from service.workshop import Workshop
 from tests.property.designs import any_study
 from tests.property.test_requests import BOUNDED, WHOLE
+from tests.thorough import tries
 from tests.unit.ablations.manifests import MLP
 from tests.unit.service.api.conftest import SMALL, TOY, fake_logs
 
 WITHIN_S, A_TRIAL_S = 5.0, 1e-4
 """Of the processor's time, so that a busy machine is no fault; storing trials takes what it takes."""
 STUCK_S = 120.0
+EVERY, NUM_VALID = tries(5, 1), tries(30, 120)
 ONES = [1.0, 1 - 2**-53, 1 + 2**-52]
 SMALL_FLOATS = [5e-324, 2.2250738585072014e-308, 1e-300, 1e-12, 1e-6]
 FLOATS = [*SMALL_FLOATS, *ONES, 0.0, -0.0, 0.5, 1e12, 1e300, 1.7976931348623157e308, -1e308, 10**30, 0, 1, 2]
@@ -268,11 +270,11 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.mark.parametrize("route", ["/plan", ""])
 def test_every_edge_alone(served: Served, route: str) -> None:
-    wrong = [said for changes in ALONE if (said := served.ask(route, changed(changes)))]
+    wrong = [said for changes in ALONE[::EVERY] if (said := served.ask(route, changed(changes)))]
     assert not wrong, "\n".join(wrong[:8])
 
 
-@settings(BOUNDED, max_examples=60)
+@settings(BOUNDED, max_examples=tries(15, 60))
 @given(several_edges())
 def test_several_edges_at_once(served: Served, study: dict[str, Any]) -> None:
     assert not [said for route in ("/plan", "") if (said := served.ask(route, study))]
@@ -298,11 +300,11 @@ def test_the_largest_plan_there_is(served: Served) -> None:
 def test_valid_studies_at_the_edges(served: Served) -> None:
     served.answered.clear()
 
-    @settings(BOUNDED, max_examples=120)
+    @settings(BOUNDED, max_examples=NUM_VALID)
     @given(valid_edges())
     def ask(study: dict[str, Any]) -> None:
         assert not [said for route in ("/plan", "") if (said := served.ask(route, study))]
 
     ask()
     # Without this, all could be refused for one reason.
-    assert served.answered["/plan", 200] >= 40 and served.answered["", 202] >= 40, served.answered
+    assert min(served.answered["/plan", 200], served.answered["", 202]) >= NUM_VALID / 3, served.answered

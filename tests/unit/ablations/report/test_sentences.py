@@ -18,6 +18,7 @@ SPEAKING: dict[str, tuple[str, ...]] = {
     "ablations/plan/plan.py": (),
     "ablations/results/environments.py": (),
     "service/cli/plan_table.py": (),
+    "service/plan_words.py": (),
     "service/cli/tables.py": ("print_effects", "_effect_table", "_effect_cells", "_holes", "_title"),
     "service/worker/mlflow/summary.py": (),
 }
