@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ needs_chromium = pytest.mark.skipif(
 )
 
 
+@cache
 def kept() -> dict[str, str]:
     """The example's report as it is kept, with facts of provenance."""
     plain: dict[str, Any] = json.loads(json.dumps(REPORT.to_json()))
