@@ -14,6 +14,7 @@ from ablations.errors import Json
 from trainables.digests import code_digest
 from trainables.errors import TrainableError
 from trainables.kernel import memory_kills
+from trainables.leftovers import end_with_main_thread
 from trainables.training.lease import Lease, Outcome, Report, Source
 
 LOADED = ("trainables.packs.trainer", "trainables.recipes.mlp")
@@ -118,6 +119,8 @@ class Drawing:
             checkpoints=Checkpoints(folder=Path(folder), every_s=every_s) if folder else None,
         )
         self._call("learn", sizes, tally.steps, tally.wasted)
+        if tally.spoiled:
+            end_with_main_thread()
 
     def _call(self, method: str, *arguments: Any) -> Any:
         return ray.get(getattr(self._dispenser, method).remote(*arguments))

@@ -17,6 +17,7 @@ from service.local.processes import MARK, Child
 # Ray puts sockets some 60 characters below its temp dir, and the kernel takes 107.
 LONGEST_TEMP_DIR = 43
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
+LOG_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +135,10 @@ class System:
             "RAY_prestart_worker_first_driver": "0",
             # After 60 s Ray would end a worker that still starts and begin anew: on a busy machine for ever.
             "RAY_worker_register_timeout_seconds": "600",
+            # What a worker has started ends with it, and what it prints fills no disk.
+            "RAY_process_group_cleanup_enabled": "true",
+            "RAY_ROTATION_MAX_BYTES": str(LOG_BYTES),
+            "RAY_ROTATION_BACKUP_COUNT": "1",
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",

@@ -34,8 +34,9 @@ class PackTrainer:
         self._alone: list[Lease] = []
 
     def run(self) -> None:
-        """Draw and train until the source hands out nothing."""
+        """Draw and train until the source hands out nothing, or this process is not to train more."""
         while True:
+            self._worker.border.clear()  # no pack is in training here
             if self._alone:
                 self._train_pack(self._alone.pop(), alone=True)
             elif self._waiting or self._draw(self._room):
@@ -44,6 +45,8 @@ class PackTrainer:
                 return
 
     def _draw(self, room: int) -> bool:
+        if self._worker.border.spoiled:
+            return False
         leases = self._source.draw(room)
         self._waiting += leases
         return bool(leases)
@@ -54,7 +57,8 @@ class PackTrainer:
             group = self._code.group(first.settings)
             bench = self._code.bench(first.settings, self._worker, self._threads)
             size = 1 if alone else self._size(group, bench)
-        except Exception as error:
+        except BaseException as error:
+            self._worker.border.check_whose(error)
             self._waiting = [lease for lease in self._waiting if lease is not first]
             self._fail(first, error)
             return
@@ -69,6 +73,8 @@ class PackTrainer:
                 return
             if not self._round(pack, fresh):
                 pack = bench.pack()
+            if not pack.leases:
+                self._worker.border.clear()
             fresh = []
 
     def _size(self, group: Hashable, bench: Bench) -> int | None:
@@ -92,8 +98,8 @@ class PackTrainer:
             try:
                 if len(leases) > 1:
                     self._sizes[name] = bench.fastest(leases)
-            except Exception:  # whoever is at fault fails by itself when it is trained
-                pass
+            except BaseException as error:  # whoever is at fault fails by itself when it is trained
+                self._worker.border.check_whose(error)
         return self._sizes.get(name)
 
     def _waiting_in(self, group: Hashable) -> list[Lease]:
@@ -114,7 +120,8 @@ class PackTrainer:
     def _belongs(self, lease: Lease, group: Hashable) -> bool:
         try:
             return self._code.group(lease.settings) == group
-        except Exception:
+        except BaseException as error:
+            self._worker.border.check_whose(error)
             return False
 
     def _round(self, pack: Pack, fresh: Sequence[Lease]) -> bool:
@@ -125,7 +132,8 @@ class PackTrainer:
         try:
             ended = pack.add(fresh) if fresh else []
             reports = pack.advance() if pack.leases else []
-        except Exception as error:
+        except BaseException as error:
+            self._worker.border.check_whose(error)
             leases = [*pack.leases, *(lease for lease in fresh if lease not in pack.leases)]
             if len(leases) == 1:
                 self._fail(leases[0], error)
@@ -136,9 +144,10 @@ class PackTrainer:
             self._source.commit(ended)
         stops = self._source.report(reports) if reports else {}
         outcomes = pack.settle(stops)
+        self._worker.border.put_back()
         if outcomes:
             self._source.commit(outcomes)
         return True
 
-    def _fail(self, lease: Lease, error: Exception) -> None:
+    def _fail(self, lease: Lease, error: BaseException) -> None:
         self._source.commit([Outcome.failed(lease, error, device=device_name(self._worker.device))])

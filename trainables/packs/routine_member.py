@@ -1,16 +1,16 @@
 """One training of a pack: a generator, with the state that only it may touch."""
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
 
 from trainables.errors import Stopped
-from trainables.streams import stream, stream_seed
 from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.numerics import device_name
+from trainables.training.randomness import GlobalStreams
 from trainables.training.run import Run, outcome_of
 from trainables.training.steps import Routine, Steps
 from trainables.training.worker import Worker
@@ -25,12 +25,12 @@ class RoutineMember:
         self.outcome: Outcome | None = None
         self.seconds = 0.0
         self.pack = 1
-        self._tally = worker.tally
+        self._tally, self._border = worker.tally, worker.border
         self._reports: list[Report] = []
         self._checkpoints = worker.checkpoints
         self._run = Run(lease, self._keep, worker, shares=True)
         self._routine = train(self._run)
-        self._random = _GlobalStream(lease.seed, worker.device)
+        self._random = GlobalStreams(lease.seed, worker.device)
 
     def begin(self) -> None:
         """Up to the first steps; a report before them is not waited for."""
@@ -52,9 +52,10 @@ class RoutineMember:
         assert self.steps is not None
         started = time.perf_counter()
         try:
-            with self._random:
+            with self._apart():
                 losses = self.steps.train()
-        except Exception as error:  # user code may fail in any way
+        except BaseException as error:  # user code may fail in any way
+            self._border.check_whose(error)
             self._end(Outcome.failed(self.lease, error, device=device_name(self._run.device)))
             return
         finally:
@@ -70,7 +71,7 @@ class RoutineMember:
         self.steps = None
         self._count(losses or [])
         try:
-            with self._random:
+            with self._apart():
                 try:
                     self.steps = _steps_of(self._routine.send(list(losses) if losses is not None else None))
                     return
@@ -81,7 +82,8 @@ class RoutineMember:
                 # Alone it had the worker to itself, before an interruption too.
                 seconds = self.seconds + time.perf_counter() - started if self.pack > 1 else self._run.seconds
                 outcome = outcome_of(self._run, self.lease, returned, seconds=seconds, pack=self.pack)
-        except Exception as error:  # user code may fail in any way
+        except BaseException as error:  # user code may fail in any way
+            self._border.check_whose(error)
             outcome = Outcome.failed(self.lease, error, device=device_name(self._run.device))
         finally:
             self.seconds += time.perf_counter() - started
@@ -91,6 +93,15 @@ class RoutineMember:
         """Its reports since this was last called."""
         reports, self._reports = self._reports, []
         return reports
+
+    @contextmanager
+    def _apart(self) -> Iterator[None]:
+        """Its own generators, and a process that is afterwards as it was."""
+        with self._random:
+            try:
+                yield
+            finally:
+                self._border.put_back()
 
     def _count(self, losses: Sequence[Tensor]) -> None:
         """Steps after one whose loss was not finite were of no use."""
@@ -108,8 +119,10 @@ class RoutineMember:
         self.outcome, self.steps = outcome, None
         if self._checkpoints is not None:
             self._checkpoints.drop(self.lease)
-        with suppress(Exception):  # its `finally` is user code too
+        try:
             self._routine.close()
+        except BaseException as error:  # its `finally` is user code too
+            self._border.check_whose(error)
 
 
 def _steps_of(yielded: object) -> Steps | None:
@@ -117,32 +130,3 @@ def _steps_of(yielded: object) -> Steps | None:
     if yielded is not None and not isinstance(yielded, Steps):
         raise TypeError(f"a routine yields Steps, or None after a report, not {type(yielded).__name__}")
     return yielded
-
-
-class _GlobalStream:
-    """torch's own generators as this trial left them, for code that draws from those."""
-
-    def __init__(self, seed: int, device: str) -> None:
-        self._cuda = device if device.startswith("cuda") else None
-        self._own = [stream(seed, "global").get_state()]
-        if self._cuda is not None:
-            cuda = torch.Generator(device).manual_seed(stream_seed(seed, "global"))
-            self._own.append(cuda.get_state())
-        self._others: list[Tensor] = []
-
-    def __enter__(self) -> None:
-        self._others = self._now()
-        self._set(self._own)
-
-    def __exit__(self, *_: object) -> None:
-        self._own = self._now()
-        self._set(self._others)
-
-    def _now(self) -> list[Tensor]:
-        states = [torch.get_rng_state()]
-        return states if self._cuda is None else [*states, torch.cuda.get_rng_state(self._cuda)]
-
-    def _set(self, states: Sequence[Tensor]) -> None:
-        torch.set_rng_state(states[0])
-        if self._cuda is not None:
-            torch.cuda.set_rng_state(states[1], self._cuda)

@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import MutableMapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from trainables.catalogue import load_catalogue
 from trainables.digests import code_digest
@@ -15,7 +15,7 @@ from trainables.training.checking import CheckedSource
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.lease import Lease, Outcome, Source
 from trainables.training.numerics import device_name, set_numerics
-from trainables.training.run import train_one
+from trainables.training.run import Train, train_one
 from trainables.training.tally import StepTally
 from trainables.training.worker import Worker
 
@@ -45,32 +45,53 @@ def run_trainer(
         checkpoints=checkpoints,
     )
     source = CheckedSource(source, worker.catalogue, trainable, device=device_name(device))
+    with worker.border:
+        try:
+            code, packs = _find_code(worker, trainable)
+        except BaseException as error:  # importing a user's module may fail in any way
+            worker.border.check_whose(error)
+            _fail_all(source, error, device)
+            return worker.tally
+        worker.border.remember()
+        if packs:
+            PackTrainer(source, code, worker, threads=threads, pack=pack, sizes=sizes).run()
+        else:
+            _train_each(source, code, worker)
+        worker.tally.spoiled = worker.border.spoiled
+    return worker.tally
+
+
+def _find_code(worker: Worker, trainable: str) -> tuple[Any, bool]:
+    """The code of a trainable, and whether its trials can share packs.
+
+    Raises: PluginMissing, and whatever a user's module raises.
+    """
     manifest = worker.catalogue.trainables.get(trainable)
-    try:
-        if manifest is None:
-            raise PluginMissing(f"plugin_missing: no trainable {trainable!r} is installed here")
-        code_digest(manifest.code)  # known from before its import on
-        code = resolve(manifest.code)
-    except Exception as error:  # importing a user's module may fail in any way
-        _fail_all(source, error, device)
-        return StepTally()
+    if manifest is None:
+        raise PluginMissing(f"plugin_missing: no trainable {trainable!r} is installed here")
+    code_digest(manifest.code)  # known from before its import on
+    code = resolve(manifest.code)
     if manifest.packs and inspect.isgeneratorfunction(code):
         code = PackedRoutine(code, stacked=False)
-    if manifest.packs and not inspect.isfunction(code):
-        PackTrainer(source, code, worker, threads=threads, pack=pack, sizes=sizes).run()
-        return worker.tally
-    while leases := source.draw(1):
+    return code, manifest.packs and not inspect.isfunction(code)
+
+
+def _train_each(source: Source, code: Train, worker: Worker) -> None:
+    """One trial after the other, until there are no more or the process is spoiled for the next."""
+    while not worker.border.spoiled and (leases := source.draw(1)):
         for lease in leases:
-            source.commit([train_one(code, lease, source, worker)])
-            if checkpoints is not None:
-                checkpoints.drop(lease)
-    return StepTally()
+            outcome = train_one(code, lease, source, worker)
+            worker.border.put_back()
+            source.commit([outcome])
+            if worker.checkpoints is not None:
+                worker.checkpoints.drop(lease)
+            worker.border.clear()
 
 
-def _fail_all(source: Source, error: Exception, device: str) -> None:
+def _fail_all(source: Source, error: BaseException, device: str) -> None:
     while leases := source.draw(64):
         source.commit([_failure(lease, error, device) for lease in leases])
 
 
-def _failure(lease: Lease, error: Exception, device: str) -> Outcome:
+def _failure(lease: Lease, error: BaseException, device: str) -> Outcome:
     return Outcome.failed(lease, error, device=device_name(device))

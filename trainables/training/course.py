@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from ablations.errors import Json
-from trainables.training.lease import Lease, Outcome, State
+from trainables.training.lease import REASON_CHARS, Lease, Outcome, State, shortened
 
 Weights = TypeVar("Weights")
 BEST = "best_validation"
@@ -23,13 +23,21 @@ class Course:
     clock: list[tuple[float, float]] = field(default_factory=list)
     scalars: list[tuple[float, list[float | None], list[float | None]]] = field(default_factory=list)
     bad: str | None = None
+    _num_bytes: int = 0
 
     def log(self, step: float, metrics: Mapping[str, float], *, when: str) -> dict[str, float | None]:
-        """Put values on the curves, None where not finite: then the training has diverged. What was put."""
+        """Put values on the curves, None where not finite: then the training has diverged. What was put.
+
+        A second value at a step takes the place of the first.
+        """
         kept: dict[str, float | None] = {}
         for name, value in metrics.items():
             kept[name] = finite(value)
-            self.curve.setdefault(name, []).append((step, kept[name]))
+            points = self.curve.setdefault(name, [])
+            if points and points[-1][0] == step:
+                points.pop()
+            points.append((step, kept[name]))
+            self._num_bytes += len(f"[{step},{value}],")
             if kept[name] is None and self.bad is None:
                 self.bad = f"{name} is {value} {when}"
         return kept
@@ -41,6 +49,11 @@ class Course:
     def latest(self) -> dict[str, float | None]:
         """The newest value of every curve."""
         return {name: points[-1][1] for name, points in self.curve.items()}
+
+    def extent(self) -> tuple[int, str, int]:
+        """About how many bytes the curves take, which of them is the longest, and its number of points."""
+        longest = max(self.curve, key=lambda name: len(self.curve[name]), default="")
+        return self._num_bytes, longest, len(self.curve.get(longest, ()))
 
     def scalars_json(self) -> Json:
         """The scalars as an outcome carries them."""
@@ -69,7 +82,7 @@ class Course:
             metrics={**metrics, "seconds": seconds},
             curve={name: tuple(points) for name, points in self.curve.items()},
             scalars=self.scalars_json(),
-            reason=self.bad or note or None,
+            reason=shortened(self.bad or note, REASON_CHARS) or None,
             seconds=seconds,
             device=device,
             pack=pack,

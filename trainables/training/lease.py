@@ -102,7 +102,7 @@ class Outcome:
         return cls(
             trial_id=lease.trial_id,
             state="failed",
-            reason=shortened(f"{type(error).__name__}: {_words(error)}", REASON_CHARS),
+            reason=shortened(f"{_named(error)}: {_words(error)}", REASON_CHARS),
             traceback=shortened(_trace(error), TRACEBACK_CHARS),
             device=device,
             seconds=seconds,
@@ -126,18 +126,23 @@ def shortened(text: str, most: int) -> str:
     return f"{text[: most // 2]} [{len(text) - most} characters left out] {text[-(most // 2) :]}"
 
 
+def _named(error: BaseException) -> str:
+    """Its class by the name it was given, whatever that says of itself."""
+    return str.__str__(type.__dict__["__name__"].__get__(type(error)))
+
+
 def _words(error: BaseException) -> str:
     try:
-        return str(error)
+        return str.__str__(str(error))  # plain text, where the exception's own is not
     except BaseException as worse:  # an exception's text is user code too
-        return f"(its text cannot be had: {type(worse).__name__})"
+        return f"(its text cannot be had: {_named(worse)})"
 
 
 def _trace(error: BaseException) -> str:
     try:
         return "".join(format_exception(error))
     except BaseException:
-        return "".join(format_tb(error.__traceback__))
+        return "".join(format_tb(BaseException.__traceback__.__get__(error)))  # type: ignore[attr-defined]
 
 
 class Source(Protocol):

@@ -1,6 +1,5 @@
 """What a user's `train(run)` sees, and the loop that runs such code one trial at a time."""
 
-import math
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
@@ -12,15 +11,23 @@ from ablations.errors import Json
 from trainables.activations.bases import Base
 from trainables.data.tensors import Tensors, to_device
 from trainables.errors import DataMismatch, Stopped
-from trainables.streams import stream, stream_seed
-from trainables.training.course import Course, stopped
+from trainables.streams import stream
+from trainables.training.bounds import (
+    check_number_of_metrics,
+    check_points,
+    check_size,
+    checked_name,
+    checked_step,
+    checked_value,
+)
+from trainables.training.course import Course, finite, stopped
 from trainables.training.lease import Lease, Outcome, Report, Source
 from trainables.training.measuring import Measures
 from trainables.training.numerics import device_name
+from trainables.training.randomness import GlobalStreams
 from trainables.training.steps import Routine
 from trainables.training.worker import Worker
 
-MAX_NAME = 250
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
 
 
@@ -84,12 +91,17 @@ class Run:
     def report(self, step: float, **metrics: float) -> None:
         """Put metrics on the curve. The first that is not finite makes the trial diverged.
 
-        Raises: Stopped if `should_stop` has been true for a while.
+        Steps do not go back; of two values at one step the later one stays.
+
+        Raises: Stopped if `should_stop` has been true for a while; ValueError for what is not kept.
         """
-        step = _number_of_step(step)
-        self.course.clock.append((step, self.seconds))
-        values = {_checked_name(name): float(value) for name, value in metrics.items()}
+        clock = self.course.clock
+        step = checked_step(step, clock[-1][0] if clock else 0)
+        values = {(known := checked_name(name)): checked_value(known, v) for name, v in metrics.items()}
+        clock.append((step, self.seconds))
         kept = self.course.log(step, values, when=f"at step {step}")
+        check_number_of_metrics(len(self.course.curve))
+        check_points(*self.course.extent())
         if self.should_stop:
             self._ignored += 1
             if self._ignored > self.PATIENCE:
@@ -191,17 +203,20 @@ def train_one(
     """
     reports = _Reports(source)
     run = Run(lease, reports, worker)
-    torch.manual_seed(stream_seed(lease.seed, "global"))  # for code that draws from torch's own generator
     returned: object = None
     try:
-        try:
-            returned = train(run)
-            if isinstance(returned, Generator):
-                returned = _exhaust(returned)
-        except Stopped:
-            pass
-        return outcome_of(run, lease, returned, seconds=run.seconds)
-    except Exception as error:
+        with GlobalStreams(lease.seed, worker.device):
+            try:
+                returned = train(run)
+                if isinstance(returned, Generator):
+                    returned = _exhaust(returned)
+            except Stopped:
+                pass
+            finally:
+                worker.border.put_back()
+            return outcome_of(run, lease, returned, seconds=run.seconds)
+    except BaseException as error:  # sys.exit too ends the trial and not its worker
+        worker.border.check_whose(error)
         if reports.broken is error:
             raise  # the source itself, not the trial
         return Outcome.failed(lease, error, device=device_name(worker.device), seconds=run.seconds)
@@ -219,9 +234,12 @@ def _exhaust(routine: Routine) -> object:
 
 
 def outcome_of(run: Run, lease: Lease, returned: object, *, seconds: float, pack: int = 1) -> Outcome:
-    """How a training ended that returned this."""
+    """How a training ended that returned this.
+
+    Raises: ValueError if that is more than can be kept.
+    """
     metrics = run.course.latest() | _finals(returned, run.course)
-    return run.course.outcome(
+    outcome = run.course.outcome(
         lease,
         "done" if run.stop is None else stopped(run.stop),
         metrics,
@@ -230,6 +248,7 @@ def outcome_of(run: Run, lease: Lease, returned: object, *, seconds: float, pack
         pack=pack,
         note="; ".join(run.notes),
     )
+    return check_size(outcome)
 
 
 def _finals(returned: object, course: Course) -> dict[str, float | None]:
@@ -238,25 +257,13 @@ def _finals(returned: object, course: Course) -> dict[str, float | None]:
         return {}
     finals: dict[str, float | None] = {}
     for key, value in returned.items():
-        number = float(value)
-        finals[_checked_name(str(key))] = number
-        if not math.isfinite(number) and course.bad is None:
-            course.bad = f"{key} is {number} at the end"
+        name = checked_name(key)
+        number = checked_value(name, value)
+        finals[name] = finite(number)
+        if finals[name] is None and course.bad is None:
+            course.bad = f"{name} is {number} at the end"
+        check_number_of_metrics(len(finals))
     return finals
-
-
-def _checked_name(name: str) -> str:
-    if not 0 < len(name) <= MAX_NAME:
-        raise ValueError(f"a metric's name has 1 to {MAX_NAME} characters, not {len(name)}")
-    return name
-
-
-def _number_of_step(step: float) -> float:
-    """The step as a plain number, a whole one where it is whole."""
-    number = float(step)
-    if not math.isfinite(number):
-        raise ValueError(f"a step is a finite number, not {number}")
-    return int(number) if number.is_integer() else number
 
 
 class _Reports:

@@ -12,3 +12,5 @@ class StepTally:
 
     steps: int = 0
     wasted: int = 0
+    spoiled: str = ""
+    """Why the worker's process is to train nothing more, if so."""

@@ -10,6 +10,7 @@ from trainables.catalogue import Catalogue
 from trainables.data.splits import Dataset
 from trainables.data.tensors import Tensors, to_device
 from trainables.data.vision import load
+from trainables.training.border import Border
 from trainables.training.checkpoint import Checkpoints
 from trainables.training.measuring import Measures
 from trainables.training.tally import StepTally
@@ -23,6 +24,7 @@ class Worker:
     device: str
     datasets_dir: Path
     checkpoints: Checkpoints | None = None
+    border: Border = field(default_factory=Border)
     tally: StepTally = field(default_factory=StepTally)
     _tensors: Tensors | None = None
 
