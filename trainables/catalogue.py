@@ -217,7 +217,10 @@ def _declared(group: str, kind: type[_Declared], broken: list[BrokenPlugin]) -> 
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             found += _yielded(entry, kind)
-        except (Exception, SystemExit) as error:  # a plugin may fail in any way, and not take the service along
+        except (
+            Exception,
+            SystemExit,
+        ) as error:  # a plugin may fail in any way, and not take the service along
             broken.append(
                 BrokenPlugin(group=group, name=entry.name, reason=f"{type(error).__name__}: {error}")
             )

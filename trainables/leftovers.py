@@ -17,13 +17,36 @@ MORE_FILES = 64
 LAST_WORDS_S = 2.0
 HARMLESS = ("tqdm.", "ray.")
 """Threads of these modules serve whole processes, and are started when they are first needed."""
+OWNER = "ABLATE_WORKER"
+"""The variable by which what a worker has started knows whose it is: its process and when that began."""
 _ADOPT = 36  # PR_SET_CHILD_SUBREAPER: who lost its parent becomes a child of this process
+_PARENT, _BEGAN = 1, 19  # fields of /proc/PID/stat, after the name
 
 
 def adopt_orphans(on: bool) -> None:
     """Whether all that descends from this process stays its own to end, where the system knows of that."""
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(_ADOPT, int(on), 0, 0, 0)
+
+
+def mark() -> None:
+    """Let all that this process starts from here on be known as its own."""
+    os.environ[OWNER] = f"{os.getpid()}.{_status(os.getpid())[_BEGAN]}"
+
+
+def end_strays() -> int:
+    """Kill what workers of this machine have started that are gone by now; how many.
+
+    A process with a session of its own is beyond what ends with its worker.
+    """
+    num = 0
+    for folder in filter(str.isdecimal, os.listdir(PROC)):
+        owner, _, began = _variable(folder).partition(".")
+        if began and _status(int(owner))[_BEGAN] != began:
+            with suppress(OSError):
+                os.kill(int(folder), signal.SIGKILL)
+                num += 1
+    return num
 
 
 class Leftovers:
@@ -98,19 +121,30 @@ def _children() -> Iterator[int]:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
         return  # none, as nearly always
-    me = os.getpid()
+    me = str(os.getpid())
     for folder in os.listdir(PROC):
-        if folder.isdecimal() and _parent(folder) == me:
+        if folder.isdecimal() and _status(int(folder))[_PARENT] == me:
             yield int(folder)
 
 
-def _parent(pid: str) -> int:
+def _status(pid: int) -> list[str]:
+    """What the system says of a process after its name; of one that is gone, nothing."""
     try:
-        status = (PROC / pid / "stat").read_text(errors="replace")
+        status = (PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
-        return 0
-    # The name before, in brackets, may hold anything.
-    return int(status.rpartition(")")[2].split()[1])
+        return [""] * (_BEGAN + 1)
+    # The name, in brackets, may hold anything.
+    return status.rpartition(")")[2].split()
+
+
+def _variable(pid: str) -> str:
+    """Whose a process is, as its environment says; "" where it says nothing or may not be read."""
+    with suppress(OSError):
+        for entry in (PROC / pid / "environ").read_bytes().split(b"\0"):
+            name, _, value = entry.decode(errors="replace").partition("=")
+            if name == OWNER and value.partition(".")[0].isdecimal():
+                return value
+    return ""
 
 
 def _num_files() -> int:

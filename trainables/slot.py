@@ -14,7 +14,7 @@ from ablations.errors import Json
 from trainables.digests import code_digest
 from trainables.errors import TrainableError
 from trainables.kernel import memory_kills
-from trainables.leftovers import end_with_main_thread
+from trainables.leftovers import end_strays, end_with_main_thread, mark
 from trainables.training.lease import Lease, Outcome, Report, Source
 
 LOADED = ("trainables.packs.trainer", "trainables.recipes.mlp")
@@ -86,7 +86,9 @@ class Drawing:
     config: Mapping[str, Any]
 
     def join(self) -> None:
-        """Find the dispenser and say that this process is up."""
+        """Find the dispenser and say that this process is up; end what others before it have left here."""
+        end_strays()
+        mark()
         self._dispenser = ray.get_actor(self.config["dispenser"], namespace=self.config["namespace"])
         here = ray.get_runtime_context()
         self._call("join", self.trial_id, here.current_actor, here.get_node_id(), memory_kills())

@@ -10,6 +10,7 @@ import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from trainables.kernel import memory_kills
+from trainables.leftovers import end_strays
 from trainables.slot import ReadySlot
 
 DEFAULT_ENV = {"PL_DISABLE_FORK": "1"}
@@ -110,15 +111,24 @@ def _place_of(environment: Mapping[str, Any], threads: int) -> Place:
     )
 
 
+def look_after_death() -> int:
+    """End what dead workers of this machine have left; how many processes its kernel has killed."""
+    end_strays()
+    return memory_kills()
+
+
 def memory_kills_on(node_id: str) -> int | None:
-    """How many processes the kernel of a node has killed for memory; None if the node does not answer."""
+    """How many processes the kernel of a node has killed for memory; None if the node does not answer.
+
+    Asked after the death of a worker, whose own processes are ended with this.
+    """
     if node_id == ray.get_runtime_context().get_node_id():
-        return memory_kills()
+        return look_after_death()
     there = NodeAffinitySchedulingStrategy(node_id=node_id, soft=False)
     try:
         return int(
             ray.get(
-                ray.remote(memory_kills)
+                ray.remote(look_after_death)
                 .options(num_cpus=0, scheduling_strategy=there, max_retries=0)
                 .remote(),
                 timeout=ANSWER_S,

@@ -51,15 +51,15 @@ class Tensors:
 
 
 def to_device(dataset: Dataset, device: str) -> Tensors:
-    """The dataset as tensors; channels come first in a row."""
+    """The dataset as tensors of their own; channels come first in a row."""
 
     def convert(split: Split) -> Examples:
-        x = torch.from_numpy(split.x).to(device)
+        x = torch.tensor(split.x, device=device)
         x = x.permute(0, 3, 1, 2) if x.ndim == 4 else x.unsqueeze(1)
         mean = torch.tensor(dataset.mean, device=device).view(-1, 1, 1)
         std = torch.tensor(dataset.std, device=device).view(-1, 1, 1)
         rows = ((x.to(torch.get_default_dtype()) / 255.0 - mean) / std).flatten(1)
-        return Examples(x=rows, y=torch.from_numpy(split.y).to(device))
+        return Examples(x=rows, y=torch.tensor(split.y, device=device))
 
     return Tensors(
         train=convert(dataset.train),

@@ -125,6 +125,8 @@ def _digits(datasets_dir: Path) -> Dataset:
         whole = Split(x=stored["x"], y=stored["y"].astype(np.int64))
     rest, test = carve(whole, DIGITS_TEST)
     train, val = carve(rest, DIGITS_VAL)
+    for split in (train, val, test):  # all trainings of this process have these
+        split.x.flags.writeable = split.y.flags.writeable = False
     return make_dataset(DIGITS, train=train, val=val, test=test)
 
 

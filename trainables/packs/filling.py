@@ -145,6 +145,7 @@ class PackTrainer:
         stops = self._source.report(reports) if reports else {}
         outcomes = pack.settle(stops)
         self._worker.border.put_back()
+        self._worker.mend_data()
         if outcomes:
             self._source.commit(outcomes)
         return True

@@ -25,7 +25,7 @@ class RoutineMember:
         self.outcome: Outcome | None = None
         self.seconds = 0.0
         self.pack = 1
-        self._tally, self._border = worker.tally, worker.border
+        self._tally, self._border, self._mend_data = worker.tally, worker.border, worker.mend_data
         self._reports: list[Report] = []
         self._checkpoints = worker.checkpoints
         self._run = Run(lease, self._keep, worker, shares=True)
@@ -67,7 +67,7 @@ class RoutineMember:
         if self.outcome is not None or (self.steps is not None and losses is None):
             return
         started = time.perf_counter()
-        returned: object = None
+        finals: dict[str, float | None] = {}
         self.steps = None
         self._count(losses or [])
         try:
@@ -76,12 +76,12 @@ class RoutineMember:
                     self.steps = _steps_of(self._routine.send(list(losses) if losses is not None else None))
                     return
                 except StopIteration as end:
-                    returned = end.value
+                    finals = self._run.finals(end.value)
                 except Stopped:
                     pass
                 # Alone it had the worker to itself, before an interruption too.
                 seconds = self.seconds + time.perf_counter() - started if self.pack > 1 else self._run.seconds
-                outcome = outcome_of(self._run, self.lease, returned, seconds=seconds, pack=self.pack)
+                outcome = outcome_of(self._run, self.lease, finals, seconds=seconds, pack=self.pack)
         except BaseException as error:  # user code may fail in any way
             self._border.check_whose(error)
             outcome = Outcome.failed(self.lease, error, device=device_name(self._run.device))
@@ -102,6 +102,8 @@ class RoutineMember:
                 yield
             finally:
                 self._border.put_back()
+                if self._mend_data():
+                    raise RuntimeError("it changed, in place, data that it shares with other trainings")
 
     def _count(self, losses: Sequence[Tensor]) -> None:
         """Steps after one whose loss was not finite were of no use."""

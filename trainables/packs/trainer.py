@@ -80,9 +80,7 @@ def _train_each(source: Source, code: Train, worker: Worker) -> None:
     """One trial after the other, until there are no more or the process is spoiled for the next."""
     while not worker.border.spoiled and (leases := source.draw(1)):
         for lease in leases:
-            outcome = train_one(code, lease, source, worker)
-            worker.border.put_back()
-            source.commit([outcome])
+            source.commit([train_one(code, lease, source, worker)])
             if worker.checkpoints is not None:
                 worker.checkpoints.drop(lease)
             worker.border.clear()

@@ -7,7 +7,7 @@ from types import FrameType
 from typing import Any, Self
 
 from trainables.leftovers import MORE_FILES, Leftovers, adopt_orphans
-from trainables.surroundings import Surroundings
+from trainables.surroundings.snapshot import Surroundings
 
 logger = logging.getLogger(__name__)
 
@@ -68,11 +68,10 @@ class Border:
             self._spoil(f"what a training changed cannot be put back: {_listed(lost)}")
 
     def clear(self) -> None:
-        """The same when no training is under way: processes that were left are ended, too.
+        """End processes that were left, when no training is under way.
 
         Threads cannot be ended, nor files of somebody unknown be closed: then the process is spoiled.
         """
-        self.put_back()
         if self._leftovers is None:
             return
         try:

@@ -128,7 +128,7 @@ def shortened(text: str, most: int) -> str:
 
 def _named(error: BaseException) -> str:
     """Its class by the name it was given, whatever that says of itself."""
-    return str.__str__(type.__dict__["__name__"].__get__(type(error)))
+    return str.__str__(vars(type)["__name__"].__get__(type(error)))
 
 
 def _words(error: BaseException) -> str:
@@ -142,7 +142,7 @@ def _trace(error: BaseException) -> str:
     try:
         return "".join(format_exception(error))
     except BaseException:
-        return "".join(format_tb(BaseException.__traceback__.__get__(error)))  # type: ignore[attr-defined]
+        return "".join(format_tb(vars(BaseException)["__traceback__"].__get__(error)))
 
 
 class Source(Protocol):

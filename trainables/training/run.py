@@ -110,6 +110,23 @@ class Run:
         report = Report(trial_id=self._lease.trial_id, step=step, metrics=kept)
         self.stop = self._send([report]).get(self._lease.trial_id)
 
+    def finals(self, returned: object) -> dict[str, float | None]:
+        """The metrics that the code returned; one that is not finite makes the trial diverged.
+
+        Raises: ValueError for what is no number under a metric's name.
+        """
+        if not isinstance(returned, Mapping):
+            return {}
+        found: dict[str, float | None] = {}
+        for key, value in returned.items():
+            name = checked_name(key)
+            number = checked_value(name, value)
+            found[name] = finite(number)
+            if found[name] is None and self.course.bad is None:
+                self.course.bad = f"{name} is {number} at the end"
+            check_number_of_metrics(len(found))
+        return found
+
     def log_scalars(self, step: float, scalars: tuple[list[float], list[float]] | None) -> None:
         """Keep learned alpha and beta, one value a layer, None where not finite; None keeps nothing."""
         if scalars is not None:
@@ -203,18 +220,17 @@ def train_one(
     """
     reports = _Reports(source)
     run = Run(lease, reports, worker)
-    returned: object = None
+    finals: dict[str, float | None] = {}
     try:
         with GlobalStreams(lease.seed, worker.device):
             try:
                 returned = train(run)
-                if isinstance(returned, Generator):
-                    returned = _exhaust(returned)
+                finals = run.finals(_exhaust(returned) if isinstance(returned, Generator) else returned)
             except Stopped:
                 pass
             finally:
                 worker.border.put_back()
-            return outcome_of(run, lease, returned, seconds=run.seconds)
+        return outcome_of(run, lease, finals, seconds=run.seconds)
     except BaseException as error:  # sys.exit too ends the trial and not its worker
         worker.border.check_whose(error)
         if reports.broken is error:
@@ -233,12 +249,14 @@ def _exhaust(routine: Routine) -> object:
         losses = steps.train() if steps is not None else None
 
 
-def outcome_of(run: Run, lease: Lease, returned: object, *, seconds: float, pack: int = 1) -> Outcome:
-    """How a training ended that returned this.
+def outcome_of(
+    run: Run, lease: Lease, finals: Mapping[str, float | None], *, seconds: float, pack: int = 1
+) -> Outcome:
+    """How a training ended with these metrics beside the last ones that it reported.
 
     Raises: ValueError if that is more than can be kept.
     """
-    metrics = run.course.latest() | _finals(returned, run.course)
+    metrics = {**run.course.latest(), **finals}
     outcome = run.course.outcome(
         lease,
         "done" if run.stop is None else stopped(run.stop),
@@ -249,21 +267,6 @@ def outcome_of(run: Run, lease: Lease, returned: object, *, seconds: float, pack
         note="; ".join(run.notes),
     )
     return check_size(outcome)
-
-
-def _finals(returned: object, course: Course) -> dict[str, float | None]:
-    """Metrics that the code returned; one that is not finite makes the trial diverged."""
-    if not isinstance(returned, Mapping):
-        return {}
-    finals: dict[str, float | None] = {}
-    for key, value in returned.items():
-        name = checked_name(key)
-        number = checked_value(name, value)
-        finals[name] = finite(number)
-        if finals[name] is None and course.bad is None:
-            course.bad = f"{name} is {number} at the end"
-        check_number_of_metrics(len(finals))
-    return finals
 
 
 class _Reports:

@@ -1,0 +1,1 @@
+"""What is around a training in its process: remembered, compared, put back."""
