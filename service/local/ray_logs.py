@@ -9,7 +9,9 @@ KEPT_S = 600.0
 """For how long after the last line of a process that is gone."""
 KEPT_JOBS = 200
 EVERY_S = 60.0
-OF_A_PROCESS = re.compile(r"(?:worker|python-core-worker|python-core-driver)-.*[-_](\d+)\.(?:log|out|err)")
+OF_A_PROCESS = re.compile(
+    r"(?:worker|python-core-worker|python-core-driver)-.*[-_](\d+)\.(?:log|out|err)(?:\.\d+)?"
+)
 OF_A_JOB = re.compile(r"job-driver-.*\.log")
 OF_A_SETUP = re.compile(r"runtime_env_setup-.*\.log")
 

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, MutableMapping, Sequence
 from typing import Literal
 
+from trainables.errors import TrainableError
 from trainables.packs.contract import Bench, Pack, Packable
 from trainables.packs.sizing import SIZES
 from trainables.training.lease import Lease, Outcome, Source
@@ -37,6 +38,7 @@ class PackTrainer:
         """Draw and train until the source hands out nothing, or this process is not to train more."""
         while True:
             self._worker.border.clear()  # no pack is in training here
+            self._check_process(len(self._alone) + len(self._waiting))
             if self._alone:
                 self._train_pack(self._alone.pop(), alone=True)
             elif self._waiting or self._draw(self._room):
@@ -140,15 +142,25 @@ class PackTrainer:
             else:
                 self._alone += leases
             return False
+        self._check_process(len(pack.leases) + len(ended) - 1)
         if ended:
             self._source.commit(ended)
         stops = self._source.report(reports) if reports else {}
         outcomes = pack.settle(stops)
         self._worker.border.put_back()
         self._worker.mend_data()
+        self._check_process(len(pack.leases) + len(outcomes) - 1)
         if outcomes:
             self._source.commit(outcomes)
         return True
+
+    def _check_process(self, num_others: int) -> None:
+        """Have others begin anew elsewhere, rather than go on in a process that cannot be mended.
+
+        Raises: TrainableError.
+        """
+        if self._worker.border.broken and num_others:
+            raise TrainableError(self._worker.border.spoiled)
 
     def _fail(self, lease: Lease, error: BaseException) -> None:
         self._source.commit([Outcome.failed(lease, error, device=device_name(self._worker.device))])

@@ -12,7 +12,7 @@ from trainables.training.lease import Lease, Outcome, Report
 from trainables.training.numerics import device_name
 from trainables.training.randomness import GlobalStreams
 from trainables.training.run import Run, outcome_of
-from trainables.training.steps import Routine, Steps
+from trainables.training.steps import Routine, Steps, as_steps
 from trainables.training.worker import Worker
 
 
@@ -73,7 +73,7 @@ class RoutineMember:
         try:
             with self._apart():
                 try:
-                    self.steps = _steps_of(self._routine.send(list(losses) if losses is not None else None))
+                    self.steps = as_steps(self._routine.send(list(losses) if losses is not None else None))
                     return
                 except StopIteration as end:
                     finals = self._run.finals(end.value)
@@ -125,10 +125,3 @@ class RoutineMember:
             self._routine.close()
         except BaseException as error:  # its `finally` is user code too
             self._border.check_whose(error)
-
-
-def _steps_of(yielded: object) -> Steps | None:
-    """What a routine yielded, if it is what it may yield."""
-    if yielded is not None and not isinstance(yielded, Steps):
-        raise TypeError(f"a routine yields Steps, or None after a report, not {type(yielded).__name__}")
-    return yielded

@@ -33,9 +33,14 @@ def _refill(target: Any) -> Callable[[Sequence[Any]], None]:
     return write
 
 
-def _put_path(before: Sequence[str]) -> None:
-    """The old places first: what was added may be needed by code that was imported meanwhile."""
-    sys.path[:] = [*before, *(place for place in sys.path if place not in before)]
+def path_part() -> Part:
+    """Where modules are looked for first; what was added behind, code that was imported since may need."""
+    num = len(sys.path)
+
+    def put(before: Sequence[str]) -> None:
+        sys.path[:] = [*before, *(place for place in sys.path if place not in before)]
+
+    return "sys.path", lambda: sys.path[:num], put
 
 
 def _put_environ(before: Mapping[str, str]) -> None:
@@ -131,6 +136,12 @@ def _put_traces(before: tuple[Any, ...]) -> None:
         put(value)
 
 
+def _faults() -> bool:
+    """Whether faults are told; a dump, or an end, that somebody has asked for later is called off."""
+    faulthandler.cancel_dump_traceback_later()
+    return faulthandler.is_enabled()
+
+
 def _watch_faults(on: bool) -> None:
     (faulthandler.enable if on else faulthandler.disable)()
 
@@ -146,15 +157,14 @@ def _mask() -> int:
 
 
 def _closed() -> list[bool]:
-    """Which standard streams are closed: nothing opens one again."""
-    return [bool(getattr(stream, "closed", False)) for stream in (sys.stdin, sys.stdout, sys.stderr)]
+    """Which streams of output are closed: nothing opens one again."""
+    return [bool(getattr(stream, "closed", False)) for stream in (sys.stdout, sys.stderr)]
 
 
 PARTS: tuple[Part, ...] = (
     ("environment", lambda: dict(os.environ), _put_environ),
     ("working directory", os.getcwd, os.chdir),
     ("file mode mask", _mask, os.umask),
-    ("sys.path", lambda: [*sys.path], _put_path),
     ("sys.meta_path", lambda: [*sys.meta_path], _refill(sys.meta_path)),
     ("sys.path_hooks", lambda: [*sys.path_hooks], _refill(sys.path_hooks)),
     ("warnings", lambda: [*warnings.filters], _put_filters),
@@ -186,7 +196,7 @@ PARTS: tuple[Part, ...] = (
     ("garbage collector", _collector, _put_collector),
     ("interpreter", _interpreter, _put_interpreter),
     ("trace and profile", _traces, _put_traces),
-    ("faulthandler", faulthandler.is_enabled, _watch_faults),
+    ("faulthandler", _faults, _watch_faults),
     ("start method", lambda: multiprocessing.get_start_method(allow_none=True), _put_start_method),
     ("closed streams", _closed, lambda _before: None),
 )

@@ -24,9 +24,9 @@ _generators: Any = np.random
 _libc = ctypes.CDLL(None)
 
 
-def _rounding(one: float = 1.0, three: float = 3.0, least: float = 1e-310) -> tuple[float, ...]:
-    """How this processor rounds now, and whether it still knows the smallest numbers."""
-    return one / three, -one / three, least / three
+def _rounding(one: float = 1.0, three: float = 3.0, least: float = 1e-310) -> tuple[str, ...]:
+    """How this processor rounds now, and whether it still knows the smallest numbers, to it equal to 0."""
+    return (one / three).hex(), (-one / three).hex(), (least / three).hex()
 
 
 def _put_rounding(_before: object) -> None:

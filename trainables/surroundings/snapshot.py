@@ -30,7 +30,7 @@ from trainables.surroundings import interpreter, numerics
 from trainables.surroundings.part import Part
 
 NAMESPACES: tuple[Any, ...] = (
-    *(builtins, sys, os, time, math, random, json, signal, threading, warnings, logging, tempfile, gc),
+    *(sys, os, time, math, random, json, signal, threading, warnings, logging, tempfile, gc),
     *(asyncio.events, np, np.random, torch, torch.nn, torch.nn.functional, torch.nn.modules.module),
     *(numerics.OPTIMIZER, torch.Tensor, torch.nn.Module, torch.optim.Optimizer),
 )
@@ -44,10 +44,13 @@ class Surroundings:
         self._standard = {number: os.dup(number) for number in STANDARD if _is_open(number)}
         self._bound = [(space, dict(vars(space))) for space in NAMESPACES]
         self._modules = dict(sys.modules)
-        self._parts = [(part, part[1]()) for part in (*interpreter.PARTS, *numerics.PARTS, self._files())]
+        self._builtins, self._now = dict(vars(builtins)), vars(builtins)
+        own = (self._files(), interpreter.path_part())
+        self._parts = [(part, part[1]()) for part in (*interpreter.PARTS, *numerics.PARTS, *own)]
 
     def put_back(self) -> tuple[list[str], list[str]]:
         """Names of what was different, and of that what could not be put back."""
+        self._now.update(self._builtins)  # first of all, since everything else needs them
         changed = self._bind()
         lost = []
         for (name, read, write), before in self._parts:

@@ -3,6 +3,7 @@
 import logging
 import signal
 import threading
+from os import _exit, getpid
 from types import FrameType
 from typing import Any, Self
 
@@ -12,7 +13,7 @@ from trainables.surroundings.snapshot import Surroundings
 logger = logging.getLogger(__name__)
 
 ENDS = (signal.SIGTERM, signal.SIGINT)
-SHOWN = 5
+SHOWN, SHOWN_CHARS = 5, 60
 
 
 class Border:
@@ -25,10 +26,13 @@ class Border:
     def __init__(self) -> None:
         self.spoiled = ""
         """Why this process is to train nothing more, if so."""
+        self.broken = False
+        """Whether even what is in training in this process now cannot be trusted."""
         self._surroundings: Surroundings | None = None
         self._leftovers: Leftovers | None = None
         self._handlers: dict[int, Any] = {}
         self._told = False
+        self._pid = 0
 
     def __enter__(self) -> Self:
         adopt_orphans(True)
@@ -50,7 +54,7 @@ class Border:
 
     def remember(self) -> None:
         """From here on the process is to stay as it is now."""
-        self._surroundings, self._leftovers = Surroundings(), Leftovers()
+        self._surroundings, self._leftovers, self._pid = Surroundings(), Leftovers(), getpid()
 
     def check_whose(self, error: BaseException) -> None:
         """Raise an error again that came up because the process was told to end."""
@@ -61,10 +65,13 @@ class Border:
         """Settings of the process as they were, whenever code of a training has handed over."""
         if self._surroundings is None:
             return
+        if getpid() != self._pid:
+            _exit(0)  # a child of the training that came back as if it were the worker
         changed, lost = self._surroundings.put_back()
         if changed:
-            logger.warning("put back what a training had changed: %s", _listed(changed))
+            logger.info("put back what a training had changed: %s", _listed(changed))
         if lost:
+            self.broken = True
             self._spoil(f"what a training changed cannot be put back: {_listed(lost)}")
 
     def clear(self) -> None:
@@ -96,4 +103,4 @@ class Border:
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(name[:SHOWN_CHARS] for name in names[:SHOWN]) + more

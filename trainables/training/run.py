@@ -25,7 +25,7 @@ from trainables.training.lease import Lease, Outcome, Report, Source
 from trainables.training.measuring import Measures
 from trainables.training.numerics import device_name
 from trainables.training.randomness import GlobalStreams
-from trainables.training.steps import Routine
+from trainables.training.steps import Routine, as_steps
 from trainables.training.worker import Worker
 
 Send = Callable[[Sequence[Report]], Mapping[str, str]]
@@ -243,7 +243,7 @@ def _exhaust(routine: Routine) -> object:
     losses: list[Tensor] | None = None
     while True:
         try:
-            steps = routine.send(losses)
+            steps = as_steps(routine.send(losses))
         except StopIteration as end:
             return end.value
         losses = steps.train() if steps is not None else None

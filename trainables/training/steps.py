@@ -36,3 +36,13 @@ class Steps:
 # A training that can share a pack: yields steps and is sent their losses; yields None after a report,
 # when it can be stopped; returns final metrics.
 Routine = Generator[Steps | None, list[Tensor] | None, Mapping[str, float]]
+
+
+def as_steps(yielded: object) -> Steps | None:
+    """What a routine yielded, if it is what it may yield.
+
+    Raises: TypeError.
+    """
+    if yielded is not None and not isinstance(yielded, Steps):
+        raise TypeError(f"a routine yields Steps, or None after a report, not {type(yielded).__name__}")
+    return yielded

@@ -1,0 +1,1 @@
+"""Trainings that do to their worker what no training should."""
