@@ -52,7 +52,7 @@ class RoutineMember:
         assert self.steps is not None
         started = time.perf_counter()
         try:
-            with self._apart():
+            with self._isolated():
                 losses = self.steps.train()
         except BaseException as error:  # user code may fail in any way
             self._border.check_whose(error)
@@ -71,7 +71,7 @@ class RoutineMember:
         self.steps = None
         self._count(losses or [])
         try:
-            with self._apart():
+            with self._isolated():
                 try:
                     self.steps = as_steps(self._routine.send(list(losses) if losses is not None else None))
                     return
@@ -95,7 +95,7 @@ class RoutineMember:
         return reports
 
     @contextmanager
-    def _apart(self) -> Iterator[None]:
+    def _isolated(self) -> Iterator[None]:
         """Its own generators, and a process that is afterwards as it was."""
         with self._random:
             try:

@@ -30,6 +30,7 @@ def test_what_ended_long_ago_is_dropped_and_nothing_else(tmp_path: Path, gone: i
     dropped = {
         f"worker-a1-01000000-{gone}.out": old,
         f"worker-a1-01000000-{gone}.err": old,
+        f"worker-a1-01000000-{gone}.out.1": old,
         f"python-core-worker-a1_{gone}.log": old,
         f"python-core-driver-01ff_{gone}.log": old,
         "runtime_env_setup-01000000.log": old,

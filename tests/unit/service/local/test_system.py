@@ -18,3 +18,12 @@ def test_a_slow_start_of_a_worker_is_waited_for_embedded_and_in_containers(tmp_p
     assert float(ray.env["RAY_worker_register_timeout_seconds"]) >= SLOWEST_START_S
     told = re.search(r"RAY_worker_register_timeout_seconds=(\d+)", (ROOT / "docker/Dockerfile").read_text())
     assert told is not None and float(told[1]) >= SLOWEST_START_S
+
+
+def test_workers_end_with_all_they_started_and_write_no_more_than_is_kept(tmp_path: Path) -> None:
+    system = System(data_dir=tmp_path, host="127.0.0.1", port=1, ports=dict.fromkeys(NAMES, 2), mark="m")
+    (ray,) = [child for child in system.children() if child.name == "ray"]
+    names = ("process_group_cleanup_enabled", "ROTATION_MAX_BYTES", "ROTATION_BACKUP_COUNT")
+    container = (ROOT / "docker/Dockerfile").read_text()
+    for name in names:
+        assert f"RAY_{name}={ray.env[f'RAY_{name}']}" in container

@@ -10,8 +10,9 @@ import pytest
 from tests.unit.trainables.sources import ListSource, lease
 from trainables.catalogue import load_catalogue
 from trainables.packs.routine_member import RoutineMember
+from trainables.training.bounds import MAX_NAME
 from trainables.training.lease import REASON_CHARS, TRACEBACK_CHARS, Outcome
-from trainables.training.run import MAX_NAME, Run, train_one
+from trainables.training.run import Run, train_one
 from trainables.training.worker import Worker
 
 
@@ -47,7 +48,7 @@ def nameless(run: Run) -> object:
 ENDS: dict[Callable[[Run], object], str] = {
     loud: "ValueError: xxx",
     unprintable: "Unprintable: (its text cannot be had: RuntimeError)",
-    no_number: "could not convert string to float",
+    no_number: "the metric 'test_accuracy' is no number but a str",
     long_name: "a metric's name has 1 to 250 characters, not 251",
     endless_step: "a step is a finite number, not inf",
     nameless: "a metric's name has 1 to 250 characters, not 0",

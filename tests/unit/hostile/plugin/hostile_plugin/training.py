@@ -9,15 +9,15 @@ from hostile_plugin.table import CASES
 
 def train(run):
     """One of the table, or a neighbour."""
-    if run.settings["does"] != "neighbour":
+    if not run.settings["does"].startswith("neighbour"):
         return CASES[run.settings["does"]].does(run)
     compute(run, range(3))
-    return look_around(run.settings["wait_s"])
+    return look_around(run.settings.get("wait_s", 0.0))
 
 
 def routine(run):
     """The same in two halves, between which others train."""
-    if run.settings["does"] != "neighbour":
+    if not run.settings["does"].startswith("neighbour"):
         yield None
         result = CASES[run.settings["does"]].does(run)
         result = (yield from result) if isgenerator(result) else result
@@ -26,4 +26,4 @@ def routine(run):
     compute(run, range(2))
     yield None
     compute(run, range(2, 3))
-    return look_around(run.settings["wait_s"])
+    return look_around(run.settings.get("wait_s", 0.0))
