@@ -1,4 +1,4 @@
-"""The border between trainings where its worker is told to end, shares data, or dies with strays behind it."""
+"""The border between trainings whose worker is told to end, shares data, or dies with strays behind."""
 
 import os
 import signal
