@@ -27,7 +27,7 @@ HOSTILE = {
     "leaves_twenty_children": (None, ""),
     "leaves_a_program_in_its_own_session": (None, ""),
     "leaves_a_thread": (None, ""),
-    "writes_100_mb": (None, ""),
+    "prints_100_mb": (None, ""),
 }
 SAME = ("norm", "drawn", "drawn_numpy", "drawn_torch", "item_bytes", "third", "softmax", "decimal", "depth")
 LEFT_S = 30.0

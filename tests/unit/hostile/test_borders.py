@@ -89,23 +89,27 @@ def test_generators_of_numpy_and_python_are_the_trial_s(tmp_path: Path) -> None:
 def test_strays_of_a_dead_worker_are_ended_and_those_of_a_living_one_are_not() -> None:
     code = (
         "import os, subprocess, sys; from trainables import leftovers; leftovers.mark()\n"
-        "child = subprocess.Popen(['sleep', '100'], start_new_session=True, stdout=subprocess.DEVNULL)\n"
-        "print(child.pid, flush=True); sys.stdin.read() if sys.argv[1:] else os._exit(3)"
+        "quiet = {name: subprocess.DEVNULL for name in ('stdin', 'stdout', 'stderr')}\n"
+        "print(subprocess.Popen(['sleep', '100'], start_new_session=True, **quiet).pid, flush=True)\n"
+        "sys.stdin.read() if sys.argv[1:] else os._exit(3)"
     )
-    living = subprocess.Popen(
-        [sys.executable, "-c", code, "stay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert living.stdout is not None
-    kept = int(living.stdout.readline())
-    dead = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    stray = int(dead.stdout)
-    try:
-        assert leftovers.end_strays() >= 1
-        assert Path(f"/proc/{kept}").exists()
-        assert not Path(f"/proc/{stray}").exists() or " Z " in Path(f"/proc/{stray}/stat").read_text()
-    finally:
-        os.kill(kept, signal.SIGKILL)
-        living.communicate()
+    command = [sys.executable, "-c", code]
+    with subprocess.Popen([*command, "stay"], stdin=-1, stdout=-1, text=True) as living:
+        assert living.stdout is not None
+        kept = int(living.stdout.readline())
+        dead = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        stray = int(dead.stdout)
+        try:
+            assert leftovers.end_strays() >= 1
+            assert runs(kept) and not runs(stray)
+        finally:
+            os.kill(kept, signal.SIGKILL)
+
+
+def runs(pid: int) -> bool:
+    """Whether it is there, and does not only wait to be reaped."""
+    status = Path(f"/proc/{pid}/stat")
+    return status.exists() and " Z " not in status.read_text()
 
 
 def test_what_was_there_before_is_never_ended() -> None:

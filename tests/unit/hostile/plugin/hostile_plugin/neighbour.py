@@ -1,7 +1,6 @@
 """A training in good order, which draws on all that others can spoil and tells what it sees."""
 
 import builtins
-import contextlib
 import decimal
 import faulthandler
 import gc
@@ -50,8 +49,6 @@ def look_around(wait_s):
 
 def _numbers():
     one, three, least = 1.0, 3.0, 1e-310
-    with contextlib.suppress(RuntimeWarning), np.errstate():
-        quotient = float(np.float64(1.0) / np.float64(0.0)) if np.geterr()["divide"] != "raise" else -1.0
     return {
         "drawn": random.random(),
         "drawn_numpy": float(np.random.random()),
@@ -69,7 +66,7 @@ def _numbers():
         "cudnn": torch.backends.cudnn.benchmark,
         "third": one / three,
         "least": least / three,
-        "quotient": min(quotient, 1e9),
+        "errors": _crc(np.geterr()),
         "error_call": np.geterrcall() is None,
         "relu": float(torch.relu(torch.tensor(-1.0))),
         "softmax": float(F.softmax(torch.arange(3.0), 0)[0]),
@@ -106,8 +103,11 @@ def _system():
 
 def _interpreter():
     with warnings.catch_warnings(record=True) as seen:
-        warnings.warn("a warning", UserWarning, stacklevel=1)
-        kept = len(seen)
+        try:
+            warnings.warn("a warning", UserWarning, stacklevel=1)
+            kept = len(seen)
+        except UserWarning:
+            kept = -1
     shown = logging.getLogger("somebody").isEnabledFor(logging.WARNING)
     sys.stdout.write("out\n")
     sys.stdout.flush()
