@@ -36,7 +36,7 @@ LEFT_S = 30.0
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     path = os.pathsep.join([str(ROOT), str(PLUGIN)])
-    budgets = {"ABLATE_MAX_DEATHS": "1", "ABLATE_MAX_HANGS": "1", "ABLATE_STALL_S": "12"}
+    budgets = {"ABLATE_MAX_DEATHS": "1", "ABLATE_MAX_HANGS": "1", "ABLATE_STALL_S": "10"}
     with running_system(tmp_path_factory.mktemp("hostile"), PYTHONPATH=path, **budgets) as running:
         yield running
 

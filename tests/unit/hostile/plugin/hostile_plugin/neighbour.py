@@ -4,7 +4,6 @@ import builtins
 import decimal
 import faulthandler
 import gc
-import io
 import json
 import locale
 import logging
@@ -129,9 +128,14 @@ def _interpreter():
         "numpy_is": sys.modules["numpy"] is np,
         "builtins": len([*map(str, builtins.sorted([3, 1]))]) + sum([1, 2]) + max(1, 2),
         "json": len(json.dumps([1, {"a": 2}])),
-        "file": len(open(__file__).read()) > 0 and isinstance(io.StringIO("a").read(), str),
+        "file": _readable(),
         "identity": id(print) == id(builtins.print),
     }
+
+
+def _readable():
+    with open(__file__) as file:
+        return len(file.read()) > 0
 
 
 def _said(handler):
