@@ -76,7 +76,7 @@ def left() -> list[str]:
 
 
 def test_each_ends_in_its_reason_and_good_ones_as_without_neighbours(
-    served: System, study: dict[str, Any], tmp_path: Path
+    served: System, study: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert study["state"] == "done"
     trials = {trial["levels"]["does"]: trial for trial in served.trials(study["id"])}
@@ -84,6 +84,7 @@ def test_each_ends_in_its_reason_and_good_ones_as_without_neighbours(
     for name, (failure, words) in HOSTILE.items():
         assert told[name][0] == failure and words in told[name][1], told
         assert trials[name]["state"] == ("done" if failure is None else "failed")
+    monkeypatch.syspath_prepend(PLUGIN)
     fresh = train([lease("fresh", "neighbour")], tmp_path, trainable="hostile").outcomes["fresh"].metrics
     for name in GOOD:
         assert trials[name]["state"] == "done", trials[name]

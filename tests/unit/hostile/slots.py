@@ -17,10 +17,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 PLUGIN = Path(__file__).parent / "plugin"
-sys.path.insert(0, str(PLUGIN))
+sys.path.insert(0, str(PLUGIN))  # for these imports alone: where it stays, it is a plugin
 
 from hostile_plugin import training  # noqa: E402, F401
 from hostile_plugin.table import CASES  # noqa: E402
+
+sys.path.remove(str(PLUGIN))
 
 from trainables import leftovers  # noqa: E402
 from trainables.packs.trainer import run_trainer  # noqa: E402
