@@ -147,6 +147,7 @@ def leaves_a_daemon_thread(_run):
 @case("done", renews=True)
 def leaves_an_unknown_thread(_run):
     _thread.start_new_thread(_sleep, ())
+    time.sleep(0.05)  # until it has begun
 
 
 @case("done", renews=True)
