@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Sequence
 from numbers import Number
 
 from trainables.training.lease import Outcome
@@ -42,8 +43,8 @@ def checked_value(name: str, value: object) -> float:
         raise ValueError(f"the metric {name!r} is {kind}a {type(value).__name__}: {error}") from error
 
 
-def checked_step(step: object, last: float) -> float:
-    """A step as a plain number, a whole one where it is whole; `last` is the one reported before.
+def checked_step(step: object) -> float:
+    """A step as a plain number, a whole one where it is whole.
 
     Raises: ValueError.
     """
@@ -52,9 +53,13 @@ def checked_step(step: object, last: float) -> float:
         raise ValueError(f"a step is a finite number, not {number}")
     if not 0 <= number <= MAX_STEP:
         raise ValueError(f"a step lies between 0 and {MAX_STEP}, not at {number:g}")
-    if number < last:
-        raise ValueError(f"steps do not go back: {number:g} was reported after {last:g}")
     return int(number) if number.is_integer() else number
+
+
+def check_order(name: str, step: float, points: Sequence[tuple[float, float | None]]) -> None:
+    """Raises: ValueError where a metric with these points would go back to an earlier step."""
+    if points and step < points[-1][0]:
+        raise ValueError(f"the metric {name!r} goes back: step {step:g} was reported after {points[-1][0]:g}")
 
 
 def check_number_of_metrics(num: int) -> None:

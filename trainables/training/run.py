@@ -14,6 +14,7 @@ from trainables.errors import DataMismatch, Stopped
 from trainables.streams import stream
 from trainables.training.bounds import (
     check_number_of_metrics,
+    check_order,
     check_points,
     check_size,
     checked_name,
@@ -91,14 +92,17 @@ class Run:
     def report(self, step: float, **metrics: float) -> None:
         """Put metrics on the curve. The first that is not finite makes the trial diverged.
 
-        Steps do not go back; of two values at one step the later one stays.
+        No metric goes back to an earlier step; of two values at one step the later one stays.
 
         Raises: Stopped if `should_stop` has been true for a while; ValueError for what is not kept.
         """
         clock = self.course.clock
-        step = checked_step(step, clock[-1][0] if clock else 0)
+        step = checked_step(step)
         values = {(known := checked_name(name)): checked_value(known, v) for name, v in metrics.items()}
-        clock.append((step, self.seconds))
+        for name in values:
+            check_order(name, step, self.course.curve.get(name, ()))
+        if not clock or step >= clock[-1][0]:
+            clock.append((step, self.seconds))
         kept = self.course.log(step, values, when=f"at step {step}")
         check_number_of_metrics(len(self.course.curve))
         check_points(*self.course.extent())

@@ -128,13 +128,20 @@ for _name, _steps, _ends, _said in (
     ("complex", (1j,), "failed", "the metric 'step' is a complex"),
     ("far too large", (1e300,), "failed", "a step lies between 0 and"),
     ("huge", (10**400,), "failed", "the metric 'step' is larger than any float"),
-    ("backwards", (1, 2, 1), "failed", "steps do not go back: 1 was reported after 2"),
+    ("backwards", (1, 2, 1), "failed", "goes back: step 1 was reported after 2"),
     ("half of one", (0.5, 1.5), "done", ""),
     ("twice", (1, 1, 2, 2), "done", ""),
     ("of torch", (torch.tensor(1), torch.tensor(2.0)), "done", ""),
     ("true", (False, True), "done", ""),
 ):
     add(f"steps {_name}", lambda run, s=_steps: [run.report(step, loss=0.5) for step in s], _ends, _said)
+
+
+@case("done")
+def counts_epochs_beside_steps(run):
+    for epoch in (1, 2):
+        run.report(100 * epoch, train_loss=0.5)
+        run.report(epoch, val_loss=0.5)
 
 
 @case(said="at most 10000 metrics")
