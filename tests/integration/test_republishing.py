@@ -19,7 +19,7 @@ from service.worker.leadership import Leadership
 from service.worker.mlflow.publisher import Publisher
 from service.worker.mlflow.tracker import MlflowTracker
 from tests.mlflow_server import contents, free_port, mlflow_server, without_ids
-from tests.unit.service.worker.test_publisher import SPEC, Manifests, add_study, no_plan
+from tests.unit.service.worker.publishing import SPEC, Manifests, add_study, no_plan
 from trainables.training.lease import Outcome
 
 pytestmark = pytest.mark.integration

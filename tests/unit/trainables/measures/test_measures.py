@@ -59,7 +59,7 @@ def test_a_pixel_is_standardised_and_back(datasets_dir: Path) -> None:
     dataset = load("digits-5k", datasets_dir)
     data = to_device(dataset, "cpu")
     mean, std = data.pixel_statistics()
-    pixels = torch.from_numpy(dataset.test.x).flatten(1) / 255.0
+    pixels = torch.tensor(dataset.test.x).flatten(1) / 255.0
     torch.testing.assert_close(data.test.x * std + mean, pixels, rtol=0, atol=1e-6)
 
 
