@@ -89,7 +89,7 @@ def test_from_a_pasted_study_to_its_verdict_without_a_reload(
         page.wait_for_timeout(200)
     page.wait_for_selector(".verdict")
     page.wait_for_function("document.querySelectorAll('.place.done').length === 24")
-    assert len(seen) > 2, "the grid filled while it was watched"
+    assert 0 in seen and len(seen) > 1, "the grid filled while it was watched"
     assert page.evaluate("window.unloaded === false"), "the page was loaded anew"
 
     trials = system.trials(study_id)
