@@ -12,7 +12,8 @@ EVERY_S = 60.0
 OF_A_PROCESS = re.compile(
     r"(?:worker|python-core-worker|python-core-driver)-.*[-_](\d+)\.(?:log|out|err)(?:\.\d+)?"
 )
-OF_A_JOB = re.compile(r"job-driver-.*\.log")
+OF_ITS_EVENTS = re.compile(r"event_(?:CORE_WORKER|EXPORT_TASK)_(\d+)\.log")
+OF_A_JOB = re.compile(r"(?:job-driver|supervisor)-.*\.log")
 OF_A_SETUP = re.compile(r"runtime_env_setup-.*\.log")
 
 
@@ -21,9 +22,17 @@ def prune(logs: Path, now: float) -> int:
 
     `now` is in seconds since the epoch, as the files' times are.
     """
+    return sum(
+        _prune(folder, now)
+        for folder in (logs, *(logs / name for name in ("events", "export_events", "jobs")))
+        if folder.is_dir()
+    )
+
+
+def _prune(folder: Path, now: float) -> int:
     jobs: list[tuple[float, Path]] = []
     dropped = 0
-    for path in logs.iterdir():
+    for path in folder.iterdir():
         try:
             written = path.lstat().st_mtime
         except FileNotFoundError:
@@ -41,7 +50,7 @@ def prune(logs: Path, now: float) -> int:
 
 
 def _is_over(name: str) -> bool:
-    process = OF_A_PROCESS.fullmatch(name)
+    process = OF_A_PROCESS.fullmatch(name) or OF_ITS_EVENTS.fullmatch(name)
     if process is None:
         return OF_A_SETUP.fullmatch(name) is not None
     # A number that is somebody else's by now keeps its log a little longer.

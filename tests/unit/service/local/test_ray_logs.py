@@ -46,9 +46,16 @@ def test_what_ended_long_ago_is_dropped_and_nothing_else(tmp_path: Path, gone: i
     }
     for name, age_s in {**dropped, **kept}.items():
         log(tmp_path, name, age_s)
-    (tmp_path / "events").mkdir()
-    assert ray_logs.prune(tmp_path, NOW) == len(dropped)
-    assert {path.name for path in tmp_path.iterdir()} == {*kept, "events"}
+    for name in ("events", "export_events", "jobs"):
+        (tmp_path / name).mkdir()
+    log(tmp_path / "events", f"event_CORE_WORKER_{gone}.log", old)
+    log(tmp_path / "events", f"event_CORE_WORKER_{here}.log", old)
+    log(tmp_path / "export_events", f"event_EXPORT_TASK_{gone}.log", old)
+    log(tmp_path / "jobs", "supervisor-ablate-x-a1.log", old)
+    assert ray_logs.prune(tmp_path, NOW) == len(dropped) + 2
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == set(kept)
+    assert [path.name for path in (tmp_path / "events").iterdir()] == [f"event_CORE_WORKER_{here}.log"]
+    assert not list((tmp_path / "export_events").iterdir()) and list((tmp_path / "jobs").iterdir())
 
 
 def test_the_newest_jobs_keep_their_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
