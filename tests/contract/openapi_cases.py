@@ -45,6 +45,8 @@ EXCEPTIONS = {
     ("POST /v1/studies", "invalid-question"): "the same",
     ("POST /v1/studies/plan", "invalid-question"): "the same",
     ("POST /v1/studies/{study_id}/extend", "invalid-request"): "more seeds than the study has",
+    ("POST /v1/studies/{study_id}/extend", "idempotency-key-reused"): "keys that were drawn before",
+    ("POST /v1/studies", "idempotency-key-reused"): "the same",
     (
         "GET /v1/studies/{study_id}/report",
         "invalid-request",
