@@ -12,6 +12,8 @@ PAGE = 500
 WHOLE_ID = re.compile(r"[0-9a-f]{24}")
 FINAL = ("done", "failed", "cancelled")
 """The states that a study ends in."""
+ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
+"""The states that a trial ends in; a study's progress counts each ended trial in exactly one of them."""
 NOT_BUILT = 501
 """The service answers, and cannot do this."""
 BOUNDS = {

@@ -217,10 +217,8 @@ def _declared(group: str, kind: type[_Declared], broken: list[BrokenPlugin]) -> 
     for entry in sorted(entry_points(group=group), key=lambda entry: entry.name):
         try:
             found += _yielded(entry, kind)
-        except (
-            Exception,
-            SystemExit,
-        ) as error:  # a plugin may fail in any way, and not take the service along
+        # A plugin may fail in any way, and must not take the service along.
+        except (Exception, SystemExit) as error:
             broken.append(
                 BrokenPlugin(group=group, name=entry.name, reason=f"{type(error).__name__}: {error}")
             )

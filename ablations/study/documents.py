@@ -1,5 +1,6 @@
 """Strict loading of JSON and YAML: what is no plain, finite, unambiguous data is refused by its path."""
 
+import io
 import json
 import math
 from collections.abc import Mapping
@@ -146,6 +147,15 @@ def _what_is_wrong(error: Exception) -> str:
     elif began is not None and began.line != mark.line:
         words = f"{words}; it belongs to what begins in line {began.line + 1}"
     return f"line {mark.line + 1}, column {mark.column + 1}: {words}"
+
+
+def dumps_yaml(data: Json, width: int) -> str:
+    """Data as a person would write it, in lines of about this many characters."""
+    writer, text = YAML(), io.StringIO()
+    writer.default_flow_style = None
+    writer.width = width
+    writer.dump(data, text)
+    return text.getvalue()
 
 
 def places(text: str) -> dict[str, tuple[int, int]]:

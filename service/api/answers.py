@@ -13,6 +13,7 @@ from ablations.study.parsing import parse_study
 from service.ledger import Tx, builds, counts, outbox, studies
 from service.ledger.counts import SameReason
 from service.ledger.studies import StudyRow
+from service.ledger.tables import ENDED_TRIALS
 from service.ledger.trials import TrialRow
 from service.schemas import FailedAlike, Links, Progress, Study, Trial
 from service.settings import Settings
@@ -84,7 +85,7 @@ def _eta_s(row: StudyRow, count: Mapping[str, int], now: float) -> float | None:
 
     None after a pause or a retry: most of the time since the start was not spent on trials.
     """
-    ended = sum(count[state] for state in ("done", "failed", "diverged", "pruned", "cancelled"))
+    ended = sum(count[state] for state in ENDED_TRIALS)
     run = ended - count["reused"]
     if row.state != "running" or row.started_at is None or row.requeued_at is not None or run < 1:
         return None

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from service.connection import Connection
+from service.connection import PAGE, Connection
 
 SHARES = 6
-PAGE = 500
 
 
 class Growing:

@@ -18,7 +18,7 @@ from rich.progress import (
 from service.cli.errors import Unreachable
 from service.cli.tables import duration
 from service.cli.trials import reason_text
-from service.connection import FINAL, Connection
+from service.connection import ENDED, FINAL, Connection
 
 POLL_S = 0.5
 RATE_WINDOW_S = 30.0
@@ -112,9 +112,8 @@ class Bar:
 
 
 def open_trials(counts: dict[str, int]) -> int:
-    """How many trials have not ended; each ended trial is in exactly one of these counts."""
-    ended = ("done", "failed", "diverged", "pruned", "cancelled")
-    return int(counts["total"] - sum(counts.get(name, 0) for name in ended))
+    """How many trials have not ended."""
+    return int(counts["total"] - sum(counts.get(name, 0) for name in ENDED))
 
 
 def describe(study: dict[str, Any], rate: float | None) -> str:

@@ -14,7 +14,6 @@ from service.schemas import Study
 POLL_S = 0.2
 PATIENCE_S = 60.0
 """For so long a service that restarts is no reason to stop waiting."""
-MEDIA = {"md": "text/markdown", "html": "text/html", "json": "application/json", "latex": "application/x-tex"}
 
 
 class Client:
@@ -190,8 +189,7 @@ class StudyHandle:
 
     def report(self, format: str = "md") -> str:
         """The report as text: md, html, json, latex, csv (effects) or csv-trials."""
-        accept = MEDIA.get(format, "text/csv")
-        return self.client.connection.text(f"/v1/studies/{self.id}/report", accept, format=format)
+        return self.client.connection.text(f"/v1/studies/{self.id}/report", "*/*", format=format)
 
     def save_report(self, path: str | Path) -> Path:
         """Write the report as the file's suffix says: .md, .html, .pdf, .json, .tex or .csv."""

@@ -5,13 +5,12 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from service.connection import ENDED
 from service.schemas import Study
-
-ENDED = ("done", "failed", "diverged", "pruned", "cancelled")
 
 
 def num_ended(study: Study) -> int:
-    """How many trials have ended; each is in exactly one of these counts."""
+    """How many trials have ended."""
     return sum(getattr(study.progress, name) for name in ENDED)
 
 

@@ -1,17 +1,15 @@
 """The page on which a study is written, with its plan beside it."""
 
-import io
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from fastapi.responses import HTMLResponse
-from ruamel.yaml import YAML
 
 from ablations.errors import AblationError, InvalidStudy, Problem
 from ablations.paper import presets
-from ablations.study.documents import loads_json, loads_yaml, place_of, places
+from ablations.study.documents import dumps_yaml, loads_json, loads_yaml, place_of, places
 from service.api.body import StudyBody
 from service.api.context import InContext, InProject
 from service.connection import one_problem
@@ -21,6 +19,7 @@ from service.plan_words import facts, levels_text, sizes
 from service.web.pages import draw, page
 
 router = APIRouter(include_in_schema=False)
+WIDTH = 80
 STARTER = """\
 name: my-first-study
 trainable: mlp-classifier
@@ -46,7 +45,7 @@ def compose(
     text = STARTER
     if study is not None:
         with context.ledger.read() as tx:
-            text = _as_yaml(studies.find(tx, study, project).spec)
+            text = dumps_yaml(dict(studies.find(tx, study, project).spec), WIDTH)
     elif preset is not None:
         if preset not in presets.names() or scale not in presets.scales(preset):
             raise InvalidRequest(f"there is no preset {preset!r} at scale {scale!r}")
@@ -92,10 +91,3 @@ def _placed(problems: Sequence[Problem], text: str) -> list[tuple[int | None, st
         place = place_of(problem.path, found)
         told.append((None if place is None else place[0], one_problem(problem.to_json())))
     return told
-
-
-def _as_yaml(spec: Any) -> str:
-    writer, text = YAML(), io.StringIO()
-    writer.default_flow_style = None
-    writer.dump(json.loads(json.dumps(spec)), text)
-    return text.getvalue()

@@ -5,17 +5,14 @@ A file has `title` and `study`, which all scales share, and `scales` by name, ea
 study, whose tags say where it comes from.
 """
 
-import io
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-from ruamel.yaml import YAML
-
 from ablations.errors import Json
-from ablations.study.documents import loads_yaml
+from ablations.study.documents import dumps_yaml, loads_yaml
 
 SCALES = ("smoke", "laptop", "paper")
 WIDTH = 100
@@ -37,11 +34,7 @@ class Preset:
     def yaml(self) -> str:
         """The study as a user would write it, with what it asks on top."""
         comment = textwrap.fill(f"{self.title} {self.about}", WIDTH - 2)
-        writer, text = YAML(), io.StringIO()
-        writer.default_flow_style = None
-        writer.width = WIDTH
-        writer.dump(dict(self.study), text)
-        return textwrap.indent(comment, "# ") + "\n" + text.getvalue()
+        return textwrap.indent(comment, "# ") + "\n" + dumps_yaml(dict(self.study), WIDTH)
 
 
 def names() -> list[str]:
