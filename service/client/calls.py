@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -123,28 +123,34 @@ class StudyHandle:
 
         Raises: TimeoutError; the study goes on.
         """
-        began = heard = time.monotonic()
         shown = progress.ProgressLine()
         try:
-            while True:
-                try:
-                    self.refresh()
-                    heard = time.monotonic()
-                except ServiceAway:
-                    if time.monotonic() - heard > PATIENCE_S:
-                        raise
+            for _ in self.looks(timeout_s, published=published):
                 shown.show(self.now)
-                if self.has_ended(published=published):
-                    return self
-                if timeout_s is not None and time.monotonic() - began > timeout_s:
-                    raise TimeoutError(f"after {timeout_s:g} s {progress.line(self.now)}")
                 time.sleep(POLL_S)
         finally:
+            shown.show(self.now)
             shown.end()
+        return self
 
-    def has_ended(self, *, published: bool = False) -> bool:
-        """Whether it had, as of `now`."""
-        return self.state in FINAL and (not published or self.now.published or self.state == "cancelled")
+    def looks(self, timeout_s: float | None = None, *, published: bool = False) -> Iterator[Study]:
+        """How it is, at each look until it has ended; what is done between two looks is the caller's.
+
+        Raises: as wait.
+        """
+        began = heard = time.monotonic()
+        while True:
+            try:
+                self.refresh()
+                heard = time.monotonic()
+            except ServiceAway:
+                if time.monotonic() - heard > PATIENCE_S:
+                    raise
+            if self.state in FINAL and (not published or self.now.published or self.state == "cancelled"):
+                return
+            if timeout_s is not None and time.monotonic() - began > timeout_s:
+                raise TimeoutError(f"after {timeout_s:g} s {progress.line(self.now)}")
+            yield self.now
 
     def pause(self) -> "StudyHandle":
         """Hold it up and free its workers; what has ended is kept."""

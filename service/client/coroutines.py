@@ -1,14 +1,12 @@
 """The client for coroutines: each call runs in a thread, waiting does not hold one."""
 
 import asyncio
-import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from service.client import progress
-from service.client.calls import PATIENCE_S, POLL_S, Client, StudyHandle
+from service.client.calls import POLL_S, Client, StudyHandle
 from service.client.tables import CurveTable, EffectTable, TrialTable
-from service.connection import TIMEOUT_S, ServiceAway
+from service.connection import TIMEOUT_S
 
 T = TypeVar("T")
 
@@ -67,19 +65,10 @@ class AsyncStudyHandle:
 
         Raises: TimeoutError; the study goes on.
         """
-        began = heard = time.monotonic()
-        while True:
-            try:
-                await self._do(StudyHandle.refresh)
-                heard = time.monotonic()
-            except ServiceAway:
-                if time.monotonic() - heard > PATIENCE_S:
-                    raise
-            if self.study.has_ended(published=published):
-                return self
-            if timeout_s is not None and time.monotonic() - began > timeout_s:
-                raise TimeoutError(f"after {timeout_s:g} s {progress.line(self.now)}")
+        looks = self.study.looks(timeout_s, published=published)
+        while await asyncio.to_thread(next, looks, None) is not None:
             await asyncio.sleep(POLL_S)
+        return self
 
     async def refresh(self) -> "AsyncStudyHandle":
         """As StudyHandle.refresh."""
