@@ -11,9 +11,11 @@ from service.ledger.tables import builds, db_now, outbox, studies
 
 MAX_WAIT_S = 300.0
 SUPERSEDED, DELETE = "superseded", "delete"
-SUMMARY, FIGURES = "summary", "figures"
+SUMMARY, FIGURES, CHECK = "summary", "figures", "check"
 FIGURES_FOLLOW = {FIGURES: "follow"}
 """Says with a summary that its figures are announced by themselves."""
+CHECK_AFTER_S = 75.0
+"""What was sent and not answered has arrived by then, or never will."""
 _INSERT = insert(outbox)
 _MARKS = outbox.alias("marks")
 _UNMARKED = select(_MARKS.c.id).where(
@@ -39,7 +41,7 @@ _PUBLISHED = (
         studies.c.id == bindparam("study"),
         studies.c.published_at.is_(None),
         _OF_STUDY.where(outbox.c.kind == SUMMARY).exists(),
-        ~_OF_STUDY.where(outbox.c.done_at.is_(None)).exists(),
+        ~_OF_STUDY.where(outbox.c.done_at.is_(None), outbox.c.kind != CHECK).exists(),
     )
     .values(published_at=db_now())
 )
@@ -50,8 +52,8 @@ class Message:
     """One announcement.
 
     `kind` is study (make the experiment), trial (one ended trial), summary, figures (files for paper,
-    beside the summary), superseded (mark the runs there are, since all trials run anew), or delete (remove
-    them all).
+    beside the summary), superseded (mark the runs there are, since all trials run anew), check (look
+    whether anything came late), or delete (remove them all).
     """
 
     id: int
@@ -77,6 +79,17 @@ def put_many(tx: Tx, kind: str, study_id: str, entries: Sequence[tuple[str, Mapp
                 for key, data in entries
             ],
         )
+
+
+def check_later(tx: Tx, study_id: str) -> None:
+    """Have a study's runs looked through once nothing that was sent by now can still arrive."""
+    later = db_now() + CHECK_AFTER_S
+    mine = (outbox.c.study_id == study_id) & (outbox.c.kind == CHECK) & outbox.c.done_at.is_(None)
+    # One that is due already may be under way, and does not see what comes from here on.
+    waits = update(outbox).where(mine, outbox.c.next_at > db_now()).values(next_at=later)
+    if tx.execute(waits).rowcount == 0:
+        entry = {"study_id": study_id, "kind": CHECK, "key": study_id, "payload": {}}
+        tx.execute(insert(outbox).values(**entry, next_at=later))
 
 
 def pending(tx: Tx, limit: int = 100) -> list[Message]:
@@ -128,13 +141,14 @@ def forget_summary(tx: Tx, study_id: str) -> None:
 
 
 def waiting(tx: Tx) -> int:
-    """How many announcements are still to be made."""
-    return int(tx.execute(select(func.count()).where(outbox.c.done_at.is_(None))).scalar_one())
+    """How many announcements are still to be made; a look at what was made is none."""
+    mine = outbox.c.done_at.is_(None) & (outbox.c.kind != CHECK)
+    return int(tx.execute(select(func.count()).where(mine)).scalar_one())
 
 
 def parked(tx: Tx) -> int:
     """How many announcements have failed at least once and wait for another try."""
-    mine = outbox.c.done_at.is_(None) & (outbox.c.tries > 0)
+    mine = outbox.c.done_at.is_(None) & (outbox.c.kind != CHECK) & (outbox.c.tries > 0)
     return int(tx.execute(select(func.count()).where(mine)).scalar_one())
 
 

@@ -59,6 +59,15 @@ class TrialRow:
     finished_at: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How a trial ended. `at` is in seconds since 1970, of one that never began 0."""
+
+    state: str
+    at: float
+    reason: str | None
+
+
 _SHOWN = [trials.c[field.name] for field in fields(TrialRow)]
 
 
@@ -184,6 +193,16 @@ def noted_runs(tx: Tx, study_id: str) -> dict[str, str]:
     """The MLflow run of each trial that has one."""
     query = select(trials.c.id, trials.c.mlflow_run_id).where(trials.c.study_id == study_id)
     return {row.id: row.mlflow_run_id for row in tx.execute(query.where(trials.c.mlflow_run_id.is_not(None)))}
+
+
+def ends(tx: Tx, study_id: str, states: Collection[str]) -> dict[str, End]:
+    """How a study's trials ended, of those in these states."""
+    query = select(trials.c.id, trials.c.state, trials.c.reason, trials.c.finished_at, trials.c.leased_at)
+    mine = tx.execute(query.where(trials.c.study_id == study_id, trials.c.state.in_(states)))
+    return {
+        row.id: End(state=row.state, at=row.finished_at or row.leased_at or 0.0, reason=row.reason)
+        for row in mine
+    }
 
 
 def _trial(row: Row[Any]) -> TrialRow:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from service.errors import TrackerUnavailable
-from service.worker.mlflow.tracker import MetricPoint, TrackerRefused
+from service.worker.mlflow.tracker import MetricPoint, TrackedRun, TrackerRefused
 
 
 @dataclass
@@ -62,12 +62,13 @@ class FakeTracker:
         self.runs = {id: run for id, run in self.runs.items() if run.experiment_id != experiment_id}
         self._leave("delete_experiment")
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[TrackedRun]]:
         self._arrive()
-        found: dict[str, list[str]] = {}
+        found: dict[str, list[TrackedRun]] = {}
         for id, run in self.runs.items():
             if run.experiment_id == experiment_id and tag in run.tags:
-                found.setdefault(run.tags[tag], []).append(id)
+                shown = TrackedRun(run_id=id, status=run.status, end_ms=run.end_ms, tags=dict(run.tags))
+                found.setdefault(run.tags[tag], []).append(shown)
         return found
 
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import itertools
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import uuid4
 
 import httpx
@@ -11,7 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import TrackerUnavailable
-from service.worker.mlflow.tracker import MetricPoint, MlflowTracker, Tracker, TrackerRefused, clean_key
+from service.worker.mlflow.tracker import (
+    MetricPoint,
+    MlflowTracker,
+    TrackedRun,
+    Tracker,
+    TrackerRefused,
+    clean_key,
+)
 from tests.contract.fake_tracker import FakeTracker
 from tests.mlflow_server import free_port, mlflow_server
 from tests.simulation.driven import Driven
@@ -80,18 +87,28 @@ def test_runs_are_found_by_their_tag(tracker: Tracker, name: str) -> None:
     }
     tracker.create_run(experiment, "untagged", 1000, {})
     tracker.create_run(other, "elsewhere", 1000, {"ablate.trial_id": "c"})
-    assert tracker.tagged_runs(experiment, "ablate.trial_id") == made
+    assert ids(tracker.tagged_runs(experiment, "ablate.trial_id")) == made
     tracker.finish(made["a"][0], "FINISHED", 2000)
     tracker.tag_run(made["a"][0], {"ablate.trial_id": "a.1"})
-    assert tracker.tagged_runs(experiment, "ablate.trial_id") == {"a.1": made["a"], "b": made["b"]}
+    found = tracker.tagged_runs(experiment, "ablate.trial_id")
+    assert ids(found) == {"a.1": made["a"], "b": made["b"]}
+    assert [(run.status, run.end_ms) for run in (found["a.1"][0], found["b"][0])] == [
+        ("FINISHED", 2000),
+        ("RUNNING", None),
+    ]
+    assert found["a.1"][0].tags["ablate.trial_id"] == "a.1"
+
+
+def ids(found: Mapping[str, Sequence[TrackedRun]]) -> dict[str, list[str]]:
+    return {value: [run.run_id for run in runs] for value, runs in found.items()}
 
 
 def test_a_run_made_twice_is_found_twice_and_can_be_deleted(tracker: Tracker, name: str) -> None:
     experiment = tracker.create_experiment(name, {})
     first, second = (tracker.create_run(experiment, "r", 1000, {"t": "1"}) for _ in range(2))
-    assert sorted(tracker.tagged_runs(experiment, "t")["1"]) == sorted([first, second])
+    assert sorted(ids(tracker.tagged_runs(experiment, "t"))["1"]) == sorted([first, second])
     tracker.delete_run(second)
-    assert tracker.tagged_runs(experiment, "t") == {"1": [first]}
+    assert ids(tracker.tagged_runs(experiment, "t")) == {"1": [first]}
 
 
 def test_sending_a_run_again_changes_nothing(tracker: Tracker, name: str) -> None:

@@ -1,5 +1,6 @@
 """The product's ledger on SQLite in memory, by a clock that a simulation moves."""
 
+import math
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,7 +14,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.pool import StaticPool
 
 from service.errors import LedgerUnavailable
-from service.ledger import Ledger, Tx, attempts, builds, counts, migrate, outbox, studies
+from service.ledger import Ledger, Tx, attempts, builds, counts, migrate, outbox, standbys, studies
 from service.ledger import database as database_module
 from tests.simulation.kernel import Kernel
 
@@ -52,9 +53,11 @@ class Database:
         """Another number after every change."""
         return self._connection.total_changes
 
-    def waits(self) -> bool:
-        """Whether an announcement is due later."""
-        return self._connection.execute("SELECT 1 FROM outbox WHERE done_at IS NULL").fetchone() is not None
+    def next_due(self) -> float:
+        """The wall clock's time from which on another announcement is due."""
+        waiting = "SELECT min(next_at) FROM outbox WHERE done_at IS NULL"
+        found = self._connection.execute(waiting).fetchone()[0]
+        return math.inf if found is None else float(found)
 
     def fresh(self, wall: Callable[[], float]) -> Ledger:
         """An empty ledger by this clock; the last one is gone."""
@@ -72,13 +75,15 @@ PURE = (
     (counts, ("num_open", "num_ended_by", "num_finished")),
     (outbox, ("unwritten", "pending")),
     (attempts, ("live",)),
+    (standbys, ("waiting",)),
 )
-"""Readings that depend on the ledger's rows alone, or on its clock only as TIMELESS says."""
-TIMELESS: dict[str, Callable[[Database, Any], bool]] = {
-    "live": lambda _database, found: found is None or found.lease_until is None,
-    "pending": lambda database, found: not found and not database.waits(),
+"""Readings that depend on the ledger's rows alone, or on its clock only as VALID_UNTIL says."""
+VALID_UNTIL: dict[str, Callable[[Database, Any], float]] = {
+    "live": lambda _database, found: math.inf if found is None or found.lease_until is None else -math.inf,
+    "pending": lambda database, found: -math.inf if found else database.next_due(),
+    "waiting": lambda _database, found: -math.inf if found else math.inf,
 }
-"""When what was read would be the same at any later time."""
+"""By the wall clock, until when what was read would be the same; what is not named here always is."""
 
 
 @contextmanager
@@ -99,19 +104,19 @@ def remembered(database: Database, view_reads: "Reading") -> Iterator[None]:
 
 
 def _remembering(read: Callable[..., Any], database: Database, reading: "Reading") -> Callable[..., Any]:
-    known: dict[Any, tuple[int, Any]] = {}
-
-    timeless = TIMELESS.get(read.__name__)
+    known: dict[Any, tuple[int, float, float, Any]] = {}
+    valid_until = VALID_UNTIL.get(read.__name__, lambda _database, _found: math.inf)
 
     @wraps(read)
     def remembering(tx: Tx, *args: Any) -> Any:
         if not reading.now:
             return read(tx, *args)
-        version, found = known.get(args, (-1, None))
-        if version != database.version:
+        version, since, until, found = known.get(args, (-1, 0.0, 0.0, None))
+        now = database.wall()
+        # It may jump either way.
+        if version != database.version or not since <= now < until:
             found = read(tx, *args)
-            if timeless is None or timeless(database, found):
-                known[args] = database.version, found
+            known[args] = database.version, now, valid_until(database, found), found
         return list(found) if isinstance(found, list) else found
 
     return remembering

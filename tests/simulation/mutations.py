@@ -307,12 +307,25 @@ MUTATIONS = (
     _bug(
         "a run is made without a look whether it is there",
         f"{PUBLISHER}._experiment",
-        ("            runs={} if fresh else self._runs(study.id, found, {}),\n", "            runs={},\n"),
+        (
+            "            runs={key: run.run_id for key, run in self._runs(study.id, found, {}).items()},\n",
+            "            runs={},\n",
+        ),
     ),
     _bug(
         "after a lost answer nobody looks whether the run was made",
         f"{PUBLISHER}._publish_trials",
-        ("            self._experiments.pop(study.id, None)\n", "            pass\n"),
+        ("            self._doubt(study.id)\n", "            pass\n"),
+    ),
+    _bug(
+        "what came late is never looked at",
+        f"{PUBLISHER}._publish",
+        ("            self._check(study, experiment)\n", "            pass\n"),
+    ),
+    _bug(
+        "a run that says an old end is left so",
+        f"{PUBLISHER}._check",
+        ("        if stale:\n", "        if stale and False:\n"),
     ),
     _bug(
         "an announcement is done before MLflow has it",
@@ -363,5 +376,7 @@ FOUND_BY: dict[str, int] = {
     "the answer to a key is not kept": 1,
     "trials of a paused study are leased": 22,
     "two workers lead at once": 101,
+    "a run that says an old end is left so": 398,
+    "what came late is never looked at": 361,
 }
 """The seed whose schedule has shown a bug. Of the bugs that are not here none is known yet."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from service.errors import TrackerUnavailable
-from service.worker.mlflow.tracker import MetricPoint
+from service.worker.mlflow.tracker import MetricPoint, TrackedRun
 from tests.contract.fake_tracker import FakeTracker
 from tests.simulation.kernel import Kernel, Process
 from tests.simulation.network import Network, Unanswered
@@ -56,7 +56,7 @@ class FarTracker:
     def tag_experiment(self, experiment_id: str, tags: Mapping[str, str]) -> None:
         self._ask("tag_experiment", lambda s: s.tag_experiment(experiment_id, tags))
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[TrackedRun]]:
         return dict(self._ask("tagged_runs", lambda s: s.tagged_runs(experiment_id, tag)))
 
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:

@@ -16,7 +16,7 @@ import httpx
 from ablations.results.results import TrialRecord
 from service.budgets import Budgets
 from service.cluster import RayCluster
-from service.ledger import arrivals, attempts, studies, trials
+from service.ledger import arrivals, attempts, outbox, studies, trials
 from service.ledger.attempts import Attempt
 from service.ledger.studies import StudyRow
 from service.settings import Settings
@@ -47,6 +47,8 @@ WITHIN_S = 800.0
 """After the last fault everything has ended within so many virtual seconds."""
 USER_TIMEOUT_S = 10.0
 STALL_S = 15.0
+LATEST_S = 40.0
+"""No request to MLflow is on its way for longer: 15 s late, and 20 s later once more."""
 SLOW = {"leadership": 2.0, "arrivals": 1.0}
 """How many times as long as the product's these loops pause; the others as a schedule says."""
 
@@ -356,6 +358,7 @@ def _deterministic(seed: int, conditions: Conditions) -> Iterator[None]:
     """What the product takes from the machine and a schedule may not: ids, and the speed of slices."""
     numbers = count()
     saved = studies.new_id, arrivals.SLICE, arrivals.LEAST, arrivals.SLICE_S, arrivals.PAUSE_S
+    check_after_s, outbox.CHECK_AFTER_S = outbox.CHECK_AFTER_S, LATEST_S
     studies.new_id = lambda: f"{seed % 2**40:012x}{next(numbers):012x}"
     arrivals.SLICE_S, arrivals.PAUSE_S = 1e9, 0.0
     if conditions.small_slices:
@@ -366,4 +369,5 @@ def _deterministic(seed: int, conditions: Conditions) -> Iterator[None]:
         yield
     finally:
         studies.new_id, arrivals.SLICE, arrivals.LEAST, arrivals.SLICE_S, arrivals.PAUSE_S = saved
+        outbox.CHECK_AFTER_S = check_after_s
         logging.disable(quiet)

@@ -1,10 +1,14 @@
 """What the publisher knows of a study's experiment while it fills it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ablations.design.reading import Reading
 from ablations.manifest import Manifest
+from service.ledger.studies import StudyRow
+from service.worker.mlflow import views
+from service.worker.mlflow.runs import STUDY
 
 
 class Manifests(Protocol):
@@ -23,3 +27,19 @@ class Experiment:
     setting_names: tuple[str, ...]
     readings: tuple[Reading, ...]
     arms_sent: set[str] = field(default_factory=set)
+
+
+def tags_of(study: StudyRow, manifest: Manifest, readings: Sequence[Reading]) -> dict[str, str]:
+    """What the experiment of a study says of itself, with its prepared views."""
+    prepared = views.prepared_views(
+        factors=list(study.spec.get("factors") or {}),
+        curves=[metric.name for metric in manifest.metrics if metric.curve],
+        primary=readings[0].name if readings else manifest.metrics[0].name,
+    )
+    return {
+        STUDY: study.id,
+        "ablate.project": study.project,
+        "mlflow.experimentKind": "custom_model_development",
+        **{f"ablate.tag.{name}": str(value) for name, value in (study.spec.get("tags") or {}).items()},
+        **prepared,
+    }

@@ -6,9 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
-from ablations.design.reading import Reading, read_readings
+from ablations.design.reading import read_readings
 from ablations.errors import AblationError, Problems
-from ablations.manifest import Manifest
 from ablations.study.parsing import parse_study
 from service.errors import BadSettings, StudyNotFound, TooMuchWork, TrackerUnavailable
 from service.ledger import Ledger, builds, outbox, studies, trials
@@ -16,7 +15,8 @@ from service.ledger.outbox import Message
 from service.ledger.studies import StudyRow
 from service.settings import Settings
 from service.worker.mlflow import arms, views
-from service.worker.mlflow.experiment import Experiment, Manifests
+from service.worker.mlflow.experiment import Experiment, Manifests, tags_of
+from service.worker.mlflow.looking import one_of_each, out_of_date
 from service.worker.mlflow.runs import (
     KIND,
     NOTE,
@@ -29,7 +29,7 @@ from service.worker.mlflow.runs import (
     superseded_tags,
 )
 from service.worker.mlflow.summary import StudySummary, figure_artifacts, note_of, summary_of
-from service.worker.mlflow.tracker import MlflowTracker, Tracker, TrackerRefused
+from service.worker.mlflow.tracker import MlflowTracker, TrackedRun, Tracker, TrackerRefused
 from service.workshop import WorkDied
 from trainables.catalogue import LiveCatalogue
 from trainables.errors import TrainableError
@@ -77,8 +77,12 @@ class Publisher:
     def drain(self) -> int:
         """Publish what is due and return how much was; 0 while MLflow is away, which is no error."""
         if not self._leads():
-            # What another one publishes meanwhile is not known here.
-            self._experiments.clear()
+            # What another one publishes meanwhile is not known here, nor what of ours is still to arrive.
+            if self._experiments:
+                with self._ledger.write() as tx:
+                    for study_id in self._experiments:
+                        outbox.check_later(tx, study_id)
+                self._experiments.clear()
             return 0
         if self._clock() < self._not_before:
             return 0
@@ -95,13 +99,13 @@ class Publisher:
                 # Deleted since these messages were read; that is a message of its own.
                 self._experiments.pop(study_id, None)
             except TrackerUnavailable as error:
-                self._experiments.pop(study_id, None)
+                self._doubt(study_id)
                 if self._away(error):
                     break
                 self._park(messages, error)
             except (TrackerRefused, AblationError, TrainableError) as error:
                 # A plugin that is gone, for one: it must not hold up the other studies.
-                self._experiments.pop(study_id, None)
+                self._doubt(study_id)
                 self._park(messages, error)
         return num_done
 
@@ -120,7 +124,8 @@ class Publisher:
             return len(messages)
         with self._ledger.read() as tx:
             study = studies.get(tx, study_id)
-        experiment = self._experiment(study)
+        checks = [message.id for message in messages if message.kind == outbox.CHECK]
+        experiment = self._experiment(study, only_looked_at=len(checks) == len(messages))
         marks = [message.id for message in messages if message.kind == outbox.SUPERSEDED]
         if marks:
             self._set_aside(study, experiment)
@@ -140,7 +145,23 @@ class Publisher:
             if message.payload != outbox.FIGURES_FOLLOW:
                 self._experiments.pop(study_id, None)
             num_done += 1
-        return num_done
+        if checks:
+            self._check(study, experiment)
+            self._finish(checks)
+        return num_done + len(checks)
+
+    def _check(self, study: StudyRow, experiment: Experiment) -> None:
+        """Mend what came late, or twice: delete second runs, send again what says another end."""
+        runs = self._runs(study.id, experiment.id, experiment.runs)
+        experiment.runs.update({key: run.run_id for key, run in runs.items()})
+        with self._ledger.read() as tx:
+            stale = out_of_date(runs, trials.ends(tx, study.id, tuple(STATUS)))
+        if stale:
+            log.warning("study %s: %d runs are sent again: they say another end", study.id, len(stale))
+            with self._ledger.write() as tx:
+                outbox.put_many(tx, "trial", study.id, [(trial_id, {}) for trial_id in stale])
+        elif study.published:
+            self._experiments.pop(study.id, None)
 
     def _delete(self, study_id: str) -> None:
         """Take a deleted study's experiment away, if it has one."""
@@ -188,7 +209,7 @@ class Publisher:
             self._park([by_trial[trial_id]], problem)
         if lost or refused:
             # A run may have been made whose id never arrived, or all be gone: look before making it again.
-            self._experiments.pop(study.id, None)
+            self._doubt(study.id)
         else:
             self._publish_arms(study, experiment, {row.arm_id for row in rows if row.arm_id})
         return len(sent)
@@ -263,12 +284,12 @@ class Publisher:
             tags = {KIND: "summary", STUDY: study.id, TRIAL: study.id, NOTE: summary.note}
             start_ms = round(study.created_at * 1000)
             experiment.runs[study.id] = self._tracker.create_run(experiment.id, "summary", start_ms, tags)
-        # By now everything has its run: the time to look for those that nobody knows of.
-        experiment.runs.update(self._runs(study.id, experiment.id, experiment.runs))
         run_id = experiment.runs[study.id]
         self._put(experiment, run_id, summary.artifacts)
         self._tracker.finish(run_id, "FINISHED", end_ms)
         self._tracker.tag_experiment(experiment.id, {NOTE: summary.note})
+        with self._ledger.write() as tx:
+            outbox.check_later(tx, study.id)
 
     def _publish_figures(self, study: StudyRow, experiment: Experiment) -> None:
         """The files for paper, which are drawn when the summary is there."""
@@ -301,7 +322,7 @@ class Publisher:
             log.warning("study %s is published without its plan: %s", study.id, error)
             return None
 
-    def _experiment(self, study: StudyRow) -> Experiment:
+    def _experiment(self, study: StudyRow, *, only_looked_at: bool = False) -> Experiment:
         known = self._experiments.get(study.id)
         # The ledger forgets it when MLflow is to be told everything anew.
         if known is not None and known.id == study.experiment_id:
@@ -311,17 +332,20 @@ class Publisher:
         found = self._tracker.find_experiment(STUDY, study.id)
         fresh = found is None
         if found is None:
-            found = self._tracker.create_experiment(
-                f"{study.name[:400]} ({study.id})", self._tags(study, manifest, readings)
-            )
+            tags = tags_of(study, manifest, readings)
+            tags[NOTE] = note_of(study, None, self._report_url(study.id))
+            found = self._tracker.create_experiment(f"{study.name[:400]} ({study.id})", tags)
         experiment = Experiment(
             id=found,
             # Both kinds of run carry this tag, the summary with the study's id.
-            runs={} if fresh else self._runs(study.id, found, {}),
+            runs={key: run.run_id for key, run in self._runs(study.id, found, {}).items()},
             setting_names=tuple(setting.name for setting in manifest.settings),
             readings=readings,
         )
         with self._ledger.write() as tx:
+            if not fresh and not only_looked_at:
+                # Somebody has sent something before, and who knows whether all of it has arrived.
+                outbox.check_later(tx, study.id)
             studies.set_experiment(
                 tx,
                 study.id,
@@ -331,34 +355,16 @@ class Publisher:
         self._experiments[study.id] = experiment
         return experiment
 
-    def _runs(self, study_id: str, experiment_id: str, known: Mapping[str, str]) -> dict[str, str]:
+    def _runs(self, study_id: str, experiment_id: str, known: Mapping[str, str]) -> dict[str, TrackedRun]:
         """The run of each trial and arm. A create that MLflow did late, or twice, left another: it goes."""
         found = self._tracker.tagged_runs(experiment_id, TRIAL)
         with self._ledger.read() as tx:
             noted = trials.noted_runs(tx, study_id)
-        runs: dict[str, str] = {}
-        for key, ids in found.items():
-            mine = noted.get(key) or known.get(key)
-            runs[key] = mine if mine in ids else ids[0]
-            for extra in set(ids) - {runs[key]}:
-                log.warning("study %s: a second run of %s is deleted", study_id, key)
-                self._tracker.delete_run(extra)
+        runs, extra = one_of_each(found, {**known, **noted})
+        for key, run_id in extra:
+            log.warning("study %s: a second run of %s is deleted", study_id, key)
+            self._tracker.delete_run(run_id)
         return runs
-
-    def _tags(self, study: StudyRow, manifest: Manifest, readings: Sequence[Reading]) -> dict[str, str]:
-        prepared = views.prepared_views(
-            factors=list(study.spec.get("factors") or {}),
-            curves=[metric.name for metric in manifest.metrics if metric.curve],
-            primary=readings[0].name if readings else manifest.metrics[0].name,
-        )
-        return {
-            STUDY: study.id,
-            "ablate.project": study.project,
-            "mlflow.experimentKind": "custom_model_development",
-            NOTE: note_of(study, None, self._report_url(study.id)),
-            **{f"ablate.tag.{name}": str(value) for name, value in (study.spec.get("tags") or {}).items()},
-            **prepared,
-        }
 
     def _report_url(self, study_id: str) -> str:
         base = self._settings.public_url or self._settings.internal_url
@@ -376,6 +382,11 @@ class Publisher:
             for message in messages:
                 log.warning("cannot publish %s %s: %s", message.kind, message.key, error)
                 outbox.failed(tx, message.id, str(error))
+
+    def _doubt(self, study_id: str) -> None:
+        """Look anew before anything more is sent; whoever leads no more leaves that to the next drain."""
+        if self._leads():
+            self._experiments.pop(study_id, None)
 
     def _away(self, error: TrackerUnavailable) -> bool:
         """Whether MLflow is away altogether; then nothing is tried for a while, longer each time."""

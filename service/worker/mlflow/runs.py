@@ -19,7 +19,8 @@ STATUS = {
     "cancelled": "KILLED",
 }
 ABSENT = "-"
-KIND, STUDY, TRIAL, REASON = "ablate.kind", "ablate.study_id", "ablate.trial_id", "ablate.reason"
+KIND, STUDY, TRIAL = "ablate.kind", "ablate.study_id", "ablate.trial_id"
+STATE, REASON = "ablate.state", "ablate.reason"
 NOTE = "mlflow.note.content"
 
 
@@ -85,7 +86,7 @@ def _tags(row: TrialRow) -> dict[str, str]:
         TRIAL: row.id,
         "ablate.arm_id": row.arm_id,
         "ablate.factors": json.dumps(dict(row.levels)),
-        "ablate.state": row.state,
+        STATE: row.state,
         "ablate.device": row.device,
         "ablate.fingerprint": row.fingerprint,
         REASON: row.reason,

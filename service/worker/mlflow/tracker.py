@@ -40,6 +40,16 @@ class MetricPoint:
     timestamp_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedRun:
+    """A run as MLflow has it. Of one that has not ended there is no `end_ms`."""
+
+    run_id: str
+    status: str
+    end_ms: int | None
+    tags: Mapping[str, str]
+
+
 class Tracker(Protocol):
     """Where experiments and runs are shown. Times are milliseconds since 1970."""
 
@@ -58,8 +68,8 @@ class Tracker(Protocol):
     def delete_experiment(self, experiment_id: str) -> None:
         """Delete an experiment with its runs and their artifacts; only one that is there."""
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
-        """All runs that have this tag: its value to the ids of the runs with it."""
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[TrackedRun]]:
+        """All runs that have this tag: its value to the runs with it."""
 
     def create_run(self, experiment_id: str, name: str, start_ms: int, tags: Mapping[str, str]) -> str:
         """A new run; not safe to repeat, so look for it first."""
@@ -134,9 +144,9 @@ class MlflowTracker:
         self._call("DELETE", f"{ARTIFACTS}/{experiment_id}")
         self._post("experiments/delete", {"experiment_id": experiment_id})
 
-    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[str]]:
-        """All runs that have this tag: its value to the ids of the runs with it."""
-        found: dict[str, list[str]] = {}
+    def tagged_runs(self, experiment_id: str, tag: str) -> dict[str, list[TrackedRun]]:
+        """All runs that have this tag: its value to the runs with it."""
+        found: dict[str, list[TrackedRun]] = {}
         token: str | None = None
         while True:
             query = {"experiment_ids": [experiment_id], "max_results": PAGE, "page_token": token}
@@ -144,7 +154,7 @@ class MlflowTracker:
             for run in page.get("runs") or []:
                 tags = {pair["key"]: pair["value"] for pair in run["data"].get("tags", [])}
                 if tag in tags:
-                    found.setdefault(tags[tag], []).append(str(run["info"]["run_id"]))
+                    found.setdefault(tags[tag], []).append(_shown(run["info"], tags))
             token = page.get("next_page_token")
             if not token:
                 return found
@@ -207,6 +217,16 @@ class MlflowTracker:
         if answer.status_code >= 500 or answer.status_code == 429:
             raise TrackerUnavailable(text)
         raise TrackerRefused(text)
+
+
+def _shown(info: Mapping[str, Any], tags: Mapping[str, str]) -> TrackedRun:
+    ended = info.get("end_time")
+    return TrackedRun(
+        run_id=str(info["run_id"]),
+        status=str(info["status"]),
+        end_ms=int(ended) if ended is not None else None,
+        tags=tags,
+    )
 
 
 def clean_key(name: str) -> str:

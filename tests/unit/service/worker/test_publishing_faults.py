@@ -4,17 +4,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import delete, select
 
 from service.ledger import (
     Ledger,
     outbox,
 )
+from service.ledger.tables import outbox as outbox_table
 from service.settings import Settings
 from service.worker.mlflow.publisher import Publisher
-from service.worker.mlflow.runs import TRIAL
+from service.worker.mlflow.runs import REASON, STATE, TRIAL
 from tests.contract.fake_tracker import FakeTracker
 from tests.unit.service.worker.publishing import (
     Manifests,
+    another,
     check_complete,
     drain,
     forget,
@@ -49,10 +52,68 @@ def test_a_run_that_mlflow_made_twice_is_shown_once(ledger: Ledger, tmp_path: Pa
     settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
     made = Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
     drain(made)
+    make_due(ledger)
+    drain(made)
     made.close()
     kinds = [run.tags["ablate.kind"] for run in tracker.runs.values()]
     assert sorted(kinds) == ["arm", "arm", "summary", "trial", "trial", "trial", "trial"]
     assert {run.status for run in tracker.runs.values()} <= {"FINISHED", "FAILED", "KILLED"}
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_what_came_late_is_mended_after_the_study_was_published(
+    publisher: Publisher, ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path, known: bool
+) -> None:
+    drain(publisher)
+    check_complete(ledger, tracker, study_id)
+    kept = set(tracker.runs)
+    experiment = next(iter(tracker.experiments))
+    for run in list(tracker.runs.values()):  # creates that a stuck server answers at last
+        tracker.create_run(experiment, run.name, run.start_ms, run.tags)
+    ids = {run.tags[TRIAL]: id for id, run in tracker.runs.items() if id in kept}
+    tracker.finish(ids["tnone0"], "FAILED", 5)  # the end of an attempt before
+    tracker.tag_run(ids["tnone1"], {STATE: "failed", REASON: "of before"})
+    with ledger.write() as tx:  # whoever waits for MLflow does not wait for this look
+        assert outbox.waiting(tx) == 0 and is_published(ledger, study_id)
+    after = publisher if known else another(publisher, ledger, tracker, tmp_path)
+    make_due(ledger)
+    drain(after)
+    assert set(tracker.runs) == kept
+    check_complete(ledger, tracker, study_id)
+    run = tracker.runs[ids["tnone1"]]
+    assert (run.tags[STATE], run.tags[REASON]) == ("done", "") and tracker.runs[ids["tnone0"]].end_ms != 5
+    num = tracker.num_calls
+    drain(after)
+    assert tracker.num_calls == num, "one look is enough"
+    if not known:
+        after.close()
+
+
+def test_who_led_has_all_looked_at_that_it_may_have_sent(
+    ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path
+) -> None:
+    leads = True
+    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
+    made = Publisher(
+        settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests(), leads=lambda: leads
+    )
+
+    def lose_lead() -> bool:
+        nonlocal leads
+        leads = False
+        return True
+
+    tracker.healthy = lose_lead  # type: ignore[method-assign]
+    tracker.broken = "tshared0"
+    made.drain()
+    with ledger.write() as tx:
+        tx.execute(delete(outbox_table))
+    made.drain()
+    made.drain()
+    made.close()
+    with ledger.read() as tx:
+        kinds = [(row.kind, row.study_id) for row in tx.execute(select(outbox_table))]
+    assert kinds == [(outbox.CHECK, study_id)]
 
 
 def test_another_publisher_goes_on_where_one_was_killed(
