@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from service.api import openapi, problems
 from service.api.context import Context
 from service.api.guard import Guard, open_hosts
+from service.api.memory import Memory
 from service.api.planning import Planner, shared_workshop
 from service.api.routes import catalogue as catalogue_routes
 from service.api.routes import (
@@ -94,6 +95,7 @@ def create_app(
         app.include_router(part.router)
     problems.install(app)
     openapi.install(app)
+    app.add_middleware(Memory, ledger=ledger)
     app.add_middleware(Guard, hosts=open_hosts(settings))
     app.add_middleware(metrics.RequestMetrics, registry=registry)
     return app

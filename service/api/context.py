@@ -9,7 +9,6 @@ from typing import Annotated, Any
 from fastapi import Depends, Path, Request
 from prometheus_client import CollectorRegistry
 
-from service.api.memory import Memory
 from service.api.planning import Planner
 from service.auth import project_of
 from service.errors import KeyInFlight, StudyNotFound
@@ -52,7 +51,6 @@ class Context:
     probes: Mapping[str, Callable[[], None]]
     registry: CollectorRegistry
     in_flight: InFlight = field(default_factory=InFlight)
-    memory: Memory = field(default_factory=Memory)
     kept: dict[str, Any] = field(default_factory=dict)
     """What routes keep between requests, by their own names."""
 

@@ -59,16 +59,6 @@ def latest_seq(tx: Tx, study_id: str) -> int:
     return int(tx.execute(_LATEST, {"study": study_id}).scalar_one_or_none() or 0)
 
 
-def latest_seqs(tx: Tx, study_ids: Sequence[str]) -> dict[str, int]:
-    """The numbers of the latest events of these studies."""
-    found: dict[str, int] = {}
-    for start in range(0, len(study_ids), _CHUNK):
-        some = study_ids[start : start + _CHUNK]
-        rows = tx.execute(select(studies.c.id, studies.c.seq).where(studies.c.id.in_(some)))
-        found |= {study_id: seq for study_id, seq in rows}
-    return found
-
-
 def first_in(tx: Tx, study_id: str, state: str) -> float | None:
     """When a study came to this state for the first time; None if it never did."""
     entered = (events.c.kind == "study") & (events.c.data["state"].as_string() == state)

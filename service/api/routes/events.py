@@ -3,8 +3,11 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Response
@@ -21,7 +24,8 @@ from service.ledger.studies import StudyRow
 from service.ledger.tables import OPEN_STUDIES
 
 router = APIRouter(prefix="/v1/studies", tags=["studies"])
-_POLL_S = 0.5
+_POLL_S = 0.25
+_MOST = 2000
 _PING_S = 15.0
 _MAX_SEQ = 2**63 - 1
 _log = logging.getLogger(__name__)
@@ -51,46 +55,97 @@ async def stream(
     )
 
 
+@dataclass
+class Feed:
+    """What one study's streams share: its latest events as they are sent, and who waits for more."""
+
+    seq: int
+    recent: deque[tuple[int, bytes]] = field(default_factory=lambda: deque(maxlen=_MOST))
+    final: bool = False
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    num_streams: int = 0
+
+    def after(self, seq: int) -> list[tuple[int, bytes]] | None:
+        """The events behind a number; None where the first of them are kept no more."""
+        first = self.recent[0][0] if self.recent else self.seq + 1
+        if seq < first - 1:
+            return None
+        return list(takewhile(lambda entry: entry[0] > seq, reversed(self.recent)))[::-1]
+
+    def add(self, entries: Sequence[tuple[int, bytes]], final: bool) -> None:
+        """Tell all streams; nothing where nothing is new."""
+        if entries or final != self.final:
+            self.recent.extend(entries)
+            self.seq = entries[-1][0] if entries else self.seq
+            self.final = final
+            self.wake()
+
+    def wake(self) -> None:
+        """Have all streams look."""
+        self.moved.set()
+        self.moved = asyncio.Event()
+
+
 class News:
-    """Asks the ledger for all streams of this process at once, and wakes those whose study has moved on."""
+    """Asks the ledger for all streams of this process at once: each event is read and written out once."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._waiting: dict[str, set[asyncio.Event]] = {}
+        self._feeds: dict[str, Feed] = {}
         self._asking: asyncio.Task[None] | None = None
+        self._seen: int | None = None
 
     @contextmanager
-    def follow(self, study_id: str) -> Iterator[asyncio.Event]:
-        """What is set whenever the study may have new events."""
-        moved = asyncio.Event()
-        self._waiting.setdefault(study_id, set()).add(moved)
+    def follow(self, study_id: str, seq: int) -> Iterator[Feed]:
+        """What happens in a study behind this event, which was its last lately."""
+        if study_id not in self._feeds:
+            self._feeds[study_id] = Feed(seq)
+            self._seen = None  # what was written meanwhile has been told, but not to this one
+        feed = self._feeds[study_id]
+        feed.num_streams += 1
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask())
         try:
-            yield moved
+            yield feed
         finally:
-            self._waiting[study_id].discard(moved)
-            if not self._waiting[study_id]:
-                del self._waiting[study_id]
+            feed.num_streams -= 1
+            if feed.num_streams == 0 and self._feeds.get(study_id) is feed:
+                del self._feeds[study_id]
 
     async def _ask(self) -> None:
-        seen: dict[str, int] = {}
-        while self._waiting:
-            try:
-                known = await run_in_threadpool(self._latest, list(self._waiting))
-            except LedgerUnavailable as error:
-                _log.warning("event streams wait: %s", error)
-                known = {}
-            for study_id, seq in known.items():
-                if seen.get(study_id) != seq:
-                    for moved in self._waiting.get(study_id, ()):
-                        moved.set()
-            seen |= known
+        while self._feeds:
+            version = self._context.ledger.version()
+            if version is None or version != self._seen:
+                self._seen = version
+                if not await self._tell():
+                    self._seen = None
             await asyncio.sleep(_POLL_S)
 
-    def _latest(self, ids: list[str]) -> dict[str, int]:
+    async def _tell(self) -> bool:
+        feeds = dict(self._feeds)
+        try:
+            found = await run_in_threadpool(self._news, {id: feed.seq for id, feed in feeds.items()})
+        except LedgerUnavailable as error:
+            _log.warning("event streams wait: %s", error)
+            return False
+        whole = True
+        for study_id, feed in feeds.items():
+            if study_id in found:
+                entries, final = found[study_id]
+                whole &= not entries  # there may be more than are read at once
+                feed.add(entries, final and not entries)
+            else:  # deleted: its streams find that out
+                feed.add([], True)
+        return whole
+
+    def _news(self, seqs: Mapping[str, int]) -> dict[str, tuple[list[tuple[int, bytes]], bool]]:
+        found = {}
         with self._context.ledger.read() as tx:
-            return events.latest_seqs(tx, ids)
+            for study_id, seq in seqs.items():
+                with suppress(StudyNotFound):
+                    study = studies.get(tx, study_id)
+                    found[study_id] = _entries(events.list_after(tx, study_id, seq)), _is_final(study)
+        return found
 
 
 def _news_of(context: Context) -> News:
@@ -104,25 +159,32 @@ def _news_of(context: Context) -> News:
 
 
 async def _follow(context: Context, news: News, study_id: str, seq: int) -> AsyncIterator[bytes]:
-    with news.follow(study_id) as moved:
+    with ExitStack() as stack, suppress(StudyNotFound):  # deleted while somebody looked on
+        feed: Feed | None = None
         while True:
-            moved.clear()
-            try:
+            moved = None if feed is None else feed.moved
+            entries = None if feed is None or feed.final else feed.after(seq)
+            final = False
+            if entries is None:  # history; or it is final, if nobody has resumed it
                 study, found = await run_in_threadpool(_read, context, study_id, seq)
-            except StudyNotFound:  # deleted while somebody looked on
+                entries, final = _entries(found), _is_final(study)
+            if entries:
+                yield b"".join(text for _, text in entries)
+                seq = entries[-1][0]
+            elif final:
                 return
-            for event in found:
-                yield _encode(event)
-            if found:
-                seq = found[-1].seq
-                continue
-            if _is_final(study):
-                return
-            try:
-                async with asyncio.timeout(_PING_S):
-                    await moved.wait()
-            except TimeoutError:
-                yield KEEPALIVE_COMMENT
+            elif feed is None or moved is None:
+                feed = stack.enter_context(news.follow(study_id, seq))
+            else:
+                try:
+                    async with asyncio.timeout(_PING_S):
+                        await moved.wait()
+                except TimeoutError:
+                    yield KEEPALIVE_COMMENT
+
+
+def _entries(found: Sequence[Event]) -> list[tuple[int, bytes]]:
+    return [(event.seq, _encode(event)) for event in found]
 
 
 def _read(

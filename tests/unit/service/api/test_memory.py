@@ -30,10 +30,12 @@ def statements(ledger: Ledger) -> Iterator[list[str]]:
 def test_a_study_is_read_once_while_nobody_writes(client: TestClient, ledger: Ledger) -> None:
     url = "/v1/studies/" + client.post("/v1/studies", json=STUDY).json()["id"]
     first = client.get(url)
+    known = {"If-None-Match": first.headers["etag"]}
+    unchanged = client.get(url, headers=known)
     with statements(ledger) as asked:
-        second = client.get(url)
-        unchanged = client.get(url, headers={"If-None-Match": first.headers["etag"]})
-    assert not asked and second.json() == first.json() and unchanged.status_code == 304
+        again = client.get(url), client.get(url, headers=known)
+    assert not asked and again[0].json() == first.json() and dict(again[0].headers) == dict(first.headers)
+    assert [again[1].status_code, dict(again[1].headers)] == [304, dict(unchanged.headers)]
 
 
 def test_what_another_process_writes_is_seen_at_once(client: TestClient, settings: Settings) -> None:
