@@ -307,10 +307,7 @@ MUTATIONS = (
     _bug(
         "a run is made without a look whether it is there",
         f"{PUBLISHER}._experiment",
-        (
-            "            runs={key: run.run_id for key, run in self._runs(study.id, found, {}).items()},\n",
-            "            runs={},\n",
-        ),
+        ("            experiment.note(self._runs(study.id, found, {}))\n", "            pass\n"),
     ),
     _bug(
         "after a lost answer nobody looks whether the run was made",
@@ -321,6 +318,11 @@ MUTATIONS = (
         "what came late is never looked at",
         f"{PUBLISHER}._publish",
         ("            self._check(study, experiment)\n", "            pass\n"),
+    ),
+    _bug(
+        "of a paused study arms that could not be sent are never sent",
+        f"{PUBLISHER}._check",
+        ("        self._publish_arms(study, experiment)\n", ""),
     ),
     _bug(
         "a run that says an old end is left so",
@@ -372,6 +374,7 @@ FOUND_BY: dict[str, int] = {
     "an attempt that is over is revived by its heartbeat": 28,
     "an ended study's attempt is not closed": 22,
     "results are not announced": 0,
+    "of a paused study arms that could not be sent are never sent": 4163,
     "reused results are not announced": 5,
     "the answer to a key is not kept": 1,
     "trials of a paused study are leased": 22,

@@ -153,14 +153,15 @@ class Publisher:
     def _check(self, study: StudyRow, experiment: Experiment) -> None:
         """Mend what came late, or twice: delete second runs, send again what says another end."""
         runs = self._runs(study.id, experiment.id, experiment.runs)
-        experiment.runs.update({key: run.run_id for key, run in runs.items()})
+        experiment.note(runs)
         with self._ledger.read() as tx:
             stale = out_of_date(runs, trials.ends(tx, study.id, tuple(STATUS)))
         if stale:
             log.warning("study %s: %d runs are sent again: they say another end", study.id, len(stale))
             with self._ledger.write() as tx:
                 outbox.put_many(tx, "trial", study.id, [(trial_id, {}) for trial_id in stale])
-        elif study.published:
+        self._publish_arms(study, experiment)
+        if study.published and not stale:
             self._experiments.pop(study.id, None)
 
     def _delete(self, study_id: str) -> None:
@@ -231,7 +232,6 @@ class Publisher:
         about = {arms.arm_of(key) for key in runs}
         for key in [key for key in experiment.runs if arms.arm_of(key) in about and key not in runs]:
             self._tracker.delete_run(experiment.runs.pop(key))
-        # One that another process has made may not be whole.
         fresh = [run for key, run in runs.items() if key not in experiment.arms_sent]
         sent = self._threads.map(lambda run: self._send(experiment, run), fresh)
         for run, result in zip(fresh, sent, strict=True):
@@ -338,10 +338,11 @@ class Publisher:
         experiment = Experiment(
             id=found,
             # Both kinds of run carry this tag, the summary with the study's id.
-            runs={key: run.run_id for key, run in self._runs(study.id, found, {}).items()},
             setting_names=tuple(setting.name for setting in manifest.settings),
             readings=readings,
         )
+        if not fresh:
+            experiment.note(self._runs(study.id, found, {}))
         with self._ledger.write() as tx:
             if not fresh and not only_looked_at:
                 # Somebody has sent something before, and who knows whether all of it has arrived.
