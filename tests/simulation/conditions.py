@@ -57,7 +57,8 @@ class Conditions:
     @property
     def quiet(self) -> bool:
         """Whether nothing at all happens to anybody."""
-        return not self.faults and not self.requests and self.weather.lost == 0 and self.lies == Lies()
+        trouble = self.faults or self.requests or self.locked or self.commit_unknown
+        return not trouble and self.weather == Weather() and self.lies == Lies()
 
 
 def draw_conditions(seed: int) -> Conditions:
