@@ -46,14 +46,22 @@ def attempt_token(secret: str, study_id: str, number: int) -> str:
     return hmac.new(secret.encode(), f"{study_id}:{number}".encode(), hashlib.sha256).hexdigest()
 
 
-def standby_token(secret: str, standby_id: str) -> str:
-    """The token with which a driver that stands by asks /internal for a study."""
-    return hmac.new(secret.encode(), f"standby {standby_id}".encode(), hashlib.sha256).hexdigest()
+def ticket(secret: str, job_id: str) -> str:
+    """What a job has in its environment, to ask /internal for its attempt and that attempt's token.
+
+    Ray writes environments down where many can read them, so it serves whoever comes first and nobody else.
+    """
+    return hmac.new(secret.encode(), f"job {job_id}".encode(), hashlib.sha256).hexdigest()
 
 
-def check_standby_token(settings: Settings, authorization: str | None, standby_id: str) -> None:
-    """Raises: Unauthorized when the token is not this driver's."""
-    _check_token(authorization, standby_token(settings.secret, standby_id))
+def check_ticket(settings: Settings, authorization: str | None, job_id: str) -> None:
+    """Raises: Unauthorized when it is not this job's."""
+    _check_token(authorization, ticket(settings.secret, job_id))
+
+
+def holder_of(word: str) -> str:
+    """How the ledger knows who used a ticket, by the word that only this process knows."""
+    return hashlib.sha256(word.encode()).hexdigest()
 
 
 def check_attempt_token(settings: Settings, authorization: str | None, study_id: str, number: int) -> None:

@@ -2,13 +2,14 @@
 
 import json
 import logging
-import time
+import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
 
 from service.protocol import PROTOCOL, Resolved, Running, Work
+from service.timing import REAL, Timing
 from trainables.training.lease import Outcome
 
 logger = logging.getLogger(__name__)
@@ -138,24 +139,27 @@ def _encoded(body: Mapping[str, Any]) -> bytes:
         raise CallRefused(f"it cannot be sent as JSON: {error}") from error
 
 
-def connect_when_given(url: str, token: str, standby_id: str) -> HttpInternal:
-    """The conversation of the attempt that a driver is given which stands by. Blocks until it has one.
+def connect(url: str, ticket: str, job: str) -> HttpInternal:
+    """The conversation of the attempt that a job is given. Blocks until it has one.
 
-    Raises: CallRefused when it is not wanted any more.
+    Raises: CallRefused when it is not wanted any more, or another process has used its ticket.
     """
-    with httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False) as client:
-        while True:
-            try:
-                given = _send(client, token, "GET", f"/internal/standbys/{standby_id}")
-            except Away as error:
-                logger.warning("the service is away: %s", error)
-                time.sleep(AGAIN_S)
-                continue
-            if given:
-                return connect(url, given["token"], given["study_id"], given["attempt"])
-
-
-def connect(url: str, token: str, study_id: str, attempt: int) -> HttpInternal:
-    """An HTTP conversation for one attempt."""
     client = httpx.Client(base_url=url, timeout=TIMEOUT_S, trust_env=False)
-    return HttpInternal(client, study_id=study_id, attempt=attempt, token=token)
+    return converse(client, ticket, job)
+
+
+def converse(client: httpx.Client, ticket: str, job: str, timing: Timing = REAL) -> HttpInternal:
+    """The same over a client that is there. Raises: CallRefused."""
+    # An answer that was lost is given again to whoever knows this, and to nobody else.
+    holder = secrets.token_hex(32)
+    while True:
+        try:
+            given = _send(client, ticket, "POST", f"/internal/jobs/{job}", {"holder": holder})
+        except Away as error:
+            logger.warning("the service is away: %s", error)
+            timing.sleep(AGAIN_S)
+            continue
+        if given:
+            return HttpInternal(
+                client, study_id=given["study_id"], attempt=given["attempt"], token=given["token"]
+            )

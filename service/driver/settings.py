@@ -30,7 +30,8 @@ class DriverSettings:
     """What the service tells a driver's process, and what Tune will tell those of its slots."""
 
     internal_url: str
-    token: str
+    ticket: str
+    """It is used up by the first process that asks with it for the job's attempt."""
     datasets_dir: Path
     checkpoints_dir: Path | None
     """Where all studies' unfinished trials are kept, each study's in a folder of its own."""
@@ -51,7 +52,7 @@ class DriverSettings:
             kept = environ.get("ABLATE_ALL_CHECKPOINTS_DIR")
             return cls(
                 internal_url=environ["ABLATE_INTERNAL_URL"],
-                token=environ["ABLATE_DRIVER_TOKEN"],
+                ticket=environ["ABLATE_DRIVER_TICKET"],
                 datasets_dir=Path(environ["ABLATE_DATASETS_DIR"]),
                 checkpoints_dir=Path(kept) if kept else None,
                 quantum_s=float(environ.get("ABLATE_QUANTUM_S", QUANTUM_S)),

@@ -6,10 +6,11 @@ from typing import Any
 
 from sqlalchemy import Row, Select, bindparam, func, insert, select, update
 
-from service.errors import AttemptLive, StaleAttempt
+from service.errors import AttemptLive, Forbidden, StaleAttempt
 from service.ledger import events, leasing, studies
 from service.ledger.database import Tx
 from service.ledger.fence import check_live, hold, is_live
+from service.ledger.standbys import Standby
 from service.ledger.tables import attempts, db_now
 from service.protocol import Running
 
@@ -50,11 +51,13 @@ class Attempt:
     lease_until: float | None
     finished_at: float | None
     error: str | None
+    holder: str | None
+    """Which process has used its job's ticket."""
     expired: bool
     silent_s: float | None
 
 
-def begin(tx: Tx, study_id: str, *, standby: str | None = None, lease_s: float = LEASE_S) -> Attempt:
+def begin(tx: Tx, study_id: str, *, standby: Standby | None = None, lease_s: float = LEASE_S) -> Attempt:
     """A new attempt of a study that is to run and has no live one.
 
     A driver that stands by has its job already; its lease runs from now on, so that its silence is noticed.
@@ -70,7 +73,8 @@ def begin(tx: Tx, study_id: str, *, standby: str | None = None, lease_s: float =
         insert(attempts).values(
             study_id=study_id,
             number=number,
-            submission_id=standby or f"ablate-{study_id}-a{number}",
+            submission_id=f"ablate-{study_id}-a{number}" if standby is None else standby.id,
+            holder=None if standby is None else standby.holder,
             state="pending",
             created_at=db_now(),
             lease_until=None if standby is None else db_now() + lease_s,
@@ -108,6 +112,20 @@ def live_of(tx: Tx, submission_id: str) -> Attempt | None:
     """The live attempt that a job drives, if it drives one."""
     found = _find(tx, _LIVE_OF, job=submission_id)
     return found[0] if found else None
+
+
+def claim(tx: Tx, submission_id: str, holder: str) -> Attempt | None:
+    """The live attempt that a job drives, if it drives one, from here on for this process alone.
+
+    Raises: Forbidden when another process has it.
+    """
+    mine = attempts.c.holder.is_(None) | (attempts.c.holder == holder)
+    live = (attempts.c.submission_id == submission_id) & attempts.c.finished_at.is_(None)
+    if not tx.execute(update(attempts).where(live, mine).values(holder=holder)).rowcount:
+        if live_of(tx, submission_id) is not None:
+            raise Forbidden(f"another process has the attempt of {submission_id}: its ticket serves one only")
+        return None
+    return live_of(tx, submission_id)
 
 
 def all_of(tx: Tx, study_id: str) -> list[Attempt]:

@@ -18,7 +18,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from service.errors import BadSettings, LedgerUnavailable, WrongSchema
 
 Tx = Connection
-SCHEMA = "0008"
+SCHEMA = "0009"
 """The newest migration, which is the only schema this program works on."""
 _BUSY_TIMEOUT_S = 30.0
 # Strict on purpose: NaN would be stored happily and break every reader.

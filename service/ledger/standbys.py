@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select, update
 
+from service.errors import Forbidden
 from service.ledger.database import Tx
 from service.ledger.tables import db_now, standbys
 
@@ -19,6 +20,8 @@ class Standby:
     id: str
     age_s: float
     silent_s: float | None
+    holder: str | None = None
+    """Which process uses its ticket."""
 
 
 def announce(tx: Tx, id: str) -> None:
@@ -26,9 +29,18 @@ def announce(tx: Tx, id: str) -> None:
     tx.execute(insert(standbys).values(id=id, created_at=db_now()))
 
 
-def heard(tx: Tx, id: str) -> bool:
-    """It asks for a study; False if it does not wait, or not any more."""
-    return bool(tx.execute(update(standbys).where(standbys.c.id == id).values(heard_at=db_now())).rowcount)
+def heard(tx: Tx, id: str, holder: str) -> bool:
+    """It asks for a study; False if it does not wait, or not any more.
+
+    Raises: Forbidden when another process has asked in its name.
+    """
+    mine = standbys.c.holder.is_(None) | (standbys.c.holder == holder)
+    change = update(standbys).where(standbys.c.id == id, mine).values(heard_at=db_now(), holder=holder)
+    if tx.execute(change).rowcount:
+        return True
+    if waits(tx, id):
+        raise Forbidden(f"another process waits as {id}: its ticket serves one only")
+    return False
 
 
 def waits(tx: Tx, id: str) -> bool:
@@ -40,7 +52,8 @@ def waiting(tx: Tx) -> list[Standby]:
     """Those that wait, the oldest first."""
     age_s = (db_now() - standbys.c.created_at).label("age_s")
     silent_s = (db_now() - standbys.c.heard_at).label("silent_s")
-    rows = tx.execute(select(standbys.c.id, age_s, silent_s).order_by(standbys.c.created_at)).mappings()
+    query = select(standbys.c.id, age_s, silent_s, standbys.c.holder)
+    rows = tx.execute(query.order_by(standbys.c.created_at)).mappings()
     return [Standby(**row) for row in rows]
 
 

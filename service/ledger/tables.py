@@ -185,6 +185,7 @@ attempts = Table(
     _study_id(primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
     Column("submission_id", String(100), nullable=False, unique=True),
+    Column("holder", String(64)),
     Column("state", String(16), nullable=False),
     _time("created_at", default=True),
     _time("submitted_at"),
@@ -207,6 +208,7 @@ standbys = Table(
     "standbys",
     metadata,
     Column("id", String(100), primary_key=True),
+    Column("holder", String(64)),
     Column("created_at", Double, nullable=False),
     _time("heard_at"),
 )

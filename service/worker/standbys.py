@@ -77,7 +77,7 @@ class Standbys:
             self._start()
         return len(known) >= self._settings.standbys
 
-    def take(self, tx: Tx) -> str | None:
+    def take(self, tx: Tx) -> Standby | None:
         """One for a study, in the transaction that begins the study's attempt; None if none waits.
 
         The one that has waited longest, else one that is still starting: that is no slower than a new one.
@@ -86,7 +86,7 @@ class Standbys:
         for standby in sorted(known, key=lambda each: each.silent_s is None):
             if standbys.remove(tx, standby.id):
                 self._num_failed = 0
-                return standby.id
+                return standby
         return None
 
     def _start(self) -> None:

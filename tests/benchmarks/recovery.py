@@ -131,7 +131,7 @@ def dispenser(scene: Scene) -> float:
 
 def driver(scene: Scene) -> float:
     """The study's driver."""
-    (pid,) = scene.pids(f"python -m service.driver {scene.study_id}")
+    (pid,) = scene.pids(f"python -m service.driver ablate-{scene.study_id}")
     return stood_still(scene, pid)
 
 

@@ -14,7 +14,7 @@ from ablations.errors import AblationError
 from service.api.context import Context
 from service.api.routes import internal, studies
 from service.api.submission import Submission, read_question
-from service.auth import check_attempt_token
+from service.auth import check_attempt_token, check_ticket, holder_of
 from service.errors import ServiceError, as_service_error
 from service.schemas import Study
 from service.settings import Settings
@@ -25,6 +25,7 @@ from trainables.catalogue import Catalogue
 
 PROJECT = "default"
 DRIVER_TIMEOUT_S = 30.0
+JOB = re.compile(r"/internal/jobs/(?P<job>[^/]+)")
 INTERNAL = re.compile(r"/internal/studies/(?P<study>[^/]+)/attempts/(?P<number>\d+)(?P<rest>.*)")
 VERB = re.compile(r"/v1/studies/(?P<study>[^/]+)/(?P<verb>\w+)")
 ANYWAY = studies.Answer(anyway=True)
@@ -87,6 +88,8 @@ class SimApi:
     def handle(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, Any]:
         """Status and JSON of the answer to a request."""
         try:
+            if found := JOB.fullmatch(path):
+                return 200, self._job(found["job"], headers, body)
             if found := INTERNAL.fullmatch(path):
                 return 200, self._internal(method, found, headers, body)
             if path == "/v1/studies":
@@ -105,6 +108,11 @@ class SimApi:
             self._kernel.uncaught.append(f"api {method} {path}: {type(error).__name__}: {error}")
             logging.getLogger(__name__).debug("a route failed", exc_info=True)
             return 500, {"detail": str(error)}
+
+    def _job(self, job: str, headers: Mapping[str, str], body: bytes) -> Any:
+        check_ticket(self._settings, headers.get("Authorization"), job)
+        holder = holder_of(json.loads(body)["holder"])
+        return internal.hand_out(self._context.ledger, self._settings.secret, job, holder)
 
     def _internal(self, method: str, found: re.Match[str], headers: Mapping[str, str], body: bytes) -> Any:
         context, study_id, number = self._context, found["study"], int(found["number"])

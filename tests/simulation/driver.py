@@ -13,12 +13,12 @@ from ray.tune.search import Searcher
 
 from ablations.design.design import Design
 from service.driver.attempt import Driver, Exit, conduct
-from service.driver.client import HttpInternal
+from service.driver.client import HttpInternal, InternalError, converse
 from service.driver.dispenser import Board, Dispenser
 from service.driver.settings import DriverSettings
 from service.driver.sharing import Share
 from service.driver.slots import Look, Resources, SlotSearcher
-from service.protocol import Task, Work
+from service.protocol import LOST_EXIT, Task, Work
 from tests.simulation.cluster import NODE_GONE, SimActor, SimJob, SimRay
 from tests.simulation.kernel import Process
 from trainables.slot import DispenserSource
@@ -118,14 +118,18 @@ class SimDriver:
         self._trained = trained
 
     def run(self, job: SimJob) -> None:
-        """As `python -m service.driver STUDY_ID ATTEMPT`."""
+        """As `python -m service.driver JOB`."""
         kernel, process = self._kernel, job.process
-        study_id, attempt = job.job.entrypoint.split()[-2:]
+        study_id, attempt = job.job.metadata["ablate_study"], int(job.job.metadata["ablate_attempt"])
         kernel.sleep(self._ray.rng.uniform(0.1, self._pace.most_import_s))
         settings = DriverSettings.from_env(job.job.env)
-        actor = self._start_dispenser(process, study_id, int(attempt), settings)
-        board = SimBoard(actor)
         timing = process.timing()
+        try:
+            internal = converse(self._http, settings.ticket, job.job.submission_id, timing)
+        except InternalError:
+            kernel.kill(process, LOST_EXIT)
+        actor = self._start_dispenser(process, internal)
+        board = SimBoard(actor)
         leave = Exit(board, NOWHERE, None, end=lambda code: kernel.kill(process, code), timing=timing)
         slots: dict[str, Process] = {}
         actor.instance.end_slot = lambda slot_id: self._end_slot(slots, slot_id)
@@ -137,7 +141,7 @@ class SimDriver:
             board,
             leave,
             settings,
-            lambda _driver: self._run_slots(board, actor, process, slots, (study_id, int(attempt))),
+            lambda _driver: self._run_slots(board, actor, process, slots, (study_id, attempt)),
             make=self._make,
             heed=heed,
             timing=timing,
@@ -146,12 +150,9 @@ class SimDriver:
     def _make(self, board: Board, work: Work, settings: DriverSettings) -> Driver:
         return Driver(board, work, settings, self._design(work.study.spec), SimPreparation())  # type: ignore[arg-type]
 
-    def _start_dispenser(
-        self, owner: Process, study_id: str, attempt: int, settings: DriverSettings
-    ) -> SimActor:
+    def _start_dispenser(self, owner: Process, internal: HttpInternal) -> SimActor:
         process = self._kernel.process(f"{owner.name} dispenser")
         actor = SimActor(self._ray.actors, process)
-        internal = HttpInternal(self._http, study_id=study_id, attempt=attempt, token=settings.token)
         actor.instance = SimDispenser(lambda: internal, beat_s=self._pace.beat_s, timing=process.timing())
         self._dies_with(process, owner)
         return actor

@@ -6,14 +6,14 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi.concurrency import run_in_threadpool
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from service.api.body import InternalBody, parse_lenient
 from service.api.context import Context, InContext, StudyId
 from service.api.problems import problems_of
-from service.auth import attempt_token, check_attempt_token, check_standby_token
+from service.auth import attempt_token, check_attempt_token, check_ticket, holder_of
 from service.errors import InvalidRequest, NotFound
-from service.ledger import attempts, leasing, standbys, studies
+from service.ledger import Ledger, attempts, leasing, standbys, studies
 from service.protocol import MAX_ID_CHARS, Id, Resolved, Running, StudyToRun, Work
 from trainables.training.lease import Outcome
 
@@ -62,6 +62,12 @@ class HeartbeatBody(_Body):
     running: list[Running] = []
 
 
+class HolderBody(_Body):
+    """A word that only the process knows which asks for its attempt."""
+
+    holder: Annotated[str, Field(min_length=32, max_length=200)]
+
+
 class FinishBody(_Body):
     """How the attempt ended."""
 
@@ -84,38 +90,46 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 ATTEMPT = "/studies/{study_id}/attempts/{number}"
 
 
-@router.get("/standbys/{standby_id}")
+@router.post("/jobs/{job}")
 async def stand_by(
-    request: Request, context: InContext, standby_id: Annotated[str, Path(max_length=100)]
+    request: Request, context: InContext, job: Annotated[str, Path(max_length=100)], body: InternalBody
 ) -> dict[str, Any]:
-    """The attempt that this driver is to make, as soon as it has one; nothing if it has none for a while.
+    """The attempt that a job is to make, as soon as it has one; nothing if it has none for a while.
 
-    Raises: NotFound when it is not wanted any more.
+    Raises: NotFound when it is not wanted any more, Forbidden when its ticket has been used by another.
     """
-    check_standby_token(context.settings, request.headers.get("authorization"), standby_id)
-    await run_in_threadpool(_hear, context, standby_id)
+    check_ticket(context.settings, request.headers.get("authorization"), job)
+    holder = holder_of(_read(HolderBody, body).holder)
+    given = await run_in_threadpool(hand_out, context.ledger, context.settings.secret, job, holder)
     for _ in range(round(ANSWER_S / POLL_S)):
-        given = await run_in_threadpool(_look_for_work, context, standby_id)
-        if given is not None:
-            return given
+        if given:
+            break
         await asyncio.sleep(POLL_S)
+        given = await run_in_threadpool(_look_for_work, context, job, holder)
+    return given
+
+
+def hand_out(ledger: Ledger, secret: str, job: str, holder: str) -> dict[str, Any]:
+    """A job's attempt with its token, from here on for this holder alone; nothing while it has none.
+
+    Raises: NotFound, Forbidden.
+    """
+    with ledger.write() as tx:
+        attempt = attempts.claim(tx, job, holder)
+        waits = attempt is None and standbys.heard(tx, job, holder)
+    if attempt is not None:
+        token = attempt_token(secret, attempt.study_id, attempt.number)
+        return {"study_id": attempt.study_id, "attempt": attempt.number, "token": token}
+    if not waits:
+        raise NotFound(f"{job} has no study, and is not to wait for one")
     return {}
 
 
-def _hear(context: Context, standby_id: str) -> None:
-    with context.ledger.write() as tx:
-        standbys.heard(tx, standby_id)
-
-
-def _look_for_work(context: Context, standby_id: str) -> dict[str, Any] | None:
+def _look_for_work(context: Context, job: str, holder: str) -> dict[str, Any]:
     with context.ledger.read() as tx:
-        attempt = attempts.live_of(tx, standby_id)
-        if attempt is None and not standbys.waits(tx, standby_id):
-            raise NotFound(f"{standby_id} has no study, and is not to wait for one")
-    if attempt is None:
-        return None
-    token = attempt_token(context.settings.secret, attempt.study_id, attempt.number)
-    return {"study_id": attempt.study_id, "attempt": attempt.number, "token": token}
+        if attempts.live_of(tx, job) is None and standbys.waits(tx, job):
+            return {}
+    return hand_out(context.ledger, context.settings.secret, job, holder)
 
 
 @router.get(ATTEMPT)

@@ -8,8 +8,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from service.api.routes import internal
-from service.auth import standby_token
+from service.auth import ticket
 from service.ledger import Ledger, attempts, leasing, standbys, steering, trials
+from service.ledger.standbys import Standby
 from service.settings import Settings
 from tests.ledger_samples import outcome
 from tests.unit.service.api.conftest import STUDY, Driver
@@ -144,26 +145,61 @@ def test_a_cancelled_study_refuses_late_commits(driver: Driver, ledger: Ledger) 
     assert answer.json() == {"committed": [], "refused": [id]}
 
 
-class TestStandingBy:
-    """A driver without a study asks for one."""
+class TestAsking:
+    """A job asks for its attempt with its ticket."""
 
     ID = "ablate-standby-1"
 
-    def ask(self, client: TestClient, secret: str = "s" * 64, id: str = ID) -> httpx.Response:
-        token = standby_token(secret, id)
-        return client.get(f"/internal/standbys/{id}", headers={"Authorization": f"Bearer {token}"})
+    def ask(
+        self, client: TestClient, secret: str = "s" * 64, id: str = ID, holder: str = "mine " * 10
+    ) -> httpx.Response:
+        headers = {"Authorization": f"Bearer {ticket(secret, id)}"}
+        return client.post(f"/internal/jobs/{id}", json={"holder": holder}, headers=headers)
 
-    def test_it_gets_its_attempt_with_a_token(self, client: TestClient, ledger: Ledger) -> None:
+    def begin(self, client: TestClient, ledger: Ledger, standby: bool) -> tuple[str, str]:
         study_id = client.post("/v1/studies", json=STUDY).json()["id"]
         with ledger.write() as tx:
-            attempts.begin(tx, study_id, standby=self.ID)
-        given = self.ask(client).json()
+            waiting = Standby(id=self.ID, age_s=0.0, silent_s=None) if standby else None
+            return study_id, attempts.begin(tx, study_id, standby=waiting).submission_id
+
+    @pytest.mark.parametrize("standby", [True, False])
+    def test_it_gets_its_attempt_with_a_token(
+        self, client: TestClient, ledger: Ledger, standby: bool
+    ) -> None:
+        study_id, job = self.begin(client, ledger, standby)
+        given = self.ask(client, id=job).json()
+        assert self.ask(client, id=job).json() == given, "an answer may be lost"
         token = given.pop("token")
         assert given == {"study_id": study_id, "attempt": 1}
         assert Driver(client, study_id).headers["Authorization"] == f"Bearer {token}"
         with ledger.write() as tx:
             attempts.lost(tx, study_id, 1, "x")
-        assert self.ask(client).status_code == 404
+        assert self.ask(client, id=job).status_code == 404
+
+    @pytest.mark.parametrize("standby", [True, False])
+    def test_a_ticket_that_was_used_is_worth_nothing_to_whoever_reads_it_in_a_log(
+        self, client: TestClient, ledger: Ledger, standby: bool
+    ) -> None:
+        _, job = self.begin(client, ledger, standby)
+        assert "token" in self.ask(client, id=job).json()
+        stolen = self.ask(client, id=job, holder="yours " * 10)
+        assert stolen.status_code == 403 and "token" not in stolen.json()
+
+    def test_whoever_waited_first_gets_the_attempt(
+        self, client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(internal, "ANSWER_S", 0.3)
+        with ledger.write() as tx:
+            standbys.announce(tx, self.ID)
+        assert self.ask(client).json() == {}
+        assert self.ask(client, holder="yours " * 10).status_code == 403
+        study_id = client.post("/v1/studies", json=STUDY).json()["id"]
+        with ledger.write() as tx:
+            (waiting,) = standbys.waiting(tx)
+            standbys.remove(tx, waiting.id)
+            attempts.begin(tx, study_id, standby=waiting)
+        assert self.ask(client, holder="yours " * 10).status_code == 403
+        assert self.ask(client).json()["study_id"] == study_id
 
     def test_it_waits_for_one_and_is_heard(
         self, client: TestClient, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
@@ -178,5 +214,6 @@ class TestStandingBy:
 
     def test_a_stranger_is_told_nothing(self, client: TestClient) -> None:
         assert self.ask(client, secret="t" * 64).status_code == 401
-        assert client.get(f"/internal/standbys/{self.ID}").status_code == 401
+        assert client.post(f"/internal/jobs/{self.ID}", json={"holder": "x" * 32}).status_code == 401
         assert self.ask(client, id="ablate-standby-2").status_code == 404
+        assert self.ask(client, holder="short").status_code == 422

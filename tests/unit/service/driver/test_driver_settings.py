@@ -7,7 +7,7 @@ import pytest
 from service.driver.settings import QUANTUM_S, DriverSettings
 from service.errors import BadSettings
 
-NEEDED = {"ABLATE_INTERNAL_URL": "http://x", "ABLATE_DRIVER_TOKEN": "t", "ABLATE_DATASETS_DIR": "/data"}
+NEEDED = {"ABLATE_INTERNAL_URL": "http://x", "ABLATE_DRIVER_TICKET": "t", "ABLATE_DATASETS_DIR": "/data"}
 
 
 def test_what_is_not_said_has_a_default() -> None:

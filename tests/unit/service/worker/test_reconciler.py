@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from service.auth import attempt_token
+from service.auth import attempt_token, ticket
 from service.budgets import Budgets
 from service.cluster import JobState
 from service.ledger import attempts, steering, studies, trials
@@ -40,10 +40,11 @@ class TestSubmitting:
         (attempt,) = scene.attempts()
         assert attempt.submitted_at is not None
         job = scene.cluster.jobs[f"ablate-{scene.study_id}-a1"]
-        assert job.entrypoint == f"exec python -m service.driver {scene.study_id} 1"
+        assert job.entrypoint == f"exec python -m service.driver ablate-{scene.study_id}-a1"
         assert job.env["ABLATE_QUANTUM_S"] == "60.0"
         assert job.env["ABLATE_INTERNAL_URL"] == "http://127.0.0.1:1"
-        assert job.env["ABLATE_DRIVER_TOKEN"] == attempt_token("s", scene.study_id, 1)
+        assert job.env["ABLATE_DRIVER_TICKET"] == ticket("s", attempt.submission_id)
+        assert attempt_token("s", scene.study_id, 1) not in str(job)
 
     def test_while_the_cluster_is_away_the_attempt_waits(self, scene: Scene) -> None:
         scene.cluster.away = True
@@ -339,7 +340,9 @@ class TestGivingUp:
 
 
 def attempt(number: int, error: str = "x") -> Attempt:
-    never = dict.fromkeys(("submitted_at", "heartbeat_at", "lease_until", "finished_at", "silent_s"))
+    never = dict.fromkeys(
+        ("submitted_at", "heartbeat_at", "lease_until", "finished_at", "silent_s", "holder")
+    )
     return Attempt(
         **never, expired=False, study_id="s", number=number, submission_id="", state="lost", error=error,
         created_at=float(number),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from service.auth import standby_token
+from service.auth import ticket
 from service.cluster import JobState
 from service.ledger import attempts, outbox, standbys, steering
 from service.ledger.tables import db_now
@@ -41,7 +41,7 @@ class Waiting(Scene):
         with self.ledger.write() as tx:
             for id in self.ids:
                 self.cluster.states[id] = JobState.RUNNING
-                assert standbys.heard(tx, id)
+                assert standbys.heard(tx, id, "h")
 
     def age(self, column: str, seconds: float) -> None:
         """What happened did so that much earlier."""
@@ -65,7 +65,7 @@ def test_as_many_stand_by_as_are_wanted(scene: Waiting) -> None:
     (id,) = scene.ids
     job = scene.cluster.jobs[id]
     assert job.entrypoint == f"exec python -m service.driver standby {id}"
-    assert job.env["ABLATE_DRIVER_TOKEN"] == standby_token("s", id)
+    assert job.env["ABLATE_DRIVER_TICKET"] == ticket("s", id)
     scene.round(3)
     assert scene.ids == [id]
     scene.settings = replace(scene.settings, standbys=3)
@@ -234,6 +234,6 @@ def test_a_job_without_a_row_is_told_to_go(scene: Waiting) -> None:
     with scene.ledger.write() as tx:
         live = attempts.live_of(tx, id)
         assert live is not None and live.study_id == scene.study_id
-        assert not standbys.heard(tx, id) and not standbys.waits(tx, id)
+        assert not standbys.heard(tx, id, "h") and not standbys.waits(tx, id)
         attempts.lost(tx, scene.study_id, 1, "x")
         assert attempts.live_of(tx, id) is None
