@@ -25,7 +25,7 @@ from service.api.routes import (
     studies,
     trials,
 )
-from service.auth import check_binding
+from service.auth import check_binding, check_secret
 from service.cluster import job_logs
 from service.errors import ServiceError
 from service.ledger import check_schema, open_ledger
@@ -46,6 +46,43 @@ def create_app(
     """
     settings = settings or Settings.from_env()
     check_binding(settings)
+    app = _make_app(settings, catalogue, read_job_logs)
+    for part in (
+        studies,
+        deletions,
+        trials,
+        reports,
+        papers,
+        events,
+        catalogue_routes,
+        presets,
+        claims,
+        health,
+        metrics,
+        internal,
+        pages,
+        composing,
+    ):
+        app.include_router(part.router)
+    openapi.install(app)
+    return app
+
+
+def create_internal_app(settings: Settings | None = None) -> FastAPI:
+    """The part that drivers speak with, and nothing else: for a port that training code can reach.
+
+    Raises: WrongSchema, BadSettings, LedgerUnavailable.
+    """
+    app = _make_app(settings or Settings.from_env(), None, job_logs)
+    for part in (health, internal):
+        app.include_router(part.router)
+    return app
+
+
+def _make_app(
+    settings: Settings, catalogue: Catalogue | None, read_job_logs: Callable[[Settings, str], str]
+) -> FastAPI:
+    check_secret(settings)
     check_schema(settings.database_url)
     ledger = open_ledger(settings.database_url)
     registry = metrics.make_registry(ledger)
@@ -76,25 +113,7 @@ def create_app(
         responses=openapi.PROBLEM_RESPONSES,
     )
     app.state.context = context
-    for part in (
-        studies,
-        deletions,
-        trials,
-        reports,
-        papers,
-        events,
-        catalogue_routes,
-        presets,
-        claims,
-        health,
-        metrics,
-        internal,
-        pages,
-        composing,
-    ):
-        app.include_router(part.router)
     problems.install(app)
-    openapi.install(app)
     app.add_middleware(Memory, ledger=ledger)
     app.add_middleware(Guard, hosts=open_hosts(settings))
     app.add_middleware(metrics.RequestMetrics, registry=registry)

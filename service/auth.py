@@ -6,8 +6,8 @@ import hmac
 import ipaddress
 from collections.abc import Mapping
 
-from service.errors import Unauthorized, UnsafeBinding
-from service.settings import DEFAULT_PROJECT, Settings
+from service.errors import BadSettings, Unauthorized, UnsafeBinding
+from service.settings import DEFAULT_PROJECT, LEAST_SECRET, Settings
 
 
 def check_binding(settings: Settings) -> None:
@@ -19,6 +19,18 @@ def check_binding(settings: Settings) -> None:
         raise UnsafeBinding(
             f"refusing to listen on {settings.host} without keys: set ABLATE_API_KEYS to a comma-separated"
             " list of [project=]sha256 of each key, or listen on 127.0.0.1"
+        )
+
+
+def check_secret(settings: Settings) -> None:
+    """Refuse to serve without a secret: what drivers show would be made of nothing.
+
+    Raises: BadSettings.
+    """
+    if not settings.secret:
+        raise BadSettings(
+            f"ABLATE_SECRET has to be set, to {LEAST_SECRET} characters or more: API and worker make drivers'"
+            " tickets and tokens of it, and with PostgreSQL each would otherwise have one of its own"
         )
 
 

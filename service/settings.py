@@ -12,6 +12,7 @@ from service.errors import BadSettings
 
 _KEY = re.compile(r"(?:(?P<project>[A-Za-z0-9._-]{1,64})=)?(?P<digest>[0-9a-fA-F]{64})")
 DEFAULT_PROJECT = "default"
+LEAST_SECRET = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +82,7 @@ class Settings:
             mlflow_public_url=_url(environ, "ABLATE_MLFLOW_PUBLIC_URL") or _url(environ, "ABLATE_MLFLOW_URL"),
             public_url=_url(environ, "ABLATE_PUBLIC_URL"),
             internal_url=_url(environ, "ABLATE_INTERNAL_URL") or f"http://127.0.0.1:{port}",
-            secret=environ.get("ABLATE_SECRET") or load_secret(data_dir),
+            secret=_secret(environ, data_dir),
             api_keys=parse_keys(environ.get("ABLATE_API_KEYS", "")),
             host=host,
             port=port,
@@ -93,6 +94,16 @@ class Settings:
             max_trials=int(_number(environ, "ABLATE_MAX_TRIALS", 1_000_000, most=1e9)),
             budgets=Budgets.from_env(environ),
         )
+
+
+def _secret(environ: Mapping[str, str], data_dir: Path) -> str:
+    """The one that is set, else one of this data directory's own; none where processes may differ in it."""
+    if told := environ.get("ABLATE_SECRET"):
+        if len(told) < LEAST_SECRET:
+            raise BadSettings(f"ABLATE_SECRET is too short: it has to have {LEAST_SECRET} characters or more")
+        return told
+    shared = (environ.get("ABLATE_DATABASE_URL") or "sqlite").startswith("sqlite")
+    return load_secret(data_dir) if shared else ""
 
 
 def load_secret(data_dir: Path) -> str:

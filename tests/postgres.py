@@ -22,8 +22,11 @@ def find_binaries() -> Path | None:
 
 
 @contextmanager
-def postgres(binaries: Path) -> Iterator[str]:
-    """Start a cluster, give the URL of its `postgres` database, stop and remove it."""
+def postgres(binaries: Path, password: str | None = None) -> Iterator[str]:
+    """Start a cluster, give the URL of its `postgres` database, stop and remove it.
+
+    Its superuser is `ablate` and nobody is asked for a password; or, with one, `postgres`, and everybody is.
+    """
     user = _ordinary_user()
     # A short path of its own: the server's socket lives in it, and the user must be able to enter.
     folder = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))
@@ -31,11 +34,17 @@ def postgres(binaries: Path) -> Iterator[str]:
     try:
         if user is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
-        _run(user, binaries / "initdb", "-D", data, "-U", "ablate", "-A", "trust", "-E", "UTF8", "--no-sync")
+        (folder / "password").write_text(password or "")
+        name, trust = (
+            ("ablate", ["-A", "trust"]) if password is None else ("postgres", ["-A", "scram-sha-256"])
+        )
+        if password is not None:
+            trust.append(f"--pwfile={folder / 'password'}")
+        _run(user, binaries / "initdb", "-D", data, "-U", name, *trust, "-E", "UTF8", "--no-sync")
         options = f"-h 127.0.0.1 -p {port} -k {folder} -c fsync=off -c max_connections=100"
         _run(user, binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
         try:
-            yield f"postgresql://ablate@127.0.0.1:{port}/postgres"
+            yield f"postgresql://{name}@127.0.0.1:{port}/postgres"
         finally:
             _run(user, binaries / "pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
     finally:

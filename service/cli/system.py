@@ -18,6 +18,10 @@ Host = Annotated[str, typer.Option("--host", envvar="ABLATE_HOST", help="Address
 Port = Annotated[
     int, typer.Option("--port", envvar="ABLATE_PORT", min=1, max=65535, help="Port the API listens on.")
 ]
+Internal = Annotated[
+    bool,
+    typer.Option("--internal", help="Serve only what drivers speak with, on a port of its own."),
+]
 
 GRACEFUL_S = 3
 
@@ -49,7 +53,7 @@ def down(data_dir: DataDir = None) -> None:
     typer.echo(f"stopped {where}" if end(where) else f"nothing runs on {where}", err=True)
 
 
-def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+def serve(host: Host = "127.0.0.1", port: Port = 8000, internal: Internal = False) -> None:
     """Run the API alone, against the Ray, MLflow and database that ABLATE_* variables name."""
     # The app reads its settings from the environment, and the address is one of them.
     os.environ["ABLATE_HOST"], os.environ["ABLATE_PORT"] = host, str(port)
@@ -58,7 +62,7 @@ def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     from service.api.patience import patient_protocol
 
     uvicorn.run(
-        "service.app:create_app",
+        "service.app:create_internal_app" if internal else "service.app:create_app",
         factory=True,
         host=host,
         port=port,

@@ -22,7 +22,7 @@ from service.ledger.tables import db_now
 from service.local import processes
 from service.local.ports import is_free, kept_ports
 from service.local.record import read_record
-from service.settings import Settings
+from service.settings import LEAST_SECRET, Settings
 
 DISTRIBUTION = "ablation-service"
 SCARCE_BYTES = 2 * 1024**3
@@ -61,6 +61,12 @@ def examine(data_dir: Path, environ: Mapping[str, str]) -> list[Finding]:
         settings = Settings.from_env({**environ, **_addresses(data_dir, record if running else None)})
     except BadSettings as error:
         return [*found, _fault("settings", str(error), "correct the variable")]
+    told = environ.get("ABLATE_SECRET", "")
+    if not settings.database_url.startswith("sqlite") and len(told) < LEAST_SECRET:
+        seen = "ABLATE_SECRET is not set, or short, and the database is PostgreSQL"
+        found.append(
+            _fault("shared secret", seen, "give API and worker the same, e.g. of `openssl rand -hex 32`")
+        )
     return [*found, *_ledger(settings), *_reachable(settings)]
 
 
@@ -79,7 +85,7 @@ def _fault(subject: str, seen: str, advice: str) -> Finding:
 def _addresses(data_dir: Path, record: Mapping[str, Any] | None) -> dict[str, str]:
     """Where things are, and for a running embedded system where it said that its parts are."""
     # The secret is not needed here, and looking must not make one.
-    known = {"ABLATE_DATA_DIR": str(data_dir), "ABLATE_SECRET": "-"}
+    known = {"ABLATE_DATA_DIR": str(data_dir), "ABLATE_SECRET": "-" * LEAST_SECRET}
     if record is None:
         return known
     return {

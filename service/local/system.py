@@ -13,11 +13,14 @@ from pathlib import Path
 
 import service
 from service.local.processes import MARK, Child
+from service.settings import load_secret
 
 # Ray puts sockets some 60 characters below its temp dir, and the kernel takes 107.
 LONGEST_TEMP_DIR = 43
 OBJECT_STORE_BYTES = 256 * 1024 * 1024
 LOG_BYTES = 32 * 1024 * 1024
+SECRETS = ("ABLATE_DATABASE_URL", "ABLATE_SECRET", "ABLATE_API_KEYS", "ABLATE_API_KEY", "PGPASSWORD")
+"""What may be in the environment of whoever starts the system, and is none of a training's business."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +95,12 @@ class System:
             Child(
                 name=name,
                 command=command,
-                env={**self._env(), MARK: f"{self.mark}.{name}", "ABLATE_READY_FILE": str(self._ready(name))},
+                env={
+                    **self._env(),
+                    **(self._service_env() if name in ("worker", "api") else dict.fromkeys(SECRETS, "")),
+                    MARK: f"{self.mark}.{name}",
+                    "ABLATE_READY_FILE": str(self._ready(name)),
+                },
                 log=self.logs / f"{name}.log",
             )
             for name, command in commands.items()
@@ -121,13 +129,6 @@ class System:
             "PATH": os.pathsep.join([bin_dir, os.environ.get("PATH", os.defpath)]),
             "PYTHONPATH": os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")])),
             "PYTHONUNBUFFERED": "1",
-            **address(self.host, self.port, self.data_dir),
-            "ABLATE_DATABASE_URL": self.database_url,
-            "ABLATE_PUBLIC_URL": self.api,
-            "ABLATE_INTERNAL_URL": self.api,
-            "ABLATE_MLFLOW_URL": self.mlflow,
-            "ABLATE_RAY_DASHBOARD_URL": self.ray,
-            "ABLATE_RAY_TOKEN_PATH": str(self.token_path),
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self.token_path),
             "RAY_USAGE_STATS_ENABLED": "0",
@@ -142,6 +143,19 @@ class System:
             "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
+        }
+
+    def _service_env(self) -> dict[str, str]:
+        """What Ray's processes, and so trainings, are not told."""
+        return {
+            **address(self.host, self.port, self.data_dir),
+            "ABLATE_DATABASE_URL": self.database_url,
+            "ABLATE_SECRET": os.environ.get("ABLATE_SECRET") or load_secret(self.data_dir),
+            "ABLATE_PUBLIC_URL": self.api,
+            "ABLATE_INTERNAL_URL": self.api,
+            "ABLATE_MLFLOW_URL": self.mlflow,
+            "ABLATE_RAY_DASHBOARD_URL": self.ray,
+            "ABLATE_RAY_TOKEN_PATH": str(self.token_path),
         }
 
     def _ray_command(self) -> tuple[str, ...]:

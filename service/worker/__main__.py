@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from service.api.planning import Planner
+from service.auth import check_secret
 from service.cluster import Cluster, connect
 from service.errors import LedgerUnavailable
 from service.ledger import Ledger, arrivals, check_schema, open_ledger
@@ -56,6 +57,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
     settings = Settings.from_env()
+    check_secret(settings)
     check_schema(settings.database_url)
     ledger = open_ledger(settings.database_url)
     catalogue = LiveCatalogue(settings.datasets_dir)

@@ -30,7 +30,7 @@ def measure(num_trials: int, cluster: Nodes, folder: Path) -> dict[str, float]:
     env = {
         **os.environ,
         "ABLATE_DATA_DIR": str(folder),
-        "ABLATE_SECRET": "s",
+        "ABLATE_SECRET": "s" * 32,
         "ABLATE_PORT": str(port),
     }
     migrate(url)

@@ -16,10 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from ruamel.yaml import YAML
-from sqlalchemy import create_engine, make_url, text
+from sqlalchemy import make_url
 
+from service.auth import attempt_token, ticket
 from service.local import processes
 from service.local.processes import MARK
 from tests.integration.studies import SMALL
@@ -34,6 +36,12 @@ pytestmark = [
 ]
 COMPOSE = Path(__file__).parents[2] / "docker" / "compose.yaml"
 KEY = "a key of the vision team"
+PASSWORDS = {
+    "POSTGRES_PASSWORD": "of the superuser",
+    "ABLATE_DB_PASSWORD": "o'f @the:/#%24 ledger\\",
+    "MLFLOW_DB_PASSWORD": 'm"l@f:/#%l ow',
+    "ABLATE_SECRET": "s3cret" * 8,
+}
 PATIENCE_S = 240.0
 STUDY = {
     **SMALL,
@@ -84,21 +92,23 @@ class Place:
 
     def translate(self, value: str) -> str:
         known = {
-            "POSTGRES_PASSWORD": "secret",
+            **PASSWORDS,
             "ABLATE_API_KEYS": f"vision={hashlib.sha256(KEY.encode()).hexdigest()}",
         }
         value = _VARIABLE.sub(lambda found: known.get(found[1], found[3] or ""), value)
         for here, there in {
+            "--host=postgres": "--host=127.0.0.1",
+            "/databases.sql": str(COMPOSE.parent / "databases.sql"),
             "postgres:5432": f"127.0.0.1:{self.postgres_port}",
-            "-h postgres": "-h 127.0.0.1",
             "ray-head:6379": f"127.0.0.1:{self.ports['ray-head']}",
             "ray-head:8265": f"127.0.0.1:{self.ports['dashboard']}",
-            "http://api:8000": f"http://127.0.0.1:{self.ports['api']}",
+            "http://internal:8001": f"http://127.0.0.1:{self.ports['internal']}",
             "127.0.0.1:8000": f"127.0.0.1:{self.ports['api']}",
             "mlflow:5000": f"127.0.0.1:{self.ports['mlflow']}",
             "127.0.0.1:5000": f"127.0.0.1:{self.ports['mlflow']}",
             "/run/secrets/ray_token": str(self.home / "ray_token"),
             "/data": str(self.home / "data"),
+            "=/mlflow": f"={self.home / 'mlflow'}",
         }.items():
             value = re.sub(rf"(?<![\w.]){re.escape(here)}", there, value)
         return value
@@ -129,21 +139,18 @@ class Place:
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     assert BINARIES is not None
-    with postgres(BINARIES) as url:
+    with postgres(BINARIES, PASSWORDS["POSTGRES_PASSWORD"]) as url:
         server = make_url(url).set(drivername="postgresql+psycopg")
-        engine = create_engine(server, isolation_level="AUTOCOMMIT")
-        with engine.connect() as connection:
-            connection.execute(text("CREATE DATABASE ablate"))
-        engine.dispose()
         home = tmp_path_factory.mktemp("deployment")
-        (home / "data").mkdir()
+        for folder in ("data", "mlflow", "node"):
+            (home / folder).mkdir()
         (home / "ray_token").write_text("t" * 64)
         assert server.port is not None
         made = Place(
             home=home,
             compose=YAML(typ="safe", pure=True).load(COMPOSE.read_text()),
             postgres_port=server.port,
-            ports={name: free_port() for name in ("api", "mlflow", "ray-head", "dashboard")},
+            ports={name: free_port() for name in ("api", "internal", "mlflow", "ray-head", "dashboard")},
             mark=f"deployment{os.getpid()}",
         )
         try:
@@ -176,8 +183,10 @@ def test_a_study_goes_through(place: Place) -> None:
         "--dashboard-agent-listen-port=0",
         f"--ray-client-server-port={free_port()}",
     )
-    place.run("mlflow-database")
+    for _ in range(2):  # at every start
+        place.run("databases")
     place.run("migrate")
+    check_roles(place)
     place.start("mlflow")
     place.start("ray-head", *alone, f"--temp-dir={temp_dir}")
     bearer = {"Authorization": f"Bearer {'t' * 64}"}
@@ -185,10 +194,14 @@ def test_a_study_goes_through(place: Place) -> None:
     wait_until("ray-head", f"{dashboard}/api/jobs/", place, bearer)
     place.start("ray-worker", "--node-ip-address=127.0.0.1", "--num-cpus=2")
     place.start("api")
+    place.start("internal")
     place.start("worker")
     api = f"http://127.0.0.1:{place.ports['api']}"
     wait_until("mlflow", f"http://127.0.0.1:{place.ports['mlflow']}/health", place)
     wait_until("api", f"{api}/readyz", place)
+    internal = f"http://127.0.0.1:{place.ports['internal']}"
+    wait_until("internal", f"{internal}/healthz", place)
+    assert httpx.get(f"{internal}/v1/studies", headers={"Authorization": f"Bearer {KEY}"}).status_code == 404
 
     assert httpx.get(f"{api}/v1/studies").status_code == 401
     with httpx.Client(base_url=api, headers={"Authorization": f"Bearer {KEY}"}, timeout=60) as client:
@@ -209,3 +222,47 @@ def test_a_study_goes_through(place: Place) -> None:
         json={"experiment_ids": [re.findall(r"experiments/(\d+)/", study["links"]["mlflow"])[0]]},
     ).json()["runs"]
     assert len(runs) == 8 + 4 + 1  # trials, arms, the summary
+    check_files(place, Path(temp_dir), study["id"], job_of(place))
+
+
+def job_of(place: Place) -> str:
+    """The job of the only attempt there was: a driver that stood by, or one of its own."""
+    with psycopg.connect(
+        host="127.0.0.1", port=place.postgres_port, user="ablate",
+        password=PASSWORDS["ABLATE_DB_PASSWORD"], dbname="ablate",
+    ) as connection:  # fmt: skip
+        ((job,),) = connection.execute("SELECT submission_id FROM attempts").fetchall()
+    return str(job)
+
+
+def check_roles(place: Place) -> None:
+    """Each role has its own database and no other, and is no superuser."""
+    for role, other in (("ablate", "mlflow"), ("mlflow", "ablate")):
+        password = PASSWORDS["ABLATE_DB_PASSWORD" if role == "ablate" else "MLFLOW_DB_PASSWORD"]
+
+        def connect(database: str, role: str = role, password: str = password) -> psycopg.Connection[Any]:
+            return psycopg.connect(
+                host="127.0.0.1", port=place.postgres_port, user=role, password=password, dbname=database
+            )
+
+        with connect(role) as connection:
+            rights = connection.execute(
+                "SELECT rolsuper OR rolcreatedb OR rolcreaterole FROM pg_roles WHERE rolname = %s", [role]
+            )
+            assert rights.fetchone() == (False,)
+        with pytest.raises(psycopg.OperationalError, match="permission denied"):
+            connect(other)
+
+
+def check_files(place: Place, ray: Path, study_id: str, job: str) -> None:
+    """No file that any process has written holds a secret, or the token of the study's attempt."""
+    known = [*PASSWORDS.values(), KEY, "t" * 64, attempt_token(PASSWORDS["ABLATE_SECRET"], study_id, 1)]
+    given, used = place.home / "ray_token", ticket(PASSWORDS["ABLATE_SECRET"], job)
+    paths = [
+        path for root in (place.home, ray) for path in root.rglob("*") if path.is_file() and path != given
+    ]
+    bodies = {path: path.read_bytes() for path in paths}
+    for path, body in bodies.items():
+        assert not [secret for secret in known if secret.encode() in body], path
+    # What Ray does write down is used up.
+    assert any(used.encode() in body for body in bodies.values())

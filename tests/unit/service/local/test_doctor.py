@@ -53,6 +53,12 @@ def answering() -> Iterator[str]:
     server.server_close()
 
 
+def test_a_database_for_several_machines_needs_a_secret(data_dir: Path) -> None:
+    url = {"ABLATE_DATABASE_URL": "postgresql://127.0.0.1:1/x"}
+    assert look(data_dir, **url)["shared secret"].health is Health.FAULT
+    assert "shared secret" not in look(data_dir, **url, ABLATE_SECRET="s" * 64) | look(data_dir)
+
+
 def look(data_dir: Path, **variables: str) -> dict[str, Finding]:
     return {finding.subject: finding for finding in examine(data_dir, {**BARE, **variables})}
 

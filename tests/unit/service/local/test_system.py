@@ -3,8 +3,10 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from service.local.ports import NAMES
-from service.local.system import System
+from service.local.system import SECRETS, System
 
 ROOT = Path(__file__).parents[4]
 SLOWEST_START_S = 300
@@ -27,3 +29,13 @@ def test_workers_end_with_all_they_started_and_write_no_more_than_is_kept(tmp_pa
     container = (ROOT / "docker/Dockerfile").read_text()
     for name in names:
         assert f"RAY_{name}={ray.env[f'RAY_{name}']}" in container
+
+
+def test_ray_and_so_trainings_are_told_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in SECRETS:
+        monkeypatch.setenv(name, "of whoever starts it")
+    (tmp_path / "secret").write_text("s" * 64)
+    system = System(data_dir=tmp_path, host="127.0.0.1", port=1, ports=dict.fromkeys(NAMES, 2), mark="m")
+    told = {child.name: child.env for child in system.children()}
+    assert all(told[name][secret] == "" for name in ("ray", "mlflow") for secret in SECRETS)
+    assert told["api"]["ABLATE_SECRET"] == told["worker"]["ABLATE_SECRET"] != ""
