@@ -54,6 +54,9 @@ class Study(_Answer):
     verdict: str | None = Field(description="Those of the primary contrast in a few words, once judged")
     failures: list[FailedAlike] = Field(description="Why trials failed: the commonest five reasons")
     eta_s: float | None = Field(description="Seconds until its trials have ended, at the speed so far")
+    waits_for: str | None = Field(
+        description="What its trials wait for while the cluster has no place for them"
+    )
     published: bool = Field(description="MLflow has everything")
     publish_error: str | None = Field(description="Why MLflow lacks something it was told of")
     links: Links

@@ -10,7 +10,7 @@ from ablations.errors import Problems
 from ablations.results.failures import classify
 from ablations.results.values import Points, add_readings
 from ablations.study.parsing import parse_study
-from service.ledger import Tx, builds, counts, outbox, studies
+from service.ledger import Tx, attempts, builds, counts, outbox, studies
 from service.ledger.counts import SameReason
 from service.ledger.studies import StudyRow
 from service.ledger.tables import ENDED_TRIALS
@@ -30,6 +30,8 @@ def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: st
     ended = [row.id for row in rows if row.state == "done"]
     judged = builds.contrasts_of(tx, ended) if ended else {}
     now = studies.now(tx)
+    going = [row.id for row in rows if row.state in ("queued", "running")]
+    waiting = attempts.waiting(tx, going) if going else {}
     problems = outbox.errors_of(tx, [row.id for row in rows])
     return [
         Study(
@@ -40,6 +42,7 @@ def studies_shown(tx: Tx, rows: Sequence[StudyRow], settings: Settings, base: st
             verdict=verdicts_text(judged.get(row.id, ())),
             failures=[_alike(reason) for reason in reasons.get(row.id, ())],
             eta_s=_eta_s(row, progress[row.id], now),
+            waits_for=waiting.get(row.id),
             published=row.published,
             publish_error=problems.get(row.id),
             links=_links(row, settings, base),

@@ -18,7 +18,7 @@ _KEPT = (200, 304)
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class _Remembered:
     version: int
     made_at: float
     route: Any
@@ -36,7 +36,7 @@ class Memory:
     def __init__(self, app: ASGIApp, *, ledger: Ledger) -> None:
         self._app = app
         self._ledger = ledger
-        self._answers: dict[Any, _Answer] = {}
+        self._answers: dict[Any, _Remembered] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or pass the request on and keep the answer."""
@@ -62,7 +62,7 @@ class Memory:
         if version is not None and sent[0].get("status") in _KEPT and size <= MAX_BYTES:
             if len(self._answers) >= MAX_ANSWERS:
                 self._answers.clear()
-            self._answers[key] = _Answer(version, made_at, scope.get("route"), tuple(sent))
+            self._answers[key] = _Remembered(version, made_at, scope.get("route"), tuple(sent))
 
 
 def _words(headers: Iterable[Sequence[bytes]]) -> tuple[tuple[bytes, ...], ...]:

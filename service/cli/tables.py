@@ -76,6 +76,8 @@ def print_study(study: Mapping[str, Any]) -> None:
     console.print(f"[bold]{escape(study['name'])}[/bold]  {study['id']}  [{style or 'default'}]{said}[/]")
     counts = study["progress"]
     console.print(", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "total"))
+    if study.get("waits_for"):
+        console.print(f"[yellow]waits for {escape(str(study['waits_for']))}[/yellow]")
     if study.get("error"):
         console.print(f"[red]{escape(str(study['error']))}[/red]")
     if study.get("publish_error"):

@@ -125,6 +125,8 @@ def describe(study: dict[str, Any], rate: float | None) -> str:
             if study["state"] == "done" and not study.get("published")
             else study["state"]
         )
+    if study.get("waits_for"):
+        return f"waits for {study['waits_for']}"
     parts = [study["state"]] if not counts.get("running") else [f"{counts['running']} running"]
     parts += [f"{counts[name]} {name}" for name in ("failed", "diverged", "reused") if counts.get(name)]
     left = open_trials(counts)

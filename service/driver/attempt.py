@@ -16,6 +16,7 @@ from ablations.study.spec import StudySpec
 from service.driver.client import Stale
 from service.driver.dispenser import NAME, Board
 from service.driver.feed import Feed, Step
+from service.driver.needs import Needs
 from service.driver.places import ReadyWorker, Workers
 from service.driver.preparation import Preparation
 from service.driver.settings import DriverSettings
@@ -59,6 +60,7 @@ class Driver:
     def make_on_ray(cls, workers: Workers, board: Board, work: Work, settings: DriverSettings) -> Self:
         """The driver of this work on the cluster that this process is connected to."""
         study = parse_study(dict(work.study.spec))
+        Needs(board, Resources(cpus=study.resources.cpus, gpus=study.resources.gpus)).start()
         place = workers.place(_device(study), study.resources.cpus, study.resources.gpus)
         catalogue = load_catalogue(settings.datasets_dir)
         design = compile_design(study, catalogue.manifest(study.trainable))

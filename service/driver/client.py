@@ -54,8 +54,11 @@ class Internal(Protocol):
         """Hand in results; answers the ids that were taken now or before."""
         ...
 
-    def heartbeat(self, running: Sequence[Running]) -> str:
-        """Say that this attempt lives and how far its trials are; answers run, cancel or pause."""
+    def heartbeat(self, running: Sequence[Running], waits_for: str | None = None) -> str:
+        """Say that this attempt lives, how far its trials are, and what they wait for if they wait.
+
+        Answers run, cancel or pause.
+        """
         ...
 
     def finish(self, state: str, error: str | None) -> None:
@@ -95,9 +98,9 @@ class HttpInternal:
         body = {"outcomes": [outcome.to_json() for outcome in outcomes]}
         return list(self._send("POST", "/commit", body)["committed"])
 
-    def heartbeat(self, running: Sequence[Running]) -> str:
+    def heartbeat(self, running: Sequence[Running], waits_for: str | None = None) -> str:
         """Answers run, cancel or pause."""
-        body = {"running": [trial.to_json() for trial in running]}
+        body = {"running": [trial.to_json() for trial in running], "waits_for": waits_for}
         return str(self._send("POST", "/heartbeat", body)["desired"])
 
     def finish(self, state: str, error: str | None) -> None:

@@ -38,6 +38,7 @@ class Courier:
         self._outcomes: list[Outcome] = []
         self._progress: dict[str, Report] = {}
         self._next_beat = 0.0
+        self._waits_for: str | None = None
         self.desired = "run"
         self.over: str | None = None
         """Why this attempt may not write any more."""
@@ -55,6 +56,12 @@ class Courier:
             self._outcomes += outcomes
             for outcome in outcomes:
                 self._progress.pop(outcome.trial_id, None)
+
+    def wait_for(self, words: str | None) -> None:
+        """What trials wait for now; told with a heartbeat that does not wait for its time."""
+        with self._lock:
+            self._waits_for = words
+            self._next_beat = 0.0
 
     def progressed(self, reports: Sequence[Report]) -> None:
         """Trials reported a step; only the newest report of each is sent."""
@@ -140,17 +147,21 @@ class Courier:
     def _beat(self) -> None:
         with self._lock:
             running, self._progress = list(self._progress.values()), {}
+            waits_for = self._waits_for
         try:
-            self.desired = self._internal.heartbeat([Running.reported(report) for report in running])
+            told = [Running.reported(report) for report in running]
+            self.desired = self._internal.heartbeat(told, waits_for)
         except CallRefused as error:
             # How far trials are is a courtesy; that this attempt lives must be heard.
             logger.warning("the service refuses to hear how far trials are: %s", error)
-            self.desired = self._internal.heartbeat([])
+            self.desired = self._internal.heartbeat([], waits_for)
         except Away:
             with self._lock:
                 self._progress = {report.trial_id: report for report in running} | self._progress
             raise
-        self._next_beat = self._timing.monotonic() + self._beat_s
+        with self._lock:
+            if waits_for == self._waits_for:
+                self._next_beat = self._timing.monotonic() + self._beat_s
 
 
 def persist(ask: Callable[[], T], *, timeout_s: float = math.inf, timing: Timing = REAL) -> T:

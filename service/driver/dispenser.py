@@ -95,6 +95,10 @@ class Dispenser:
         with self._lock:
             self._num_slots = num_slots
 
+    def wait_for(self, words: str | None) -> None:
+        """What trials wait for now, if they do; the service is told soon."""
+        self._courier.wait_for(words)
+
     def close(self) -> None:
         """No more trials will be added."""
         with self._lock:
@@ -323,6 +327,10 @@ class Board:
     def resize(self, num_slots: int) -> None:
         """Among how many slots the work is shared."""
         self._call("resize", num_slots)
+
+    def wait_for(self, words: str | None) -> None:
+        """What trials wait for now, if they do."""
+        self._call("wait_for", words)
 
     def standing(self) -> dict[str, Any]:
         """How much work there is, and whether this attempt goes on."""

@@ -186,13 +186,15 @@ class Resources:
         2
         >>> Resources(cpus=1, gpus=0.3).fit_on({"CPU": 64.0, "GPU": 2.0})
         6
+        >>> Resources(cpus=1, gpus=0.1).fit_on({"CPU": 64.0, "GPU": 1.0})
+        10
         """
         limits = [math.inf]
         if self.cpus:
             limits.append(node.get("CPU", 0.0) // self.cpus)
         if 0 < self.gpus < 1:
             # A fraction never spans two devices.
-            limits.append(node.get("GPU", 0.0) * (1 // self.gpus))
+            limits.append(node.get("GPU", 0.0) * math.floor(1 / self.gpus + 1e-9))
         elif self.gpus:
             limits.append(node.get("GPU", 0.0) // self.gpus)
         fewest = min(limits)
@@ -216,6 +218,15 @@ def share_of(resources: Resources) -> Share:
     job = ray.get_runtime_context().get_job_id()
     others = [group for group in _groups() if group.job != job]
     return share(capacity=capacity, slot=resources.amounts, total=total, others=others)
+
+
+def placements_by_others() -> tuple[list[SlotPlacement], dict[str, dict[str, float]]]:
+    """This job's placement groups, and what each other job holds."""
+    job = ray.get_runtime_context().get_job_id()
+    groups = _groups()
+    jobs = {group.job for group in groups if group.job != job and not group.waiting}
+    held = {other: _sum(g.amounts for g in groups if g.job == other and not g.waiting) for other in jobs}
+    return [group for group in groups if group.job == job], held
 
 
 def _groups() -> list[SlotPlacement]:

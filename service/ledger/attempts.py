@@ -34,6 +34,20 @@ _RENEW = (
     .where(attempts.c.study_id == _STUDY, attempts.c.number == _NUMBER, is_live(_STUDY, _NUMBER))
     .values(state="running", heartbeat_at=db_now(), lease_until=db_now() + bindparam("lease_s"))
 )
+_WAIT = (
+    update(attempts)
+    .where(
+        attempts.c.study_id == _STUDY,
+        attempts.c.number == _NUMBER,
+        func.coalesce(attempts.c.waits_for, "") != func.coalesce(bindparam("words"), ""),
+    )
+    .values(waits_for=bindparam("words"))
+)
+_WAITING = select(attempts.c.study_id, attempts.c.waits_for).where(
+    attempts.c.study_id.in_(bindparam("studies", expanding=True)),
+    attempts.c.finished_at.is_(None),
+    attempts.c.waits_for.is_not(None),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +67,7 @@ class Attempt:
     error: str | None
     holder: str | None
     """Which process has used its job's ticket."""
+    waits_for: str | None
     expired: bool
     silent_s: float | None
 
@@ -112,6 +127,11 @@ def live_of(tx: Tx, submission_id: str) -> Attempt | None:
     """The live attempt that a job drives, if it drives one."""
     found = _find(tx, _LIVE_OF, job=submission_id)
     return found[0] if found else None
+
+
+def waiting(tx: Tx, study_ids: Sequence[str]) -> dict[str, str]:
+    """What studies wait for whose live attempts have no place on the cluster."""
+    return {row.study_id: row.waits_for for row in tx.execute(_WAITING, {"studies": list(study_ids)})}
 
 
 def claim(tx: Tx, submission_id: str, holder: str) -> Attempt | None:
@@ -174,13 +194,20 @@ def heartbeat(
     study_id: str,
     number: int,
     running: Sequence[Running] = (),
+    *,
     lease_s: float = LEASE_S,
+    waits_for: str | None = None,
 ) -> str:
     """Renew the lease, note which trials run and how far they are; what is wanted: run, pause or cancel.
+
+    `waits_for` says what trials wait for while the cluster has no place for them.
 
     Raises: StaleAttempt.
     """
     start(tx, study_id, number, lease_s)
+    which = {"study": study_id, "attempt": number, "words": waits_for}
+    if tx.execute(_WAIT, which).rowcount:
+        events.append(tx, study_id, "waiting", {"attempt": number, "for": waits_for})
     leasing.note_running(tx, study_id, number, running)
     return _DESIRED.get(hold(tx, study_id), "cancel")
 

@@ -193,6 +193,7 @@ attempts = Table(
     _time("lease_until"),
     _time("finished_at"),
     Column("error", Text),
+    Column("waits_for", String(500)),
     _among("state", ATTEMPT_STATES),
     # One live attempt a study: the database itself refuses a second.
     Index(

@@ -24,6 +24,7 @@ import ray
 from service.budgets import Budgets
 from service.driver import dispenser
 from service.driver.client import Internal, connect
+from service.driver.needs import Needs
 from service.driver.settings import SWITCHES
 from service.driver.slots import Resources, run_slots
 from service.driver.watchdog import Watchdog, exit_now
@@ -103,10 +104,12 @@ class FiledInternal(FakeInternal):
         self._write()
         return taken
 
-    def heartbeat(self, running: Any) -> str:
+    def heartbeat(self, running: Any, waits_for: str | None = None) -> str:
         """The test cancels by making a file."""
         self.desired = "cancel" if self._path.with_suffix(".cancel").exists() else "run"
-        return super().heartbeat(running)
+        told = super().heartbeat(running, waits_for)
+        self._write()
+        return told
 
     def finish(self, state: str, error: str | None) -> None:
         """The end."""
@@ -116,7 +119,7 @@ class FiledInternal(FakeInternal):
     def _write(self) -> None:
         fresh = self._path.with_suffix(".fresh")
         known = {"states": self.states, "metrics": self.metrics, "finished": self.finished}
-        known["reasons"] = self.reasons
+        known |= {"reasons": self.reasons, "waits_for": self.waits_for}
         known["times_leased"] = Counter(i for ids in self.sent("lease") for i in ids)
         fresh.write_text(json.dumps(known | {"num_leases": len(self.sent("lease")), "at": time.time()}))
         fresh.replace(self._path)
@@ -149,11 +152,13 @@ def main() -> None:
     board.close()
     watchdog = Watchdog(board, take=lambda _: None, leave=_leave, stall_s=budgets.stall_s)
     watchdog.start()
+    wanted = Resources(cpus=plan.get("cpus", 1), gpus=plan.get("gpus", 0))
+    Needs(board, wanted).start()
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as storage:
         run_slots(
             board,
-            Resources(cpus=plan.get("cpus", 1), gpus=plan.get("gpus", 0)),
+            wanted,
             config={
                 "dispenser": dispenser.NAME,
                 "namespace": namespace,

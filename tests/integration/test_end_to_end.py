@@ -164,6 +164,20 @@ def test_cancel_is_seen_at_once_and_ends_the_work(system: System) -> None:
     assert system.client.post(f"/v1/studies/{study_id}/cancel").status_code == 202
 
 
+def test_a_study_says_what_it_waits_for(system: System) -> None:
+    study_id = system.submit({**SMALL, "name": "needy", "resources": {"gpus": 4}, "seeds": 4})["id"]
+    deadline = time.monotonic() + 60
+    while (shown := system.client.get(f"/v1/studies/{study_id}").json())["waits_for"] is None:
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.1)
+    assert shown["waits_for"] == "4 GPUs: no node of the cluster has one"
+    assert "waits for 4 GPUs: no node of the cluster has one" in system.cli("show", study_id).stdout
+    page = system.client.get(f"/studies/{study_id}", headers={"Accept": "text/html"})
+    assert "Waits for 4 GPUs: no node of the cluster has one" in page.text
+    system.client.post(f"/v1/studies/{study_id}/cancel").raise_for_status()
+    assert system.client.get(f"/v1/studies/{study_id}").json()["waits_for"] is None
+
+
 def test_a_paused_study_frees_its_workers_and_ends_as_if_nothing_had_been(system: System) -> None:
     study = {**SMALL, "name": "paused", "fixed": {**SMALL["fixed"], "epochs": 40}, "seeds": 6}
     study_id = system.submit(study)["id"]

@@ -1,13 +1,15 @@
 """Slots over several nodes of different sizes, with logical GPUs, and the crash of one of them."""
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import pytest
 
-from tests.integration.nodes import Nodes, nodes
+from tests.integration.nodes import Nodes, Run, nodes
 from tests.integration.test_slots import trials, wait_for
 
+SAID_S = 5.0
 pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
@@ -47,3 +49,34 @@ def test_a_crashed_node_loses_no_trial(uneven: Nodes) -> None:
     uneven.remove(2)
     known = run.wait(180.0)
     assert set(known["states"].values()) == {"done"} and len(known["metrics"]) == 60
+
+
+def until(run: Run, ready: Callable[[Mapping[str, Any]], bool], within_s: float) -> float:
+    """How long it takes until this is known."""
+    began = time.monotonic()
+    while not ready(run.known()):
+        assert time.monotonic() < began + within_s and run.process.poll() is None, run.log.read_text()[-4000:]
+        time.sleep(0.05)
+    return time.monotonic() - began
+
+
+def test_what_no_node_has_is_said_and_runs_when_a_node_has_it() -> None:
+    with nodes([{"CPU": 2}]) as running:
+        run = running.drive("needy", trials(4, sleep_s=0.05), gpus=1)
+        until(run, lambda known: "waits_for" in known, 120.0)  # the driver is there
+        within_s = until(run, lambda known: known["waits_for"] is not None, SAID_S)
+        assert run.known()["waits_for"] == "1 GPU: no node of the cluster has one", within_s
+        running.add({"CPU": 1, "GPU": 1})
+        known = run.wait()
+    assert set(known["states"].values()) == {"done"} and known["waits_for"] is None
+
+
+def test_that_others_have_it_is_said() -> None:
+    with nodes([{"CPU": 2}]) as running:
+        first = running.drive("first", trials(6, sleep_s=4.0), cpus=2)
+        until(first, lambda known: known.get("num_leases", 0) > 0, 120.0)
+        second = running.drive("second", trials(2, sleep_s=0.05), cpus=2, quantum_s=1.0)
+        until(second, lambda known: known.get("waits_for") is not None, 120.0)
+        assert second.known()["waits_for"] == "2 CPUs: 1 other study has 2 of 2 CPUs"
+        assert first.wait()["waits_for"] is None
+        assert set(second.wait()["states"].values()) == {"done"}

@@ -56,7 +56,7 @@ async def stream(
 
 
 @dataclass
-class Feed:
+class LatestEvents:
     """What one study's streams share: its latest events as they are sent, and who waits for more."""
 
     seq: int
@@ -65,7 +65,7 @@ class Feed:
     moved: asyncio.Event = field(default_factory=asyncio.Event)
     num_streams: int = 0
 
-    def after(self, seq: int) -> list[tuple[int, bytes]] | None:
+    def newer(self, seq: int) -> list[tuple[int, bytes]] | None:
         """The events behind a number; None where the first of them are kept no more."""
         first = self.recent[0][0] if self.recent else self.seq + 1
         if seq < first - 1:
@@ -91,15 +91,15 @@ class News:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, LatestEvents] = {}
         self._asking: asyncio.Task[None] | None = None
         self._seen: int | None = None
 
     @contextmanager
-    def follow(self, study_id: str, seq: int) -> Iterator[Feed]:
+    def follow(self, study_id: str, seq: int) -> Iterator[LatestEvents]:
         """What happens in a study behind this event, which was its last lately."""
         if study_id not in self._feeds:
-            self._feeds[study_id] = Feed(seq)
+            self._feeds[study_id] = LatestEvents(seq)
             self._seen = None  # what was written meanwhile has been told, but not to this one
         feed = self._feeds[study_id]
         feed.num_streams += 1
@@ -160,10 +160,10 @@ def _news_of(context: Context) -> News:
 
 async def _follow(context: Context, news: News, study_id: str, seq: int) -> AsyncIterator[bytes]:
     with ExitStack() as stack, suppress(StudyNotFound):  # deleted while somebody looked on
-        feed: Feed | None = None
+        feed: LatestEvents | None = None
         while True:
             moved = None if feed is None else feed.moved
-            entries = None if feed is None or feed.final else feed.after(seq)
+            entries = None if feed is None or feed.final else feed.newer(seq)
             final = False
             if entries is None:  # history; or it is final, if nobody has resumed it
                 study, found = await run_in_threadpool(_read, context, study_id, seq)

@@ -60,6 +60,7 @@ class HeartbeatBody(_Body):
     """Trials that run."""
 
     running: list[Running] = []
+    waits_for: Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")] | None = None
 
 
 class HolderBody(_Body):
@@ -173,9 +174,11 @@ def commit(context: InContext, study_id: StudyId, number: Number, body: Internal
 @router.post(ATTEMPT + "/heartbeat")
 def heartbeat(context: InContext, study_id: StudyId, number: Number, body: InternalBody) -> dict[str, Any]:
     """Renew the lease; says what is wanted: run, pause or cancel."""
-    running = _read(HeartbeatBody, body).running
+    said, lease_s = _read(HeartbeatBody, body), context.settings.lease_s
     with context.ledger.write() as tx:
-        desired = attempts.heartbeat(tx, study_id, number, running, context.settings.lease_s)
+        desired = attempts.heartbeat(
+            tx, study_id, number, said.running, lease_s=lease_s, waits_for=said.waits_for
+        )
     return {"desired": desired}
 
 

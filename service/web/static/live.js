@@ -37,7 +37,7 @@ function soon() {
 
 function follow(url) {
   const events = new EventSource(url);
-  for (const kind of ["study", "trial", "attempt", "report", "published", "resized", "superseded", "experiment"]) {
+  for (const kind of ["study", "trial", "attempt", "waiting", "report", "published", "resized", "superseded", "experiment"]) {
     events.addEventListener(kind, soon);
   }
   events.onmessage = soon;

@@ -38,6 +38,7 @@ class FakeInternal:
         self.known = dict(known or {})
         self.calls: list[tuple[str, tuple[str, ...]]] = []
         self.desired = "run"
+        self.waits_for: str | None = None
         self.finished: tuple[str, str | None] | None = None
         self.away = False
         self.stale = False
@@ -78,7 +79,8 @@ class FakeInternal:
                 taken.append(each.trial_id)
         return taken
 
-    def heartbeat(self, running: Sequence[Running]) -> str:
+    def heartbeat(self, running: Sequence[Running], waits_for: str | None = None) -> str:
+        self.waits_for = waits_for
         self._enter("heartbeat", *(r.id for r in running))
         if self.indigestible.intersection(r.id for r in running):
             raise CallRefused("422: a wrong value")

@@ -341,7 +341,7 @@ class TestGivingUp:
 
 def attempt(number: int, error: str = "x") -> Attempt:
     never = dict.fromkeys(
-        ("submitted_at", "heartbeat_at", "lease_until", "finished_at", "silent_s", "holder")
+        ("submitted_at", "heartbeat_at", "lease_until", "finished_at", "silent_s", "holder", "waits_for")
     )
     return Attempt(
         **never, expired=False, study_id="s", number=number, submission_id="", state="lost", error=error,
