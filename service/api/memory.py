@@ -1,8 +1,9 @@
 """Answers that are still true are not made again."""
 
+import asyncio
 import re
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +37,8 @@ class Memory:
     def __init__(self, app: ASGIApp, *, ledger: Ledger) -> None:
         self._app = app
         self._ledger = ledger
-        self._answers: dict[Any, _Remembered] = {}
+        self._answers: dict[Hashable, _Remembered] = {}
+        self._making: dict[Hashable, tuple[int, asyncio.Event]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer from memory, or pass the request on and keep the answer."""
@@ -44,13 +46,28 @@ class Memory:
             await self._app(scope, receive, send)
             return
         version = self._ledger.version()
+        if version is None:
+            await self._app(scope, receive, send)
+            return
         key = scope["path"], scope["query_string"], tuple(scope.get("server") or ()), _words(scope["headers"])
+        # After a write all who poll ask at once: one of them has the answer made, the others wait for it.
+        if (making := self._making.get(key)) is not None and making[0] == version:
+            await making[1].wait()
         known = self._answers.get(key)
         if known is not None and known.version == version and time.monotonic() - known.made_at < FRESH_S:
             scope["route"] = known.route
             for message in known.messages:
                 await send(_copy(message))
             return
+        self._making[key] = mine = (version, asyncio.Event())
+        try:
+            await self._make(key, version, scope, receive, send)
+        finally:
+            mine[1].set()
+            if self._making.get(key) is mine:
+                del self._making[key]
+
+    async def _make(self, key: Hashable, version: int, scope: Scope, receive: Receive, send: Send) -> None:
         made_at, sent = time.monotonic(), []
 
         async def note(message: Message) -> None:
@@ -59,7 +76,7 @@ class Memory:
 
         await self._app(scope, receive, note)
         size = sum(len(message.get("body", b"")) for message in sent)
-        if version is not None and sent[0].get("status") in _KEPT and size <= MAX_BYTES:
+        if sent[0].get("status") in _KEPT and size <= MAX_BYTES:
             if len(self._answers) >= MAX_ANSWERS:
                 self._answers.clear()
             self._answers[key] = _Remembered(version, made_at, scope.get("route"), tuple(sent))

@@ -1,9 +1,12 @@
 """The answer about a study is kept until somebody writes to the ledger, and never longer."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import httpx
 import pytest
+from fastapi import FastAPI
 from sqlalchemy import event
 from starlette.testclient import TestClient
 
@@ -66,3 +69,19 @@ def test_projects_do_not_share_answers(keyed: Settings) -> None:
     url = "/v1/studies/" + guarded.post("/v1/studies", json=STUDY, headers=mine).json()["id"]
     assert guarded.get(url, headers=mine).status_code == 200
     assert guarded.get(url, headers={"Authorization": "Bearer beta-key"}).status_code == 404
+
+
+def test_those_who_ask_at_once_have_it_read_once(app: FastAPI, client: TestClient) -> None:
+    url = "/v1/studies/" + client.post("/v1/studies", json=STUDY).json()["id"]
+
+    async def ask() -> list[httpx.Response]:
+        transport = httpx.ASGITransport(app=app, client=("127.0.0.1", 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as many:
+            return await asyncio.gather(*(many.get(url) for _ in range(12)))
+
+    with statements(app.state.context.ledger) as once:
+        client.get(url, headers={"User-Agent": "another"})
+    with statements(app.state.context.ledger) as asked:
+        answers = asyncio.run(ask())
+    assert {answer.status_code for answer in answers} == {200} and len({a.text for a in answers}) == 1
+    assert len(asked) == len(once)
