@@ -161,7 +161,7 @@ class System:
     def _ray_command(self) -> tuple[str, ...]:
         ports = self.ports
         return (
-            *(sys.executable, "-m", "ray.scripts.scripts", "start", "--head", "--block"),
+            *(sys.executable, "-m", "service.local.ray_head", "start", "--head", "--block"),
             "--disable-usage-stats",
             "--include-log-monitor=false",
             # It starts nodes, and there is one.

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import psutil
 import pytest
 
 from tests.integration.studies import SMALL, expected_effect
@@ -29,6 +30,11 @@ def test_the_system_is_ready_soon(system: System) -> None:
     assert system.seconds_to_ready < 120
     ready = system.client.get("/readyz")
     assert ready.status_code == 200, ready.text
+
+
+def test_ray_s_dashboard_runs_jobs_and_nothing_else(system: System) -> None:
+    names = [process.name() for process in psutil.Process(system.process.pid).children(recursive=True)]
+    assert [name for name in names if name.startswith("ray-dashboard")] == ["ray-dashboard-J"]  # 15 letters
 
 
 def test_every_trial_is_done(system: System, finished: dict[str, Any]) -> None:

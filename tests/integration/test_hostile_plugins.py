@@ -95,7 +95,7 @@ def test_each_ends_in_its_reason_and_good_ones_as_without_neighbours(
 def test_no_process_is_left_and_output_fills_no_disk(served: System, study: dict[str, Any]) -> None:  # noqa: ARG001
     until_none(left)
     ray = next(
-        p for p in psutil.Process(served.process.pid).children() if "ray.scripts.scripts" in p.cmdline()
+        p for p in psutil.Process(served.process.pid).children() if "service.local.ray_head" in p.cmdline()
     )
     (folder,) = [word.partition("=")[2] for word in ray.cmdline() if word.startswith("--temp-dir=")]
     logs = (Path(folder) / "session_latest" / "logs").glob("worker-*")
