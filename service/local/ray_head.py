@@ -1,7 +1,7 @@
-"""`python -m service.local.ray_head ARGUMENTS`: `ray start`, whose dashboard has the part that runs jobs and no other.
+"""`python -m service.local.ray_head ARGUMENTS`: `ray start` with a dashboard that runs jobs and nothing else.
 
-Ray's dashboard starts a process for each of its parts (metrics, trains, data, ...), some 35 MiB and a start each, of
-which nothing here asks anything. `ray start` has no option for that, but the program it starts has.
+Ray's dashboard starts a process for each of its parts (metrics, trains, data, ...), some 15 MiB each, of
+which nothing here asks anything. `ray start` has no option for that, but the program that it starts has one.
 """
 
 import sys
@@ -10,7 +10,8 @@ from typing import Any
 from ray._private import ray_constants, services
 from ray.scripts import scripts
 
-MODULES = "--modules-to-load=JobHead"
+MODULES = "--modules-to-load=JobHead,NodeHead"
+"""Jobs are run by the agent of the head's node, and which node that is the second one says."""
 _start = services.start_ray_process
 
 
