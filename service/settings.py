@@ -58,9 +58,7 @@ class Settings:
     @property
     def checkpoints_dir(self) -> Path:
         """Where unfinished trials are kept: under `storage` where that is a path, as workers see it."""
-        scheme, _, path = (self.storage or "").rpartition("://")
-        local = path if scheme in ("", "file") else ""
-        return (Path(local) if local else self.data_dir) / "checkpoints"
+        return (Path(self.storage.removeprefix("file://")) if self.storage else self.data_dir) / "checkpoints"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] = os.environ) -> "Settings":
@@ -88,7 +86,7 @@ class Settings:
             port=port,
             lease_s=_number(environ, "ABLATE_LEASE_S", 30.0),
             quantum_s=_number(environ, "ABLATE_QUANTUM_S", 60.0),
-            storage=environ.get("ABLATE_STORAGE") or None,
+            storage=_storage(environ),
             standbys=int(_number(environ, "ABLATE_STANDBYS", 1, least=0, most=100)),
             standby_workers=int(_number(environ, "ABLATE_STANDBY_WORKERS", 2, least=0, most=1000)),
             max_trials=int(_number(environ, "ABLATE_MAX_TRIALS", 1_000_000, most=1e9)),
@@ -152,6 +150,13 @@ def _number(
     if not (value > 0 if least is None else value >= least) or value >= most:
         raise BadSettings(f"{name} is out of range: {text!r}")
     return value
+
+
+def _storage(environ: Mapping[str, str]) -> str | None:
+    text = environ.get("ABLATE_STORAGE") or None
+    if text is not None and not text.startswith(("/", "file:///")):
+        raise BadSettings(f"ABLATE_STORAGE is a folder that every node sees, /... or file:///...: {text!r}")
+    return text
 
 
 def _url(environ: Mapping[str, str], name: str) -> str | None:

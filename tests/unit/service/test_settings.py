@@ -37,7 +37,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
             "ABLATE_PORT": "9000",
             "ABLATE_LEASE_S": "5.5",
             "ABLATE_QUANTUM_S": "20",
-            "ABLATE_STORAGE": "s3://bucket",
+            "ABLATE_STORAGE": "file:///shared",
         }
     )
     assert settings == Settings(
@@ -55,7 +55,7 @@ def test_every_variable_is_read(tmp_path: Path) -> None:
         port=9000,
         lease_s=5.5,
         quantum_s=20.0,
-        storage="s3://bucket",
+        storage="file:///shared",
     )
 
 
@@ -99,6 +99,8 @@ def test_a_key_that_is_no_digest_is_refused_and_not_repeated(text: str) -> None:
         ("ABLATE_LEASE_S", "nan"),
         ("ABLATE_QUANTUM_S", "0"),
         ("ABLATE_MLFLOW_URL", "mlflow:5000"),
+        ("ABLATE_STORAGE", "s3://bucket"),
+        ("ABLATE_STORAGE", "shared"),
     ],
 )
 def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str) -> None:
@@ -111,7 +113,7 @@ def test_a_wrong_variable_is_named(tmp_path: Path, name: str, value: str) -> Non
     [
         ("/shared/ablate", "/shared/ablate"),
         ("file:///shared/ablate", "/shared/ablate"),
-        ("s3://bucket", None),
+        ("", None),
     ],
 )
 def test_checkpoints_lie_under_storage_where_it_is_a_path(
