@@ -2,9 +2,11 @@
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Sequence
 
 from ablations.design.design import Design
+from ablations.design.search import RANK
 from ablations.effects.effect import EffectRow, Effects
 from ablations.errors import Json
 from ablations.results.results import TrialRecord
@@ -17,16 +19,23 @@ FACTORS = {"factor": "estimate", "factor_low": "low", "factor_high": "high"}
 
 
 def trials(design: Design, records: Sequence[TrialRecord]) -> str:
-    """One line a trial: levels as `factor.NAME`, then state and every metric; empty where there is none."""
+    """One line a trial: levels as `factor.NAME`, settings as `setting.NAME`, state, every metric.
+
+    Settings are those that the trial trained with, a candidate's and a bundle's among them. Empty is what is
+    not there: a setting that does not apply, a metric without a value.
+    """
     arms = {arm.id: arm for arm in design.arms}
     factors = [factor.name for factor in design.factors]
     measured = [record.metrics_with(design.readings) for record in records]
+    settings = list(dict.fromkeys(name for record in records for name in sorted(record.settings)))
     metrics = list(dict.fromkeys(name for own in measured for name in sorted(own)))
     head = ["arm_id", "arm", *(f"factor.{name}" for name in factors), "phase", "candidate", "repeat", "seed"]
     rows = []
     for record, own in zip(records, measured, strict=True):
         arm = arms.get(record.arm_id)
         levels = arm.levels if arm is not None else {}
+        if record.phase == "tuning" and RANK in levels:
+            arm, levels = None, {}  # its rank is what the search is for
         rows.append(
             [
                 record.arm_id,
@@ -36,12 +45,14 @@ def trials(design: Design, records: Sequence[TrialRecord]) -> str:
                 record.candidate,
                 record.repeat,
                 record.seed,
+                *(_plain(record.settings.get(name)) for name in settings),
                 record.state,
                 record.attempts,
                 *(own.get(name) for name in metrics),
                 record.reason,
             ]
         )
+    head += [f"setting.{name}" for name in settings]
     return _written([*head, "state", "attempts", *metrics, "reason"], rows)
 
 
@@ -87,6 +98,11 @@ def _written(head: Sequence[str], rows: Iterable[Sequence[Json]]) -> str:
     writer.writerow(head)
     writer.writerows([_text(cell) for cell in row] for row in rows)
     return target.getvalue()
+
+
+def _plain(value: Json) -> Json:
+    """A setting in one cell: lists as JSON."""
+    return json.dumps(value) if isinstance(value, list | dict) else value
 
 
 def _text(cell: Json) -> Json:

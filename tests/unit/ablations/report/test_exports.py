@@ -9,6 +9,7 @@ import subprocess
 
 import pytest
 
+from ablations.design.search import RANK
 from ablations.report.renderers import latex, sheets
 from tests.unit.ablations.report.example import SMALL, example_design, example_records, example_report, judged
 from tests.unit.ablations.studies import SMALL as PLAIN
@@ -44,6 +45,31 @@ def test_rates_and_what_is_read_at_a_step_stand_with_their_trial():
     first, second = rows_of(sheets.trials(design, [done, failed]))
     assert (first["test_accuracy"], first["val_accuracy/2"], first["low"]) == ("0.9", "0.4", "1.0")
     assert (second["test_accuracy"], second["val_accuracy/2"], second["low"]) == ("", "", "")
+
+
+def test_every_trial_has_the_settings_that_it_trained_with():
+    design = design_of(PLAIN)
+    own = {"lr": 0.01, "optimizer": "sgd", "hidden": [8, 4], "momentum": 0.9}
+    first = record_of(design.arms[0], 0, {"test_accuracy": 0.9}, settings=own)
+    second = record_of(design.arms[0], 1, {"test_accuracy": 0.9}, settings={"lr": 0.02})
+    rows = rows_of(sheets.trials(design, [first, second]))
+    names = [f"setting.{name}" for name in sorted(own)]
+    assert [[row[name] for name in names] for row in rows] == [
+        ["[8, 4]", "0.01", "0.9", "sgd"],
+        ["", "0.02", "", ""],
+    ]
+
+
+def test_a_candidate_is_labelled_with_no_rank():
+    tuning = {"space": {"lr": {"low": 1e-4, "high": 1e-1, "log": True}}, "candidates": 4, "confirm": 2}
+    design = design_of(PLAIN, factors=..., baseline=..., tuning=tuning)
+    arm = next(arm for arm in design.arms if arm.levels[RANK] == 1)
+    tried = record_of(arm, 0, {"val_accuracy": 0.8}, phase="tuning", candidate=3, settings={"lr": 0.02})
+    told = record_of(arm, 0, {"test_accuracy": 0.9}, settings={"lr": 0.02})
+    first, second = rows_of(sheets.trials(design, [tried, told]))
+    assert (first["arm"], first[f"factor.{RANK}"], first["candidate"]) == ("", "", "3")
+    assert (second["arm"], second[f"factor.{RANK}"], second["candidate"]) == (arm.label, "1", "")
+    assert first["setting.lr"] == second["setting.lr"] == "0.02"
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\n", " ="])
