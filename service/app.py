@@ -22,6 +22,7 @@ from service.api.routes import (
     papers,
     presets,
     reports,
+    searches,
     studies,
     trials,
 )
@@ -52,6 +53,7 @@ def create_app(
         deletions,
         trials,
         reports,
+        searches,
         papers,
         events,
         catalogue_routes,

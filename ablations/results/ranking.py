@@ -70,15 +70,15 @@ def best_settings(design: Design, records: Iterable[TrialRecord]) -> tuple[Best,
     names = {arm.id: search_of(arm, tuning) for arm in design.arms}
     return tuple(
         best
-        for (name, repeat), candidates in _by_search(records, names).items()
+        for (name, repeat), candidates in trials_by_search(records, names).items()
         for best in _best(design, tuning, groups[name], repeat, candidates)
     )
 
 
-def _by_search(
+def trials_by_search(
     records: Iterable[TrialRecord], names: Mapping[str, str]
 ) -> dict[Search, dict[int, list[TrialRecord]]]:
-    """The tuning trials of every search, by candidate; `names` has the search of an arm."""
+    """The tuning trials of every search and repeat, by candidate; `names` has the search of an arm."""
     found: dict[Search, dict[int, list[TrialRecord]]] = {}
     for record in records:
         if record.phase == "tuning" and record.candidate is not None:
@@ -101,7 +101,7 @@ def _best(
         for number, trials in candidates.items()
     }
     tried = [
-        Candidate(number=number, settings=_searched_settings(tuning, trials))
+        Candidate(number=number, settings=searched_settings(tuning, trials))
         for number, trials in sorted(candidates.items())
     ]
     own = searched_arms(arms)
@@ -124,7 +124,7 @@ def _best(
         )
 
 
-def _searched_settings(tuning: TuningSpec, trials: Iterable[TrialRecord]) -> dict[str, Json]:
+def searched_settings(tuning: TuningSpec, trials: Iterable[TrialRecord]) -> dict[str, Json]:
     """The searched settings of a candidate; what does not apply to one arm may to another."""
     tried = {name: value for trial in trials for name, value in trial.settings.items()}
     return {name: tried[name] for name in tuning.space if name in tried}

@@ -7,7 +7,7 @@ from typing import Annotated, cast
 
 import typer
 
-from service.cli import demo, keeping, looking, presets, submitting, system, trying
+from service.cli import demo, exporting, keeping, looking, presets, submitting, system, trying
 from service.cli.errors import BadInput, CommandFailed
 from service.connection import one_problem
 
@@ -43,7 +43,7 @@ def options(
     """Ask a question about a training method, get a verdict with error bars."""
 
 
-for module in (submitting, looking, presets, trying, system, keeping, demo):
+for module in (submitting, looking, exporting, presets, trying, system, keeping, demo):
     for command in module.COMMANDS:
         app.command()(command)
 app.command("list")(looking.list_studies)

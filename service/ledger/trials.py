@@ -145,9 +145,14 @@ def records(tx: Tx, study_id: str, ids: Sequence[str] | None = None) -> list[dic
 
 
 def each_record(
-    tx: Tx, study_id: str, ids: Sequence[str] | None = None, *, courses: bool = True
+    tx: Tx,
+    study_id: str,
+    ids: Sequence[str] | None = None,
+    *,
+    courses: bool = True,
+    phase: str | None = None,
 ) -> Iterator[dict[str, Json]]:
-    """The same one by one, so that never all are held as they were stored.
+    """The same one by one, so that never all are held as they were stored; of one phase only, if given.
 
     Without `courses` there are no curves and scalars, by far the widest of what is stored.
     """
@@ -156,6 +161,8 @@ def each_record(
     query = select(*(trials.c[name] for name in names)).where(trials.c.study_id == study_id)
     if ids is not None:
         query = query.where(trials.c.id.in_(ids))
+    if phase is not None:
+        query = query.where(trials.c.phase == phase)
     rows = tx.execute(query.order_by(trials.c.position).execution_options(yield_per=_CHUNK))
     for row in rows.mappings():
         yield {

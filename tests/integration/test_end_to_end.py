@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import optuna
 import psutil
 import pytest
 
@@ -271,6 +272,21 @@ def test_a_plain_search_reports_its_best_settings(system: System) -> None:
     assert {t["settings"]["lr"] for t in measuring} == {best["settings"]["lr"]}
     page = system.client.get(f"/v1/studies/{done['id']}/report", params={"format": "md"}).text
     assert f"{best['settings']['lr']:.3g}"[:4] in page or str(best["settings"]["lr"]) in page
+    (search,) = system.client.get(f"/v1/studies/{done['id']}/searches").json()["items"]
+    scored = {each["settings"]["lr"]: each["score"] for each in search["candidates"]}
+    assert scored == {t["settings"]["lr"]: t["metrics"]["val_accuracy"] for t in tuning}
+    storage = f"sqlite:///{system.data_dir / 'optuna.db'}"
+    assert system.cli("export", done["id"], "--optuna", storage).stdout == "4 trials: search\n"
+    written = optuna.load_study(storage=storage, study_name="search")
+    assert written.best_params == {"lr": best["settings"]["lr"]}
+    again = system.cli("export", done["id"], "--optuna", storage, check=False)
+    assert again.returncode != 0 and "has a study 'search' already" in again.stderr
+    nowhere = system.cli("export", done["id"], "--optuna", "nothing://x", check=False)
+    assert (
+        nowhere.returncode != 0
+        and "--optuna nothing://x" in nowhere.stderr
+        and "Traceback" not in nowhere.stderr
+    )
 
 
 def test_searches_are_shared_repeated_and_more_than_their_best_is_measured(system: System) -> None:
