@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from itertools import count
 from pathlib import Path
 from random import Random
@@ -143,6 +143,7 @@ class World:
         )
         self.driver = SimDriver(self.ray, ApiHttp(self.api), design_of, conditions.pace, self.trained)
         self.workers: list[Process] = []
+        self.leaderships: dict[int, Leadership] = {}
         self.users = kernel.process("user")
         self.study_ids: dict[int, str] = {}
         self._keys = count()
@@ -170,12 +171,12 @@ class World:
             hands=Hands(process),
             clock=clock,
         )
-        leadership = Leadership(view, clock=clock)
+        leadership = self.leaderships[number] = Leadership(view, clock=clock)
         publisher = Publisher(
             self.settings,
             view,
             plan=lambda _study: b"{}",
-            leads=leadership.leads,
+            leads=partial(self._leads, number, leadership),
             tracker=FarTracker(self.mlflow),
             manifests=CATALOGUE,
             hands=Hands(process),
@@ -187,6 +188,14 @@ class World:
             paced = replace(loop, pause_s=loop.pause_s * slow)
             process.spawn(lambda paced=paced: paced.run(stopped), loop.name, in_s=self.rng.uniform(0, 2))
         return process
+
+    def _leads(self, number: int, leadership: Leadership) -> bool:
+        """As the publisher asks; what two leaders do is mended later, so that they are two is noted here."""
+        leads = leadership.leads()
+        others = [other for at, other in self.leaderships.items() if at != number and self.workers[at].alive]
+        if leads and "clock" not in self.conditions.faults and any(other.leads() for other in others):
+            self.kernel.uncaught.append("two workers lead at once")
+        return leads
 
     def _api_answers(self) -> bool:
         http = ApiHttp(self.api, timeout_s=2.0)
