@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from ablations.effects.wording import words_of
 from tests.integration.system import System
@@ -88,7 +88,7 @@ def test_from_a_pasted_study_to_its_verdict_without_a_reload(
             break
         page.wait_for_timeout(200)
     page.wait_for_selector(".verdict")
-    page.wait_for_function("document.querySelectorAll('.place.done').length === 24")
+    expect(page.locator(".place.done")).to_have_count(24, timeout=30_000)
     assert 0 in seen and len(seen) > 1, "the grid filled while it was watched"
     assert page.evaluate("window.unloaded === false"), "the page was loaded anew"
 
@@ -120,4 +120,4 @@ def test_what_is_refused_is_said_on_the_page(system: System, said: tuple[Page, l
     page.goto(f"{system.ready['api']}/studies/last")
     page.on("dialog", lambda dialog: dialog.accept("1"))
     page.click("#extend")
-    page.wait_for_function("document.getElementById('said').textContent.includes('seeds')")
+    expect(page.locator("#said")).to_contain_text("seeds", timeout=30_000)
