@@ -47,7 +47,7 @@ def create_app(
     """
     settings = settings or Settings.from_env()
     check_binding(settings)
-    app = _make_app(settings, catalogue, read_job_logs)
+    app = _make_app(settings, catalogue, read_job_logs, plans=True)
     for part in (
         studies,
         deletions,
@@ -75,15 +75,20 @@ def create_internal_app(settings: Settings | None = None) -> FastAPI:
 
     Raises: WrongSchema, BadSettings, LedgerUnavailable.
     """
-    app = _make_app(settings or Settings.from_env(), None, job_logs)
+    app = _make_app(settings or Settings.from_env(), None, job_logs, plans=False)
     for part in (health, internal):
         app.include_router(part.router)
     return app
 
 
 def _make_app(
-    settings: Settings, catalogue: Catalogue | None, read_job_logs: Callable[[Settings, str], str]
+    settings: Settings,
+    catalogue: Catalogue | None,
+    read_job_logs: Callable[[Settings, str], str],
+    *,
+    plans: bool,
 ) -> FastAPI:
+    """Without routes. One that `plans` has processes for that made ready at its start."""
     check_secret(settings)
     check_schema(settings.database_url)
     ledger = open_ledger(settings.database_url)
@@ -101,7 +106,8 @@ def _make_app(
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        Thread(target=_begin, args=(context.planner,), daemon=True).start()
+        if plans:
+            Thread(target=_begin, args=(context.planner,), daemon=True).start()
         yield
         ledger.close()
 

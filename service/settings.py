@@ -100,8 +100,8 @@ def _secret(environ: Mapping[str, str], data_dir: Path) -> str:
         if len(told) < LEAST_SECRET:
             raise BadSettings(f"ABLATE_SECRET is too short: it has to have {LEAST_SECRET} characters or more")
         return told
-    shared = (environ.get("ABLATE_DATABASE_URL") or "sqlite").startswith("sqlite")
-    return load_secret(data_dir) if shared else ""
+    alone = (environ.get("ABLATE_DATABASE_URL") or "sqlite").startswith("sqlite")
+    return load_secret(data_dir) if alone else ""
 
 
 def load_secret(data_dir: Path) -> str:

@@ -179,6 +179,18 @@ def tuning_metric(study: StudySpec, manifest: Manifest) -> tuple[str, str]:
     return spec.name, spec.goal or manifest.metric(spec.name).goal
 
 
+def space_shown(tuning: TuningSpec, manifest: Manifest) -> dict[str, dict[str, Json]]:
+    """What could be drawn: `choices` of a list; `low`, `high`, `log` and `kind` (int or float) of a range."""
+    shown: dict[str, dict[str, Json]] = {}
+    for name, domain in tuning.space.items():
+        if isinstance(domain, Range):
+            kind = "int" if manifest.setting(name).kind == "int" else "float"
+            shown[name] = {"kind": kind, "low": domain.low, "high": domain.high, "log": domain.log}
+        else:
+            shown[name] = {"kind": "choice", "choices": list(domain)}
+    return shown
+
+
 def grid_size(tuning: TuningSpec) -> float:
     """How many different candidates the space holds; infinite if a range is continuous."""
     if any(isinstance(space, Range) for space in tuning.space.values()):

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from ablations.design.arm import Arm
 from ablations.design.candidate import mean_score
 from ablations.design.design import Design
-from ablations.design.search import search_of, searches, shared_levels, tuning_metric
+from ablations.design.search import search_of, searches, shared_levels, space_shown, tuning_metric
 from ablations.errors import Json
-from ablations.manifest import Manifest, Scalar
+from ablations.manifest import Scalar
 from ablations.results.ranking import searched_settings, trials_by_search
-from ablations.results.results import TrialRecord
+from ablations.results.results import UNENDED, TrialRecord
 from ablations.results.values import Points
-from ablations.study.spec import Range, TuningSpec
+from ablations.study.spec import TuningSpec
 
 SCORED, FAILED, OPEN = "scored", "failed", "open"
 
@@ -75,6 +75,7 @@ def tried_searches(design: Design, records: Iterable[TrialRecord]) -> tuple[Trie
     if tuning is None:
         return ()
     metric, goal = tuning_metric(design.study, design.manifest)
+    worst, space = design.manifest.metric(metric).worst, space_shown(tuning, design.manifest)
     groups = searches(design.arms, tuning)
     arms = {arm.id: arm for arm in design.arms}
     found = trials_by_search(records, {arm.id: search_of(arm, tuning) for arm in design.arms})
@@ -85,26 +86,14 @@ def tried_searches(design: Design, records: Iterable[TrialRecord]) -> tuple[Trie
             metric=metric,
             goal=goal,
             num_candidates=tuning.candidates,
-            space=space_shown(tuning, design.manifest),
+            space=space,
             candidates=tuple(
-                _candidate(number, trials, arms, tuning, metric, design.manifest.metric(metric).worst)
+                _candidate(number, trials, arms, tuning, metric, worst)
                 for number, trials in sorted(candidates.items())
             ),
         )
         for (name, repeat), candidates in found.items()
     )
-
-
-def space_shown(tuning: TuningSpec, manifest: Manifest) -> dict[str, Json]:
-    """What could be drawn: `choices` of a list; `low`, `high`, `log` and `kind` (int or float) of a range."""
-    shown: dict[str, Json] = {}
-    for name, domain in tuning.space.items():
-        if isinstance(domain, Range):
-            kind = "int" if manifest.setting(name).kind == "int" else "float"
-            shown[name] = {"kind": kind, "low": domain.low, "high": domain.high, "log": domain.log}
-        else:
-            shown[name] = {"kind": "choice", "choices": list(domain)}
-    return shown
 
 
 def _candidate(
@@ -116,7 +105,7 @@ def _candidate(
     worst: float,
 ) -> TriedCandidate:
     score = mean_score([(trial.state, trial.metrics.get(metric)) for trial in trials], worst)
-    ended = all(trial.state not in ("planned", "leased", "running") for trial in trials)
+    ended = all(trial.state not in UNENDED for trial in trials)
     return TriedCandidate(
         number=number,
         settings=searched_settings(tuning, trials),

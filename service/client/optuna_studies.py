@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from ablations.errors import Json
+from service.driver.samplers import distribution
 
 STATES = {"scored": TrialState.COMPLETE, "failed": TrialState.FAIL}
 
@@ -49,13 +50,10 @@ def distributions(search: Mapping[str, Any]) -> dict[str, BaseDistribution]:
         tried = [each["settings"][name] for each in search["candidates"] if name in each["settings"]]
         if domain["kind"] == "choice":
             choices = [*domain["choices"], *(value for value in tried if value not in domain["choices"])]
-            space[name] = CategoricalDistribution([_scalar(value) for value in choices])
-            continue
-        low, high = min([domain["low"], *tried]), max([domain["high"], *tried])
-        if domain["kind"] == "int":
-            space[name] = IntDistribution(int(low), int(high), log=domain["log"])
+            wide = {"choices": [_scalar(value) for value in choices]}
         else:
-            space[name] = FloatDistribution(float(low), float(high), log=domain["log"])
+            wide = {"low": min([domain["low"], *tried]), "high": max([domain["high"], *tried])}
+        space[name] = distribution({**domain, **wide})
     return space
 
 

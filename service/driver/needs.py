@@ -2,14 +2,15 @@
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from threading import Event, Thread
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from threading import Thread
 
-import ray
 from ray.exceptions import RayError
 
 from service.driver.dispenser import Board
-from service.driver.slots import Resources, placements_by_others
+from service.driver.sharing import SlotPlacement
+from service.driver.slots import Resources, alive_nodes, placements
 
 logger = logging.getLogger("ablate.driver")
 
@@ -19,30 +20,24 @@ LOOK_S = 2.0
 class Needs:
     """Looks beside the run: where nothing fits, even the first question to a worker waits for ever."""
 
-    def __init__(self, board: Board, resources: Resources, *, look_s: float = LOOK_S) -> None:
+    def __init__(self, board: Board, resources: Resources) -> None:
         self._board = board
         self._resources = resources
-        self._look_s = look_s
         self._told: str | None = None
-        self._stopped = Event()
         self._thread = Thread(target=self._run, name="needs", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Begin to look, for as long as this process lives."""
         self._thread.start()
-
-    def stop(self) -> None:
-        """Look no more."""
-        self._stopped.set()
 
     def look(self) -> str | None:
         """What is waited for now; None while trials run or may."""
-        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        nodes = alive_nodes()
         if not any(self._resources.fit_on(node) for node in nodes):
             return missing(self._resources, nodes)
         if self._board.standing()["drew"]:
             return None
-        mine, others = placements_by_others()
+        mine, others = placements()
         return taken(self._resources, nodes, others) if mine and all(g.waiting for g in mine) else None
 
     def _run(self) -> None:
@@ -51,14 +46,13 @@ class Needs:
             try:
                 words = self.look()
                 # A place that is merely being made is not worth a word.
-                if words != self._told and (words is None or time.monotonic() - began >= self._look_s):
+                if words != self._told and (words is None or time.monotonic() - began >= LOOK_S):
                     self._board.wait_for(words)
                     self._told = words
                     logger.info("waits for %s", words or "nothing any more")
             except RayError as error:
                 logger.warning("what is waited for is not known: %s", error)
-            if self._stopped.wait(self._look_s):
-                return
+            time.sleep(LOOK_S)
 
 
 def missing(resources: Resources, nodes: Sequence[Mapping[str, float]]) -> str:
@@ -85,16 +79,19 @@ def missing(resources: Resources, nodes: Sequence[Mapping[str, float]]) -> str:
     return f"{wanted} on one node: none of {len(nodes)} has both"
 
 
-def taken(
-    resources: Resources, nodes: Sequence[Mapping[str, float]], others: Mapping[str, Mapping[str, float]]
-) -> str:
-    """That others have it, in words; `others` are the amounts that each other job holds.
+def taken(resources: Resources, nodes: Sequence[Mapping[str, float]], others: Iterable[SlotPlacement]) -> str:
+    """That others have it, in words.
 
-    >>> taken(Resources(cpus=1, gpus=0), [{"CPU": 4.0}], {"a": {"CPU": 3.0}, "b": {"CPU": 1.0}})
+    >>> group = SlotPlacement(job="a", amounts={"CPU": 3.0}, waiting=False)
+    >>> other = SlotPlacement(job="b", amounts={"CPU": 1.0}, waiting=False)
+    >>> taken(Resources(cpus=1, gpus=0), [{"CPU": 4.0}], [group, other])
     '1 CPU: 2 other studies have 4 of 4 CPUs'
     """
     name = max(resources.amounts, key=lambda each: each == "GPU")
-    held = {job: amounts[name] for job, amounts in others.items() if amounts.get(name)}
+    held: Counter[str] = Counter()
+    for group in others:
+        if not group.waiting and group.amounts.get(name):
+            held[group.job] += group.amounts[name]  # type: ignore[assignment]
     total = sum(node.get(name, 0.0) for node in nodes)
     who = f"{len(held)} other {'study has' if len(held) == 1 else 'studies have'}"
     if not held:

@@ -7,7 +7,7 @@ names need a finished trial, or a scan of all trials, before every suggestion.
 import math
 from collections.abc import Mapping, Sequence
 from itertools import cycle, islice, product
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import optuna
@@ -15,9 +15,10 @@ from jaxtyping import Float
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 from ablations.design.candidate import Candidate
+from ablations.design.search import space_shown
 from ablations.errors import Json
 from ablations.manifest import Manifest
-from ablations.study.spec import Range, TuningSpec
+from ablations.study.spec import TuningSpec
 
 STARTUP = 10
 BATCH = 4
@@ -102,17 +103,18 @@ class Search:
 
 
 def distributions(tuning: TuningSpec, manifest: Manifest) -> dict[str, BaseDistribution]:
-    """The space in Optuna's terms; whether a range is of integers is the setting's own matter."""
-    space: dict[str, BaseDistribution] = {}
-    for name in sorted(tuning.space):
-        domain = tuning.space[name]
-        if not isinstance(domain, Range):
-            space[name] = CategoricalDistribution(tuple(domain))
-        elif manifest.setting(name).kind == "int":
-            space[name] = IntDistribution(int(domain.low), int(domain.high), log=domain.log)
-        else:
-            space[name] = FloatDistribution(domain.low, domain.high, log=domain.log)
-    return space
+    """The space in Optuna's terms."""
+    shown = space_shown(tuning, manifest)
+    return {name: distribution(shown[name]) for name in sorted(shown)}
+
+
+def distribution(domain: Mapping[str, Any]) -> BaseDistribution:
+    """What one setting is drawn from in Optuna's terms; `domain` is as a search's space is shown."""
+    if domain["kind"] == "choice":
+        return CategoricalDistribution(tuple(domain["choices"]))
+    if domain["kind"] == "int":
+        return IntDistribution(int(domain["low"]), int(domain["high"]), log=domain["log"])
+    return FloatDistribution(float(domain["low"]), float(domain["high"]), log=domain["log"])
 
 
 def laid_out(sampler: str, space: Space, num: int, seed: int) -> list[dict[str, Json]]:

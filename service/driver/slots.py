@@ -212,26 +212,22 @@ class Resources:
 
 def share_of(resources: Resources) -> Share:
     """This job's share of the cluster as it is now: at least one slot, which then waits."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = alive_nodes()
     capacity = max(1, sum(resources.fit_on(node) for node in nodes))
     total = {name: sum(node.get(name, 0.0) for node in nodes) for name in resources.amounts}
-    job = ray.get_runtime_context().get_job_id()
-    others = [group for group in _groups() if group.job != job]
+    _, others = placements()
     return share(capacity=capacity, slot=resources.amounts, total=total, others=others)
 
 
-def placements_by_others() -> tuple[list[SlotPlacement], dict[str, dict[str, float]]]:
-    """This job's placement groups, and what each other job holds."""
+def alive_nodes() -> list[dict[str, float]]:
+    """The resources of every node there is."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def placements() -> tuple[list[SlotPlacement], list[SlotPlacement]]:
+    """This job's placement groups that hold or await resources, and those of all others."""
     job = ray.get_runtime_context().get_job_id()
-    groups = _groups()
-    jobs = {group.job for group in groups if group.job != job and not group.waiting}
-    held = {other: _sum(g.amounts for g in groups if g.job == other and not g.waiting) for other in jobs}
-    return [group for group in groups if group.job == job], held
-
-
-def _groups() -> list[SlotPlacement]:
-    """Every job's placement groups that hold or await resources."""
-    return [
+    groups = [
         SlotPlacement(
             # The last four bytes of a group's id are its job's id.
             job=group_id[-JOB_ID_CHARS:],
@@ -241,6 +237,7 @@ def _groups() -> list[SlotPlacement]:
         for group_id, info in placement_group_table().items()
         if info["state"] != "REMOVED"
     ]
+    return [group for group in groups if group.job == job], [group for group in groups if group.job != job]
 
 
 def _sum(bundles: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -9,7 +9,6 @@ from service.ledger.database import Tx
 from service.ledger.tables import events, studies
 
 Data = Mapping[str, object]
-_CHUNK = 500
 _COUNT_UP = (
     update(studies)
     .where(studies.c.id == bindparam("study"))

@@ -87,9 +87,10 @@ def _arrays(name: str, datasets_dir: Path, code: str) -> Arrays:
     if not path.exists() and name in TORCHVISION:
         with lock(path.parent, name):
             if not path.exists():
-                _save(path, _download(name, path))
+                _save(path, _download(name, datasets_dir, path))
     if not path.exists():
-        raise DataUnavailable(f"no dataset {name!r}: put x_train, y_train, x_test, y_test into {path}")
+        wanted = datasets_dir / path.name
+        raise DataUnavailable(f"no dataset {name!r}: put x_train, y_train, x_test, y_test into {wanted}")
     try:
         with np.load(path, allow_pickle=False) as stored:
             arrays = {key: stored[key] for key in KEYS if key in stored}
@@ -152,7 +153,7 @@ def _path_of(datasets_dir: Path, file: str) -> Path:
     return cache / "ablate" / "datasets" / file
 
 
-def _download(name: str, path: Path) -> Arrays:
+def _download(name: str, datasets_dir: Path, path: Path) -> Arrays:
     """The set from torchvision's mirrors.
 
     Raises: DataUnavailable, naming the file that would do instead.
@@ -165,8 +166,8 @@ def _download(name: str, path: Path) -> Arrays:
         train, test = (kind(root=str(root), train=part, download=True) for part in (True, False))
     except Exception as error:  # network errors come in many classes, some of them RuntimeError
         raise DataUnavailable(
-            f"dataset {name!r} is not in {path.parent} and could not be downloaded ({error}); "
-            f"put x_train, y_train, x_test, y_test (keras layout, uint8) into {path}"
+            f"dataset {name!r} is not in {datasets_dir} and could not be downloaded ({error}); "
+            f"put x_train, y_train, x_test, y_test (keras layout, uint8) into {datasets_dir / path.name}"
         ) from error
     return {
         "x_train": np.asarray(train.data, dtype=np.uint8),

@@ -78,12 +78,8 @@ class LatestEvents:
             self.recent.extend(entries)
             self.seq = entries[-1][0] if entries else self.seq
             self.final = final
-            self.wake()
-
-    def wake(self) -> None:
-        """Have all streams look."""
-        self.moved.set()
-        self.moved = asyncio.Event()
+            self.moved.set()
+            self.moved = asyncio.Event()
 
 
 class News:

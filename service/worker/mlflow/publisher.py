@@ -323,6 +323,7 @@ class Publisher:
             return None
 
     def _experiment(self, study: StudyRow, *, only_looked_at: bool = False) -> Experiment:
+        """What is known of a study's experiment, made where there is none; its runs too, but for a look."""
         known = self._experiments.get(study.id)
         # The ledger forgets it when MLflow is to be told everything anew.
         if known is not None and known.id == study.experiment_id:
@@ -337,14 +338,14 @@ class Publisher:
             found = self._tracker.create_experiment(f"{study.name[:400]} ({study.id})", tags)
         experiment = Experiment(
             id=found,
-            # Both kinds of run carry this tag, the summary with the study's id.
             setting_names=tuple(setting.name for setting in manifest.settings),
             readings=readings,
         )
-        if not fresh:
+        goes_on = not fresh and not only_looked_at
+        if goes_on:
             experiment.note(self._runs(study.id, found, {}))
         with self._ledger.write() as tx:
-            if not fresh and not only_looked_at:
+            if goes_on:
                 # Somebody has sent something before, and who knows whether all of it has arrived.
                 outbox.check_later(tx, study.id)
             studies.set_experiment(
@@ -357,7 +358,7 @@ class Publisher:
         return experiment
 
     def _runs(self, study_id: str, experiment_id: str, known: Mapping[str, str]) -> dict[str, TrackedRun]:
-        """The run of each trial and arm. A create that MLflow did late, or twice, left another: it goes."""
+        """The run of each trial, arm and study. What MLflow made late, or twice, goes."""
         found = self._tracker.tagged_runs(experiment_id, TRIAL)
         with self._ledger.read() as tx:
             noted = trials.noted_runs(tx, study_id)

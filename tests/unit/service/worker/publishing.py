@@ -1,5 +1,6 @@
 """A finished study of four trials, and what a publisher made of it."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -198,5 +199,12 @@ def runs_of_kind(tracker: FakeTracker, kind: str) -> dict[str, FakeRun]:
 def another(publisher: Publisher, ledger: Ledger, tracker: FakeTracker, folder: Path) -> Publisher:
     """A publisher that starts after this one has ended."""
     publisher.close()
+    return publisher_that(lambda: True, ledger, tracker, folder)
+
+
+def publisher_that(
+    leads: Callable[[], bool], ledger: Ledger, tracker: FakeTracker, folder: Path
+) -> Publisher:
+    """A publisher that leads while this says so."""
     settings = Settings.from_env({"ABLATE_DATA_DIR": str(folder), "ABLATE_PUBLIC_URL": "http://api"})
-    return Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
+    return Publisher(settings, ledger, leads=leads, plan=no_plan, tracker=tracker, manifests=Manifests())

@@ -11,19 +11,17 @@ from service.ledger import (
     outbox,
 )
 from service.ledger.tables import outbox as outbox_table
-from service.settings import Settings
 from service.worker.mlflow.publisher import Publisher
 from service.worker.mlflow.runs import REASON, STATE, TRIAL
 from tests.contract.fake_tracker import FakeTracker
 from tests.unit.service.worker.publishing import (
-    Manifests,
     another,
     check_complete,
     drain,
     forget,
     is_published,
     make_due,
-    no_plan,
+    publisher_that,
 )
 
 
@@ -49,8 +47,7 @@ class Repeating(FakeTracker):
 @pytest.mark.usefixtures("study_id")
 def test_a_run_that_mlflow_made_twice_is_shown_once(ledger: Ledger, tmp_path: Path) -> None:
     tracker = Repeating()
-    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
-    made = Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
+    made = publisher_that(lambda: True, ledger, tracker, tmp_path)
     drain(made)
     make_due(ledger)
     drain(made)
@@ -93,10 +90,7 @@ def test_who_led_has_all_looked_at_that_it_may_have_sent(
     ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path
 ) -> None:
     leads = True
-    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
-    made = Publisher(
-        settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests(), leads=lambda: leads
-    )
+    made = publisher_that(lambda: leads, ledger, tracker, tmp_path)
 
     def lose_lead() -> bool:
         nonlocal leads
@@ -122,8 +116,7 @@ def test_another_publisher_goes_on_where_one_was_killed(
     drain(publisher)
     # As if the process had died after sending and before noting: everything is due once more.
     forget(ledger)
-    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
-    other = Publisher(settings, ledger, plan=no_plan, tracker=tracker, manifests=Manifests())
+    other = publisher_that(lambda: True, ledger, tracker, tmp_path)
     assert drain(other) == 7
     other.close()
     check_complete(ledger, tracker, study_id)
@@ -164,10 +157,7 @@ def test_a_worker_that_does_not_lead_publishes_nothing(
     ledger: Ledger, tracker: FakeTracker, study_id: str, tmp_path: Path
 ) -> None:
     leading = False
-    settings = Settings.from_env({"ABLATE_DATA_DIR": str(tmp_path)})
-    waiting = Publisher(
-        settings, ledger, leads=lambda: leading, plan=no_plan, tracker=tracker, manifests=Manifests()
-    )
+    waiting = publisher_that(lambda: leading, ledger, tracker, tmp_path)
     assert waiting.drain() == 0 and tracker.num_calls == 0
     leading = True
     assert waiting.drain() > 0 and {run.tags[TRIAL] for run in tracker.runs.values()} > {study_id}
